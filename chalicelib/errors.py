@@ -1,0 +1,72 @@
+"""What can go wrong: the exception tree, and the table of error codes that clients see.
+
+FanfareError
+├── SettingsError        the environment lacks a key, or holds a value that can't be
+├── UnavailableError     an AWS service did not do its part now; the same call may work later
+└── FrameError           a client's frame is refused; carries the code for the error frame
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Retry(StrEnum):
+    """What a client does after an error, as the page's own client does it."""
+
+    NEVER = "never"
+    """The same frame will be refused again."""
+    LATER = "later"
+    """The same frame may be accepted after a pause."""
+    RECONNECT = "reconnect"
+    """The connection is of no more use: open a new one, then send again."""
+
+
+class Code(StrEnum):
+    """The codes of error frames; `RETRY` says what each asks of the client."""
+
+    BAD_JSON = "bad_json"
+    BAD_FRAME = "bad_frame"
+    UNKNOWN_ACTION = "unknown_action"
+    TOO_LARGE = "too_large"
+    UNKNOWN_CONNECTION = "unknown_connection"
+    UNAVAILABLE = "unavailable"
+
+
+RETRY: Final[dict[Code, Retry]] = {
+    Code.BAD_JSON: Retry.NEVER,
+    Code.BAD_FRAME: Retry.NEVER,
+    Code.UNKNOWN_ACTION: Retry.NEVER,
+    Code.TOO_LARGE: Retry.NEVER,
+    Code.UNKNOWN_CONNECTION: Retry.RECONNECT,
+    Code.UNAVAILABLE: Retry.LATER,
+}
+
+
+class FanfareError(Exception):
+    """The root of every error of this project."""
+
+
+class SettingsError(FanfareError):
+    """The environment lacks a key, or one holds a value that can't be; the message names it."""
+
+
+class UnavailableError(FanfareError):
+    """An AWS service refused, throttled or did not answer a call that is right in itself."""
+
+
+class FrameError(FanfareError):
+    """A client's frame is refused.
+
+    Attributes:
+        code: what the error frame says to a program.
+        message: what it says to a person: which value was wrong, and what to do.
+        id: the id of the refused message, where it could be read.
+    """
+
+    def __init__(self, code: Code, message: str, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = id

@@ -1,0 +1,60 @@
+"""What API Gateway and SQS hand to the functions, typed; only what is read.
+
+Shapes: https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html
+and https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chalicelib.model import ConnectionId
+
+
+class RequestContext(msgspec.Struct, frozen=True, rename="camel"):
+    """The gateway's account of a connection and of the event at hand."""
+
+    connection_id: ConnectionId
+    api_id: str
+    stage: str
+    connected_at: int
+    disconnect_status_code: int | None = None
+    disconnect_reason: str | None = None
+
+
+class GatewayEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """A `$connect`, `$default` or `$disconnect` event.
+
+    Attributes:
+        query_string_parameters: only on `$connect`, and only where the URL had a query.
+        body: the frame's text, only on `$default`.
+    """
+
+    request_context: RequestContext
+    query_string_parameters: dict[str, str] | None = None
+    body: str | None = None
+
+
+class QueueRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """One SQS message as the event source mapping delivers it."""
+
+    message_id: str
+    body: str
+
+
+class QueueEvent(msgspec.Struct, frozen=True):
+    """A batch of SQS messages, in order within each message group."""
+
+    records: list[QueueRecord] = msgspec.field(name="Records")
+
+
+def gateway_event(event: dict[str, Any]) -> GatewayEvent:
+    """Type a raw WebSocket event."""
+    return msgspec.convert(event, GatewayEvent)
+
+
+def queue_event(event: dict[str, Any]) -> QueueEvent:
+    """Type a raw SQS event."""
+    return msgspec.convert(event, QueueEvent)

@@ -1,0 +1,1 @@
+"""The use cases, one per Lambda function: load, decide, perform."""

@@ -1,0 +1,30 @@
+"""A connection has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.events import GatewayEvent
+    from chalicelib.store import Store
+
+
+@dataclass(frozen=True)
+class Disconnect:
+    """Forgets the connection and its places in rooms.
+
+    `$disconnect` is best effort
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html),
+    so what it misses is forgotten at the next post's 410, or by the table's TTL.
+    """
+
+    store: Store
+
+    def __call__(self, event: GatewayEvent) -> None:
+        """Run the use case for a `$disconnect` event.
+
+        Raises:
+            UnavailableError: the table did not answer; TTL will do what is left.
+        """
+        self.store.forget(event.request_context.connection_id)

@@ -1,0 +1,100 @@
+"""The one reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the functions are told by their environment, checked.
+
+    Attributes:
+        table: name of the DynamoDB table (`FANFARE_TABLE`).
+        queue: name of the SQS FIFO queue (`FANFARE_QUEUE`), ending in `.fifo`.
+        region: the AWS region (`AWS_REGION`, which Lambda sets).
+        websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
+            None where nobody has set it.
+        websocket_endpoint: where posts to connections go instead of the API's own endpoint
+            (`WEBSOCKET_ENDPOINT`), for emulators; None on AWS.
+    """
+
+    table: str
+    queue: str
+    region: str
+    websocket_url: str | None = None
+    websocket_endpoint: str | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read and check the settings.
+
+        Raises:
+            SettingsError: naming the key, its value and the accepted form.
+        """
+        return cls(
+            table=_required(env, "FANFARE_TABLE", "the name of the DynamoDB table"),
+            queue=queue_name(env),
+            region=_required(env, "AWS_REGION", "an AWS region such as eu-central-1"),
+            websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
+            websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
+        )
+
+    def connections_endpoint(self, api_id: str, stage: str) -> str:
+        """Return the base URL of `@connections` for an API and stage.
+
+        It is always the API's own host, never the event's domain name: with a custom domain,
+        appending the stage is an error (aws/chalice issues 1503 and 1539).
+        """
+        if self.websocket_endpoint:
+            return self.websocket_endpoint
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return f"https://{api_id}.execute-api.{self.region}.{suffix}/{stage}"
+
+
+def load() -> Settings:
+    """Read the settings of this process."""
+    return Settings.from_env(os.environ)
+
+
+def queue_name(env: Mapping[str, str] = os.environ) -> str:
+    """Return the queue's name alone, which Chalice needs when app.py is imported.
+
+    Raises:
+        SettingsError: when it is missing or is no FIFO queue's name.
+    """
+    name = _required(env, "FANFARE_QUEUE", "the name of the SQS FIFO queue")
+    if not name.endswith(".fifo"):
+        raise SettingsError(f"FANFARE_QUEUE is {name!r}: a FIFO queue's name ends in '.fifo'")
+    return name
+
+
+def under_chalice_cli(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether a `chalice` command imports the app, rather than Lambda or a test."""
+    return "AWS_CHALICE_CLI_MODE" in env
+
+
+def _required(env: Mapping[str, str], key: str, form: str) -> str:
+    value = env.get(key, "")
+    if not value:
+        raise SettingsError(
+            f"{key} is not set: it takes {form}"
+            " (.chalice/config.json holds it in environment_variables)"
+        )
+    return value
+
+
+def _url(env: Mapping[str, str], key: str, schemes: tuple[str, ...]) -> str | None:
+    value = env.get(key)
+    if value and not value.startswith(schemes):
+        raise SettingsError(
+            f"{key} is {value!r}: it takes a URL that begins {' or '.join(schemes)}"
+        )
+    return value.rstrip("/") if value else None

@@ -1,0 +1,46 @@
+"""What every kind of test shares: no ambient account, and the running application."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.running import Fanfare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Before any import of app.py: Chalice's decorators need the queue's name.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_REGION="us-east-1",
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+    FANFARE_TABLE="fanfare-dev",
+    FANFARE_QUEUE="fanfare-dev.fifo",
+)
+for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE_CLI_MODE"):
+    os.environ.pop(key, None)
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def fanfare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfare]:
+    """The application under `chalice local`, started once, on a copy of the project."""
+    app = Fanfare(PROJECT, tmp_path_factory.mktemp("fanfare"))
+    app.start()
+    yield app
+    app.stop()
+
+
+@pytest.fixture(scope="session")
+def page_url(fanfare: Fanfare) -> str:
+    """Where the running application serves its page."""
+    return fanfare.page_url

@@ -1,0 +1,108 @@
+"""The handlers as Lambda calls them: recorded events, emulated table and queue, real posts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from chalice.test import Client
+from moto import mock_aws
+
+from app import app
+from chalicelib import wiring
+from tests import resources
+from tests.conftest import PROJECT
+from tests.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = Path(__file__).parent / "events"
+
+
+@pytest.fixture
+def connections() -> Iterator[Connections]:
+    """The `@connections` API that the handlers post to."""
+    with Connections() as api:
+        yield api
+
+
+class Lambdas:
+    """Invokes the application's handlers with recorded events."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._sqs = boto3.client("sqs")
+        self._queue_url = self._sqs.get_queue_url(QueueName=resources.QUEUE)["QueueUrl"]
+
+    def connect(self, connection_id: str, query: dict[str, str] | None = None) -> Any:
+        """Open a connection; the result is the handler's answer."""
+        event = self._event("connect", connection_id)
+        event.pop("queryStringParameters")
+        event.pop("multiValueQueryStringParameters")
+        if query is not None:
+            event["queryStringParameters"] = query
+            event["multiValueQueryStringParameters"] = {k: [v] for k, v in query.items()}
+        return self._client.lambda_.invoke("on_ws_connect", event).payload
+
+    def message(self, connection_id: str, body: object) -> Any:
+        """Send a frame; anything but a string is sent as JSON."""
+        event = self._event("message", connection_id)
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+        return self._client.lambda_.invoke("on_ws_message", event).payload
+
+    def disconnect(self, connection_id: str) -> Any:
+        """Close a connection."""
+        event = self._event("disconnect", connection_id)
+        return self._client.lambda_.invoke("on_ws_disconnect", event).payload
+
+    def queued(self) -> list[dict[str, Any]]:
+        """Take what is queued, as the event source mapping would."""
+        messages = self._sqs.receive_message(
+            QueueUrl=self._queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        ).get("Messages", [])
+        template = json.loads((EVENTS / "broadcast.json").read_text())["Records"][0]
+        for message in messages:
+            self._sqs.delete_message(
+                QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+        return [
+            template
+            | {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
+            for message in messages
+        ]
+
+    def broadcast(self) -> int:
+        """Broadcast what is queued; the result is the number of records."""
+        records = self.queued()
+        self._client.lambda_.invoke("broadcast", {"Records": records})
+        return len(records)
+
+    def _event(self, name: str, connection_id: str) -> dict[str, Any]:
+        event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+        event["requestContext"]["connectionId"] = connection_id
+        return event
+
+
+@pytest.fixture
+def client(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """Chalice's test client, over the resources of infra/resources.json."""
+    monkeypatch.setenv("WEBSOCKET_ENDPOINT", connections.endpoint)
+    monkeypatch.setenv("WEBSOCKET_URL", "wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api")
+    with mock_aws(), wiring.fresh(), Client(app, project_dir=str(PROJECT)) as chalice_client:
+        resources.create(PROJECT)
+        yield chalice_client
+
+
+@pytest.fixture
+def lambdas(client: Client) -> Lambdas:
+    """The application's functions."""
+    return Lambdas(client)
