@@ -32,6 +32,8 @@ AWS_CONFIG: Final = Config(
     # The gateway gives a function 29 s; botocore would wait 60 s for a single answer.
     connect_timeout=2,
     read_timeout=5,
+    # One invocation at a time on Lambda; locally many share the process.
+    max_pool_connections=64,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
 )

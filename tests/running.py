@@ -15,12 +15,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-SHIPPED: Final = (".chalice", "app.py", "chalicelib", "infra", "localdev", "static", "vendor")
+PROJECT_FILES: Final = (
+    ".chalice",
+    "app.py",
+    "chalicelib",
+    "infra",
+    "localdev",
+    "requirements.txt",
+    "static",
+    "vendor",
+)
+CHALICE: Final = str(Path(sys.executable).with_name("chalice"))
 START_SECONDS: Final = 30
 
 
@@ -37,14 +45,7 @@ class Fanfare:
         self.log = folder / "log.txt"
         self.port = free_port_pair()
         self._process: subprocess.Popen[bytes] | None = None
-        self.project.mkdir()
-        for name in SHIPPED:
-            path = source / name
-            if path.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(path, self.project / name, symlinks=True, ignore=ignored)
-            else:
-                shutil.copy(path, self.project / name)
+        copy_project(source, self.project)
 
     @property
     def page_url(self) -> str:
@@ -66,7 +67,7 @@ class Fanfare:
         """Start it, and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "chalice", "local", "--port", str(self.port)],
+                [CHALICE, "local", "--port", str(self.port)],
                 cwd=self.project,
                 env=_user_environment(),
                 stdout=log,
@@ -97,6 +98,18 @@ class Fanfare:
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=20)
         self._process = None
+
+
+def copy_project(source: Path, target: Path) -> None:
+    """Copy what `chalice` commands need of the project, without caches."""
+    target.mkdir()
+    for name in PROJECT_FILES:
+        path = source / name
+        if path.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(path, target / name, symlinks=True, ignore=ignored)
+        else:
+            shutil.copy(path, target / name)
 
 
 def _user_environment() -> dict[str, str]:

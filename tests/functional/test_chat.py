@@ -25,7 +25,7 @@ HI = {"action": "message", "message": "hi", "type": "chat"}
 
 def table() -> list[dict[str, Any]]:
     """Every item in the table."""
-    return boto3.client("dynamodb").scan(TableName=resources.TABLE)["Items"]  # type: ignore[return-value]
+    return boto3.client("dynamodb").scan(TableName=resources.TABLE)["Items"]
 
 
 def frames(connections: Connections, connection_id: str) -> list[Any]:
