@@ -1,0 +1,26 @@
+"""`chalice local` with WebSockets, queues and an AWS of its own; never part of a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalice.app import Chalice
+
+
+def attach(app: Chalice) -> None:
+    """Let `chalice local` run the app's WebSocket and SQS handlers too.
+
+    Every `chalice` command imports app.py, so this only prepares: nothing is started, and
+    nothing beyond what Chalice has loaded is imported, before `chalice local` builds its
+    server. An app that has no such handlers is left as it is.
+
+    Args:
+        app: the app, with all its handlers registered.
+    """
+    if not (app.websocket_handlers or app.event_sources):
+        return
+    from localdev import devserver, watcher
+
+    devserver.install()
+    watcher.install()

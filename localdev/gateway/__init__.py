@@ -1,0 +1,6 @@
+"""API Gateway for WebSockets, on this machine: `$connect` to `@connections`."""
+
+from localdev.gateway.gateway import Gateway
+from localdev.gateway.limits import Limits
+
+__all__ = ["Gateway", "Limits"]

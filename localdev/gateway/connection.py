@@ -1,0 +1,224 @@
+"""One open WebSocket: messages in, posts out, and its one end."""
+
+import asyncio
+import logging
+import time
+from typing import cast
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from localdev.functions import FunctionError
+from localdev.gateway.api import Api
+from localdev.gateway.events import Client
+from localdev.gateway.integration import IntegrationTimeoutError, error_frame, integrate
+
+_log = logging.getLogger("localdev.gateway")
+
+# The library tells of every closed connection; the gateway's own lines say more.
+_protocol_log = logging.getLogger("localdev.gateway.protocol")
+_protocol_log.setLevel(logging.WARNING)
+
+
+class _UnacceptableError(Exception):
+    """The client sent what closes its connection."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection, from the 101 to its end.
+
+    Lives in the gateway's event loop; nothing here may be called from another thread.
+
+    Attributes:
+        id: The connection id.
+        client: Who is connected.
+    """
+
+    def __init__(self, api: Api, client: Client, transport: asyncio.Transport) -> None:
+        self.id = client.connection_id
+        self.client = client
+        self._api = api
+        self._transport = transport
+        self._websocket = ServerProtocol(
+            state=OPEN,
+            max_size=(api.limits.message_bytes, api.limits.frame_bytes),
+            logger=_protocol_log,
+        )
+        self._loop = asyncio.get_running_loop()
+        self._opened = self._active = self._loop.time()
+        self._fragments = bytearray()
+        self._full = False
+
+    def open(self, answer: bytes, early: bytes) -> None:
+        """Take over the TCP connection.
+
+        Args:
+            answer: The 101 to send.
+            early: What the client sent after its request.
+        """
+        self._api.connections.add(self)
+        self._timer = self._loop.call_soon(self._watch)
+        if self._transport.is_closing():
+            # $connect has said yes, so the connection existed, if only for the functions.
+            self.connection_lost(None)
+            return
+        self._transport.set_write_buffer_limits(high=self._api.limits.buffer_bytes)
+        self._transport.set_protocol(self)
+        self._transport.write(answer)
+        self._transport.resume_reading()
+        if early:
+            self.data_received(early)
+
+    # What the client does.
+
+    def data_received(self, data: bytes) -> None:
+        """Handle the frames that are complete, up to the first unacceptable one."""
+        self._websocket.receive_data(data)
+        frames = self._websocket.events_received()
+        if self.is_open:
+            try:
+                for frame in frames:
+                    self._receive(cast("Frame", frame))
+            except _UnacceptableError as error:
+                self._websocket.fail(error.code, error.reason)
+        self._flush()
+
+    def eof_received(self) -> None:
+        """Note that the client left, without a close frame if it was still open."""
+        self._websocket.receive_eof()
+        self._flush()
+        self._end(CloseCode.ABNORMAL_CLOSURE, "")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Note that TCP failed, or that a closed connection is now gone."""
+        self._api.transports.discard(self._transport)
+        self._end(CloseCode.ABNORMAL_CLOSURE, "")
+        self._timer.cancel()
+
+    def pause_writing(self) -> None:
+        """Refuse posts to a client that does not read, and do not read from it either.
+
+        Answers to its pings would fill memory.
+        """
+        self._full = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has caught up."""
+        self._full = False
+        self._transport.resume_reading()
+
+    # What the gateway does.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages still pass, in either direction."""
+        return self._api.connections.get(self.id) is self
+
+    @property
+    def last_active(self) -> float:
+        """When the last message passed, in seconds since 1970."""
+        return time.time() - (self._loop.time() - self._active)
+
+    def send(self, text: bytes) -> bool:
+        """Send a text message; False, and nothing sent, if the client's buffer is full."""
+        if self._full:
+            return False
+        self._active = self._loop.time()
+        self._websocket.send_text(text)
+        self._flush()
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        """Close an open connection."""
+        self._websocket.send_close(code, reason)
+        self._flush()
+
+    # How it works.
+
+    def _receive(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.BINARY:
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
+            raise _UnacceptableError(CloseCode.UNSUPPORTED_DATA, "Binary frames are not supported")
+        if frame.opcode in {Opcode.TEXT, Opcode.CONT}:
+            self._active = self._loop.time()
+            self._fragments += frame.data
+            if frame.fin:
+                self._receive_message()
+
+    def _receive_message(self) -> None:
+        try:
+            body = self._fragments.decode()
+        except UnicodeDecodeError:
+            raise _UnacceptableError(CloseCode.INVALID_DATA, "Text must be UTF-8") from None
+        # Messages of one connection run side by side; nothing promises their order.
+        self._api.spawn(self._handle_message(body, len(self._fragments)))
+        self._fragments = bytearray()
+
+    async def _handle_message(self, body: str, size: int) -> None:
+        event = self._api.events.message(self.client, body)
+        function = self._api.functions.websocket("$default")
+        started = time.monotonic()
+        outcome = "OK"
+        if function is None:
+            outcome = "Forbidden"
+        else:
+            # A result is dropped, whatever its status: Chalice makes no route response.
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
+            try:
+                await integrate(function, event, self._api.limits.integration_seconds)
+            except FunctionError:
+                outcome = "Internal server error"
+            except IntegrationTimeoutError:
+                outcome = "Endpoint request timed out"
+        milliseconds = (time.monotonic() - started) * 1000
+        _log.info("message %s %d bytes (%.0f ms): %s", self.id, size, milliseconds, outcome)
+        if outcome != "OK" and self.is_open:
+            self.send(error_frame(outcome, event).encode())
+
+    async def _disconnect(self, code: int, reason: str) -> None:
+        _log.info("disconnect %s %d %s", self.id, code, reason)
+        function = self._api.functions.websocket("$disconnect")
+        if function is None:
+            return
+        event = self._api.events.disconnect(self.client, code, reason)
+        try:
+            await integrate(function, event, self._api.limits.integration_seconds)
+        except (FunctionError, IntegrationTimeoutError):
+            # Nobody is left to be told; the function's own log has the traceback.
+            return
+
+    def _flush(self) -> None:
+        for data in self._websocket.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.write_eof()
+        close = self._websocket.close_rcvd or self._websocket.close_sent
+        if close is not None:
+            self._end(close.code, close.reason)
+
+    def _end(self, code: int, reason: str) -> None:
+        """Run ``$disconnect``, once, and see that the TCP connection ends too."""
+        if not self._api.connections.remove(self):
+            return
+        if code == CloseCode.NO_STATUS_RCVD:
+            reason = "Client-side close frame status not set"
+        self._api.spawn(self._disconnect(code, reason))
+        self._timer.cancel()
+        self._timer = self._loop.call_later(self._api.limits.closing_seconds, self._transport.abort)
+
+    def _watch(self) -> None:
+        """Close the connection when it has been idle or open for too long."""
+        limits = self._api.limits
+        deadline = min(self._active + limits.idle_seconds, self._opened + limits.lifetime_seconds)
+        if self._loop.time() >= deadline:
+            self.close(CloseCode.GOING_AWAY, "Going away")
+        else:
+            self._timer = self._loop.call_at(deadline, self._watch)

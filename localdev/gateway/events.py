@@ -1,0 +1,134 @@
+"""The three events of a WebSocket API, field by field as Lambda gets them.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NewType
+from urllib.parse import parse_qsl
+
+from localdev.gateway import identifiers
+
+Event = NewType("Event", dict[str, Any])
+
+# The gateway ends the upgrade, so a function does not see what asked for it.
+_HOP_BY_HOP = {"connection", "upgrade", "content-length"}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is connected, as far as all events of one connection tell.
+
+    Attributes:
+        connection_id: The connection's id.
+        connected_at: When it asked to connect, in milliseconds since 1970.
+        domain_name: The host that the client addressed, with its port.
+        source_ip: The client's address.
+        user_agent: Its User-Agent header, None if it sent none.
+    """
+
+    connection_id: str
+    connected_at: int
+    domain_name: str
+    source_ip: str
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Makes the events of one stage of one API."""
+
+    api_id: str
+    stage: str
+
+    def connect(self, client: Client, headers: Iterable[tuple[str, str]], query: str) -> Event:
+        """The event of ``$connect``.
+
+        Args:
+            client: Who connects.
+            headers: The request's headers, spelt and ordered as sent.
+            query: The URL's query, without the question mark.
+        """
+        event = self._event(client, "$connect", "CONNECT")
+        event |= _headers(_as_forwarded(client, headers))
+        if parameters := parse_qsl(query, keep_blank_values=True):
+            event["queryStringParameters"] = dict(parameters)
+            event["multiValueQueryStringParameters"] = _multi(parameters)
+        return event
+
+    def message(self, client: Client, body: str) -> Event:
+        """The event of a text message, for the route ``$default``."""
+        event = self._event(client, "$default", "MESSAGE")
+        event["requestContext"]["messageId"] = identifiers.message_id(client.connection_id)
+        event["body"] = body
+        return event
+
+    def disconnect(self, client: Client, code: int, reason: str) -> Event:
+        """The event of ``$disconnect``, with the close code and reason."""
+        event = self._event(client, "$disconnect", "DISCONNECT")
+        event["requestContext"] |= {"disconnectStatusCode": code, "disconnectReason": reason}
+        # API Gateway sends these four, the last three empty.
+        event |= _headers(
+            [
+                ("Host", client.domain_name),
+                ("x-api-key", ""),
+                ("X-Forwarded-For", ""),
+                ("x-restapi", ""),
+            ]
+        )
+        return event
+
+    def _event(self, client: Client, route_key: str, event_type: str) -> Event:
+        now = time.time()
+        request_id = identifiers.request_id()
+        identity = {"sourceIp": client.source_ip}
+        if client.user_agent is not None:
+            identity["userAgent"] = client.user_agent
+        return Event(
+            {
+                "requestContext": {
+                    "routeKey": route_key,
+                    "eventType": event_type,
+                    "extendedRequestId": request_id,
+                    "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+                    "messageDirection": "IN",
+                    "stage": self.stage,
+                    "connectedAt": client.connected_at,
+                    "requestTimeEpoch": int(now * 1000),
+                    "identity": identity,
+                    "requestId": request_id,
+                    "domainName": client.domain_name,
+                    "connectionId": client.connection_id,
+                    "apiId": self.api_id,
+                },
+                "isBase64Encoded": False,
+            }
+        )
+
+
+def _as_forwarded(client: Client, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers as API Gateway passes them on, its own added.
+
+    They say HTTPS and port 443 as on AWS, so that an application that insists on them runs here.
+    """
+    passed = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    return [
+        *passed,
+        ("X-Amzn-Trace-Id", identifiers.trace_id()),
+        ("X-Forwarded-For", client.source_ip),
+        ("X-Forwarded-Port", "443"),
+        ("X-Forwarded-Proto", "https"),
+    ]
+
+
+def _headers(headers: list[tuple[str, str]]) -> dict[str, Any]:
+    return {"headers": dict(headers), "multiValueHeaders": _multi(headers)}
+
+
+def _multi(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values

@@ -1,0 +1,122 @@
+"""A WebSocket API of API Gateway, served from this machine."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from concurrent.futures import Future
+
+from websockets.frames import CloseCode
+
+from localdev.functions import Functions
+from localdev.gateway.api import Api
+from localdev.gateway.front import Front
+from localdev.gateway.limits import AWS_LIMITS, Limits
+
+# Where upgrades wait while the loop is busy: after a restart all clients come at once.
+_BACKLOG = 1024
+
+# Cutting TCP at once could destroy a close frame that the client has not read yet.
+_GOODBYE_SECONDS = 1.0
+
+
+class Gateway:
+    """One stage of a WebSocket API and its ``@connections``, served by a thread of its own.
+
+    Attributes:
+        url: Where clients connect, e.g. ``ws://127.0.0.1:8001/api``.
+        endpoint: Where posts go, e.g. ``http://127.0.0.1:8001/api``: the ``endpoint_url`` of an
+            ``apigatewaymanagementapi`` client.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        *,
+        stage: str,
+        host: str = "127.0.0.1",
+        port: int = 8001,
+        api_id: str = "local00api",
+        region: str = "us-east-1",
+        limits: Limits = AWS_LIMITS,
+    ) -> None:
+        self._api = Api(api_id, region, stage, functions, limits)
+        self._address = (host, port)
+        self._thread: threading.Thread | None = None
+        self._set_port(port)
+
+    def start(self) -> None:
+        """Serve; clients can connect when this returns.
+
+        Raises:
+            OSError: The port is taken, or the host is not one of this machine.
+        """
+        host, _ = self._address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server(self._address, family=family, backlog=_BACKLOG)
+        self._set_port(listener.getsockname()[1])
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, ready)), name="gateway", daemon=True
+        )
+        self._thread.start()
+        ready.result()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Close every connection with 1001, run ``$disconnect`` for each, free the port.
+
+        Args:
+            timeout: Seconds that functions in flight may take to end. The gateway answers their
+                calls of ``@connections`` meanwhile.
+        """
+        if self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set_result, timeout)
+        self._thread.join()
+        self._thread = None
+
+    def _set_port(self, port: int) -> None:
+        host, _ = self._address
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.url = f"ws://{authority}/{self._api.stage}"
+        self.endpoint = f"http://{authority}/{self._api.stage}"
+
+    async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping: asyncio.Future[float] = self._loop.create_future()
+        server = await self._loop.create_server(
+            lambda: Front(self._api), sock=listener, backlog=_BACKLOG
+        )
+        ready.set_result(None)
+        timeout = await self._stopping
+        await self._drain(timeout)
+        server.close()
+        await self._hang_up()
+
+    async def _drain(self, timeout: float) -> None:
+        """Close what is open, and what a `$connect` under way still opens."""
+        self._api.closing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while True:
+                    for connection in self._api.connections:
+                        connection.close(CloseCode.GOING_AWAY, "Going away")
+                    await self._api.idle()
+                    if not self._api.connections:
+                        return
+
+    async def _hang_up(self) -> None:
+        """Close every TCP connection, after clients had time to answer the close frame."""
+        for transport in self._api.transports:
+            if isinstance(transport.get_protocol(), Front):
+                transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._all_closed()
+        for transport in self._api.transports:
+            transport.abort()
+        await self._all_closed()
+
+    async def _all_closed(self) -> None:
+        while self._api.transports:
+            await asyncio.sleep(0.002)

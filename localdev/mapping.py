@@ -1,0 +1,197 @@
+"""The event source mapping: what AWS Lambda does between an SQS queue and a function."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localdev import records
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+_log = logging.getLogger("localdev.mapping")
+
+# How late the mapping sees what it isn't told of: a message from another process, or one that
+# has become visible again.
+_IDLE_SECONDS = 0.1
+_RETRY_SECONDS = 1.0
+_RECEIVE_LIMIT = 10  # SQS hands out no more at a time
+
+
+class Function(Protocol):
+    """What a mapping needs of a Lambda function."""
+
+    name: str
+    timeout: float
+
+    def invoke(self, event: dict[str, Any]) -> Future[Any]:
+        """Run the handler; the future raises what the handler raised."""
+
+
+class EventSourceMapping:
+    """Hands a queue's messages to a function, in batches, until it is stopped.
+
+    Pollers take turns at the queue: the one that receives a batch leaves its turn to the next
+    and sees its batch through. The queue keeps a FIFO group's later messages back for as long,
+    so each group has one batch in flight. Batches that succeed are deleted; a batch that fails,
+    or outlives the function's timeout, is left alone, and the queue shows it again after its
+    visibility timeout or moves it to the dead-letter queue.
+
+    The queue is asked without waiting, since a long poll that is abandoned may still receive
+    messages for nobody, and MiniStack looks only each 100 ms in one. `ring` makes up for it.
+    """
+
+    def __init__(
+        self,
+        client: SQSClient,
+        queue_url: str,
+        function: Function,
+        *,
+        batch_size: int = 10,
+        maximum_concurrency: int | None = None,
+        report_batch_item_failures: bool = False,
+    ) -> None:
+        """Connect a queue and a function.
+
+        Args:
+            client: an SQS client of its own, with at least `maximum_concurrency` connections.
+            queue_url: the queue.
+            function: what gets the batches.
+            batch_size: the most records of one batch; beyond 10 counts as 10.
+            maximum_concurrency: the most batches in flight, 10 if None.
+            report_batch_item_failures: whether an answer's `batchItemFailures` is heeded. Lambda
+                ignores it, and deletes the whole batch, unless the mapping was made with
+                `ReportBatchItemFailures`, which Chalice does not offer.
+        """
+        self._client = client
+        self._queue_url = queue_url
+        self._function = function
+        self._batch_size = min(batch_size, _RECEIVE_LIMIT)
+        self._report_batch_item_failures = report_batch_item_failures
+        self._pollers = [
+            threading.Thread(target=self._poll, name=f"{function.name}-poller", daemon=True)
+            for _ in range(maximum_concurrency or 10)
+        ]
+        self._turn = threading.Lock()
+        self._bell = threading.Event()
+        self._stopping = threading.Event()
+        self._cut_off: Future[None] = Future()
+        self._queue_arn = ""
+
+    def start(self) -> None:
+        """Begin to poll.
+
+        Raises:
+            botocore.exceptions.ClientError: there is no such queue.
+        """
+        answer = self._client.get_queue_attributes(
+            QueueUrl=self._queue_url, AttributeNames=["QueueArn"]
+        )
+        self._queue_arn = answer["Attributes"]["QueueArn"]
+        for poller in self._pollers:
+            poller.start()
+
+    def ring(self) -> None:
+        """Look into the queue now: something was sent to it, or to another."""
+        self._bell.set()
+
+    def stop(self, timeout: float) -> None:
+        """Receive nothing more and let the batches in flight finish.
+
+        Args:
+            timeout: seconds to wait for them. What isn't finished then is visible in the queue
+                again at once. A second call changes nothing.
+        """
+        deadline = time.monotonic() + timeout
+        self._stopping.set()
+        self.ring()
+        for poller in self._pollers:
+            poller.join(max(0.0, deadline - time.monotonic()))
+        if not self._cut_off.done():
+            self._cut_off.set_result(None)
+        for poller in self._pollers:
+            poller.join()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if messages := self._receive():
+                    self._see_through(messages)
+            except (BotoCoreError, ClientError) as error:
+                _log.warning("%s can't use its queue: %s", self._function.name, error)
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _receive(self) -> list[MessageTypeDef]:
+        with self._turn:
+            while not self._stopping.is_set():
+                self._bell.clear()  # before looking, so that no ring is missed
+                answer = self._client.receive_message(
+                    QueueUrl=self._queue_url,
+                    MaxNumberOfMessages=self._batch_size,
+                    MessageSystemAttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                    WaitTimeSeconds=0,
+                )
+                if messages := answer.get("Messages"):
+                    return messages
+                self._bell.wait(_IDLE_SECONDS)
+        return []
+
+    def _see_through(self, messages: list[MessageTypeDef]) -> None:
+        started = time.perf_counter()
+        see_through = self._hand_back if self._stopping.is_set() else self._deliver
+        outcome = see_through(messages)
+        self.ring()  # the groups of this batch may have more
+        _log.info(
+            "%s: %d %s, %.0f ms, %s",
+            self._function.name,
+            len(messages),
+            "record" if len(messages) == 1 else "records",
+            (time.perf_counter() - started) * 1000,
+            outcome,
+        )
+
+    def _deliver(self, messages: list[MessageTypeDef]) -> str:
+        invocation = self._function.invoke(records.event(messages, self._queue_arn))
+        wait((invocation, self._cut_off), self._function.timeout, FIRST_COMPLETED)
+        if invocation.done():
+            return self._settle(messages, invocation)
+        if self._cut_off.done():
+            return self._hand_back(messages)
+        return f"timed out after {self._function.timeout:g} s"
+
+    def _settle(self, messages: list[MessageTypeDef], invocation: Future[Any]) -> str:
+        if invocation.exception() is not None:
+            return "failed"
+        failed: set[str] = set()
+        if self._report_batch_item_failures:
+            failed = records.unprocessed(
+                invocation.result(), {message["MessageId"] for message in messages}
+            )
+        done = [message for message in messages if message["MessageId"] not in failed]
+        if done:
+            self._client.delete_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                    for index, message in enumerate(done)
+                ],
+            )
+        return f"{len(failed)} failed" if failed else "ok"
+
+    def _hand_back(self, messages: list[MessageTypeDef]) -> str:
+        self._client.change_message_visibility_batch(
+            QueueUrl=self._queue_url,
+            Entries=[
+                {"Id": str(index), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": 0}
+                for index, m in enumerate(messages)
+            ],
+        )
+        return "handed back"

@@ -1,0 +1,49 @@
+"""MiniStack, tied to the life of another process: `python tethered.py PID`.
+
+It runs by its path, so it imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import runpy
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+
+def wait_for_exit(pid: int) -> None:
+    """Return once a process has ended, at once if there is none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):
+            # Also exact for a process that was killed and that nobody has waited for.
+            descriptor = os.pidfd_open(pid)
+            select.select([descriptor], [], [])
+            os.close(descriptor)
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while True:
+                os.kill(pid, 0)
+                time.sleep(0.25)
+
+
+def main() -> None:
+    """Serve until the owner ends, then leave nothing behind: not even the temporary files."""
+    owner = int(sys.argv[1])
+    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
+    sys.argv[1:] = []
+    runpy.run_module("ministack", run_name="__main__")
+
+
+def _end_with(owner: int) -> None:
+    wait_for_exit(owner)
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)  # TMPDIR is this run's own
+    os._exit(0)  # MiniStack's own way out waits for idle connections
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""An embedded AWS for the tests of `localdev`, and what talks to it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from localdev.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_sqs import SQSClient
+
+    from tests.local.scripted import MakeQueue
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a boto3 client of the embedded AWS is made with."""
+    return {
+        "endpoint_url": Emulator(tmp_path_factory.mktemp("project"), os.getpid()).endpoint(),
+        "region_name": "eu-central-1",
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
+
+
+@pytest.fixture
+def sqs(aws: dict[str, Any]) -> Iterator[SQSClient]:
+    """An SQS client with room for many pollers."""
+    with closing(boto3.client("sqs", config=Config(max_pool_connections=20), **aws)) as client:
+        yield client
+
+
+@pytest.fixture
+def make_queue(sqs: SQSClient) -> MakeQueue:
+    """Makes FIFO queues: `make_queue(VisibilityTimeout="1")` returns a URL."""
+
+    def make(**attributes: str) -> str:
+        return sqs.create_queue(
+            QueueName=f"{uuid.uuid4().hex}.fifo",
+            Attributes={"FifoQueue": "true", **attributes},  # type: ignore[dict-item] # free names
+        )["QueueUrl"]
+
+    return make

@@ -1,0 +1,110 @@
+"""`chalice local` as somebody types it, on a copy of the small app in `echo/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tests.conftest import PROJECT
+from tests.local.scripted import wait_until
+from tests.running import CHALICE, free_port_pair
+
+START_SECONDS = 30.0
+
+
+def copy_app(folder: Path) -> Path:
+    """Copy the app to a folder, with the package that it attaches, and return its place."""
+    project = folder / "echo"
+    shutil.copytree(Path(__file__).with_name("echo"), project)
+    (project / "localdev").symlink_to(PROJECT / "localdev")
+    return project
+
+
+class Terminal:
+    """One `chalice local`, in a process group of its own as a terminal gives it."""
+
+    def __init__(self, project: Path, *options: str, **environment: str) -> None:
+        """Run the command.
+
+        Args:
+            project: the app's folder.
+            options: of `chalice local`; a free pair of ports is added unless they name one.
+            environment: set on top of a person's who has no AWS account.
+        """
+        if "--port" not in options:
+            options = (*options, "--port", str(free_port_pair()))
+        self.port = int(options[options.index("--port") + 1])
+        self._log = project.with_name(f"{project.name}.log")
+        inherited = {key: value for key, value in os.environ.items() if "AWS" not in key}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [CHALICE, "local", *options],
+                cwd=project,
+                env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return self._log.read_text()
+
+    def page(self) -> dict[str, Any]:
+        """Load the page, waiting until it is served."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with (
+                suppress(URLError, ConnectionError),
+                urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response,
+            ):
+                page: dict[str, Any] = json.load(response)
+                return page
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+
+    def family(self) -> set[int]:
+        """Return the processes that it consists of: itself and all its descendants."""
+        listing = subprocess.run(
+            ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+        )
+        numbers = list(map(int, listing.stdout.split()))
+        parents = dict(zip(numbers[::2], numbers[1::2], strict=True))
+        family = {self.process.pid}
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        return family
+
+    def starts(self) -> int:
+        """Return how often it has started to serve."""
+        return self.output.count("Serving on")
+
+    def end(self) -> None:
+        """End it as Ctrl-C does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(timeout=20)
+
+
+def wait_until_gone(family: set[int]) -> None:
+    """Wait until none of some processes lives."""
+    wait_until(lambda: not any(map(_lives, family)))
+
+
+def _lives(pid: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return state != "" and not state.startswith("Z")

@@ -1,0 +1,164 @@
+"""The real `chalice local`, with a small app of this folder's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.local.scripted import wait_until
+from tests.local.terminal import Terminal, copy_app, wait_until_gone
+from tests.running import free_port_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The app's folder."""
+    return copy_app(tmp_path)
+
+
+@pytest.fixture
+def terminal(project: Path) -> Iterator[Terminal]:
+    """A plain `chalice local`, ended after the test."""
+    terminal = Terminal(project)
+    yield terminal
+    terminal.end()
+
+
+def echo(websocket_url: str, text: str) -> str | bytes:
+    """Say something over a WebSocket and return the answer."""
+    with connect(websocket_url) as client:
+        client.send(text)
+        return client.recv(timeout=10)
+
+
+def test_the_page_the_websocket_and_the_queue_work(terminal: Terminal) -> None:
+    """With no flag and no account there is a page, and an echo that goes through SQS."""
+    environment = terminal.page()["environment"]
+
+    assert environment["WEBSOCKET_URL"] == f"ws://127.0.0.1:{terminal.port + 1}/api"
+    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert environment["AWS_ACCESS_KEY_ID"] == "local"
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert echo(environment["WEBSOCKET_URL"], "hello") == "hello"
+    assert f"WebSocket  {environment['WEBSOCKET_URL']}" in terminal.output
+
+
+def test_the_resources_are_those_of_the_template(terminal: Terminal) -> None:
+    """The embedded AWS has the table with its TTL, and the queue with its FIFO settings."""
+    endpoint = terminal.page()["environment"]["AWS_ENDPOINT_URL"]
+    with (
+        closing(boto3.client("dynamodb", endpoint_url=endpoint)) as dynamodb,
+        closing(boto3.client("sqs", endpoint_url=endpoint)) as sqs,
+    ):
+        expiry = dynamodb.describe_time_to_live(TableName="echo-dev")["TimeToLiveDescription"]
+        queue_url = sqs.get_queue_url(QueueName="echo-dev.fifo")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+    expected = {
+        "FifoQueue": "true",
+        "DeduplicationScope": "messageGroup",
+        "FifoThroughputLimit": "perMessageGroupId",
+        "VisibilityTimeout": "180",
+    }
+    assert expected.items() <= attributes["Attributes"].items()
+
+
+def test_a_change_reloads_and_keeps_the_data(terminal: Terminal, project: Path) -> None:
+    """An edit of app.py is served after a moment, by a worker that finds the tables as they were.
+
+    Clients are told to go away (1001), so that they connect again.
+    """
+    before = terminal.page()
+    with connect(before["environment"]["WEBSOCKET_URL"]) as client:
+        code = (project / "app.py").read_text()
+        (project / "app.py").write_text(code.replace("VERSION = 1", "VERSION = 2"))
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=20)
+
+    wait_until(lambda: terminal.starts() >= 2, seconds=20)
+    after = terminal.page()
+
+    assert client.close_code == 1001
+    assert (before["version"], after["version"]) == (1, 2)
+    assert (before["visits"], after["visits"]) == (1, 2)
+    assert after["environment"] == before["environment"]
+    assert echo(after["environment"]["WEBSOCKET_URL"], "again") == "again"
+
+
+@pytest.mark.parametrize("options", [(), ("--no-autoreload",)], ids=["reloading", "single"])
+def test_ctrl_c_leaves_no_process(project: Path, options: tuple[str, ...]) -> None:
+    """An interrupt of the process group ends the command and all that it has started."""
+    terminal = Terminal(project, *options)
+    terminal.page()
+    family = terminal.family()
+
+    terminal.end()
+
+    wait_until_gone(family)
+    assert "Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_reloader_leaves_no_process(project: Path, number: signal.Signals) -> None:
+    """When only the command's first process is killed, its worker and the AWS end too."""
+    terminal = Terminal(project)
+    terminal.page()
+    family = terminal.family()
+
+    os.kill(terminal.process.pid, number)
+    terminal.process.wait(timeout=20)
+
+    wait_until_gone(family)
+
+
+@pytest.mark.parametrize("offset", [0, 1], ids=["page", "websocket"])
+@pytest.mark.parametrize("options", [(), ("--no-autoreload",)], ids=["reloading", "single"])
+def test_a_port_in_use_is_told_and_ends_it(
+    project: Path, offset: int, options: tuple[str, ...]
+) -> None:
+    """Whichever of the two ports is taken, the command says so, and what to do, and ends."""
+    port = free_port_pair()
+    taken = port + offset
+    with socket.create_server(("127.0.0.1", taken)):
+        terminal = Terminal(project, *options, "--port", str(port))
+        family = terminal.family()
+        terminal.process.wait(timeout=30)
+
+    wait_until_gone(family)
+    assert f"Port {taken} on 127.0.0.1 is already in use" in terminal.output
+    assert "chalice local --port" in terminal.output
+    assert "Traceback" not in terminal.output
+
+
+def test_stage_and_an_aws_of_ones_own(project: Path, aws: dict[str, Any]) -> None:
+    """--stage chooses names and path, and a given AWS_ENDPOINT_URL is used, not embedded."""
+    terminal = Terminal(
+        project,
+        "--stage",
+        "beta",
+        AWS_ENDPOINT_URL=aws["endpoint_url"],
+        AWS_ACCESS_KEY_ID="mine",
+        AWS_SECRET_ACCESS_KEY="mine",
+    )
+    try:
+        environment = terminal.page()["environment"]
+        assert environment["AWS_ENDPOINT_URL"] == aws["endpoint_url"]
+        assert environment["AWS_ACCESS_KEY_ID"] == "mine"
+        assert environment["WEBSOCKET_URL"] == f"ws://127.0.0.1:{terminal.port + 1}/beta"
+        assert echo(environment["WEBSOCKET_URL"], "hello") == "hello"
+        assert len(terminal.family()) == 2
+    finally:
+        terminal.end()

@@ -1,0 +1,319 @@
+"""The event source mapping against a real queue."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from localdev.doorbell import Doorbell
+from localdev.mapping import EventSourceMapping
+from tests.local.scripted import WAIT_SECONDS, MakeQueue, ScriptedFunction, wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+QUIET_SECONDS = 0.35  # several looks into the queue long
+
+StartMapping = Callable[..., EventSourceMapping]
+
+
+@pytest.fixture
+def function() -> ScriptedFunction:
+    """The function that the mapping feeds."""
+    return ScriptedFunction()
+
+
+@pytest.fixture
+def start_mapping(sqs: SQSClient, function: ScriptedFunction) -> Iterator[StartMapping]:
+    """Starts mappings from a queue's URL to the function, and stops them after the test."""
+    started = []
+
+    def start(queue_url: str, **options: Any) -> EventSourceMapping:
+        mapping = EventSourceMapping(sqs, queue_url, function, **options)
+        mapping.start()
+        started.append(mapping)
+        return mapping
+
+    yield start
+    for mapping in started:
+        mapping.stop(0)
+
+
+def send(sqs: SQSClient, queue_url: str, group: str, *bodies: str) -> None:
+    """Send messages to one group, in order."""
+    for body in bodies:
+        sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=body,
+            MessageGroupId=group,
+            MessageDeduplicationId=f"{group}-{body}",
+        )
+
+
+def counts(sqs: SQSClient, queue_url: str) -> tuple[int, int]:
+    """Return how many messages are visible, and how many are in flight."""
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    return (
+        int(attributes["ApproximateNumberOfMessages"]),
+        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+    )
+
+
+def assert_quiet(function: ScriptedFunction) -> None:
+    """Assert that no invocation comes for as long as several looks into the queue take."""
+    with suppress(queue.Empty):
+        pytest.fail(f"unexpected invocation with {function.next(QUIET_SECONDS).bodies}")
+
+
+def test_a_group_arrives_in_order_in_batches_of_ten(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """A group's backlog comes in the order sent, at most ten records at a time."""
+    queue_url = make_queue()
+    bodies = [f"{number}" for number in range(25)]
+    send(sqs, queue_url, "room", *bodies)
+    start_mapping(queue_url)
+
+    batches = []
+    for _ in range(3):
+        invocation = function.next()
+        batches.append(invocation.bodies)
+        invocation.succeed()
+
+    assert batches == [bodies[:10], bodies[10:20], bodies[20:]]
+
+
+def test_batch_size_is_respected(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """No batch is larger than the mapping's batch size."""
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1", "2", "3")
+    start_mapping(queue_url, batch_size=2)
+
+    assert function.next().bodies == ["1", "2"]
+
+
+def test_one_batch_in_flight_per_group(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """While a group's batch runs its later messages wait, and other groups go on."""
+    queue_url = make_queue()
+    start_mapping(queue_url)
+    send(sqs, queue_url, "busy", "first")
+    first = function.next()
+
+    send(sqs, queue_url, "busy", "second")
+    send(sqs, queue_url, "other", "meanwhile")
+    meanwhile = function.next()
+    assert meanwhile.bodies == ["meanwhile"]
+    meanwhile.succeed()
+    assert_quiet(function)
+
+    first.succeed()
+    assert function.next().bodies == ["second"]
+
+
+def test_concurrency_is_capped(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """As many batches run at once as the maximum concurrency, and no more."""
+    queue_url = make_queue()
+    for group in ("a", "b", "c"):
+        send(sqs, queue_url, group, group)
+    start_mapping(queue_url, batch_size=1, maximum_concurrency=2)
+
+    first, second = function.next(), function.next()
+    assert_quiet(function)
+    first.succeed()
+
+    assert {*first.bodies, *second.bodies, *function.next().bodies} == {"a", "b", "c"}
+
+
+def test_success_deletes(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """A batch whose handler returns is gone from the queue."""
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1", "2")
+    start_mapping(queue_url)
+
+    function.next().succeed()
+
+    wait_until(lambda: counts(sqs, queue_url) == (0, 0))
+
+
+def test_failure_brings_the_batch_back_and_then_to_the_dead_letters(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """A batch that fails is seen again after its visibility timeout, until the queue gives up."""
+    dead_letters = make_queue()
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
+    redrive = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 2}
+    queue_url = make_queue(VisibilityTimeout="1", RedrivePolicy=json.dumps(redrive))
+    send(sqs, queue_url, "room", "1", "2")
+    start_mapping(queue_url)
+
+    for receive_count in ("1", "2"):
+        invocation = function.next()
+        records = invocation.event["Records"]
+        assert invocation.bodies == ["1", "2"]
+        assert {record["attributes"]["ApproximateReceiveCount"] for record in records} == {
+            receive_count
+        }
+        invocation.fail()
+
+    wait_until(lambda: counts(sqs, dead_letters) == (2, 0))
+    assert counts(sqs, queue_url) == (0, 0)
+
+
+def test_timeout_is_a_failure(
+    sqs: SQSClient, make_queue: MakeQueue, start_mapping: StartMapping, function: ScriptedFunction
+) -> None:
+    """A batch that outlives the function's timeout comes back."""
+    function.timeout = 0.05
+    queue_url = make_queue(VisibilityTimeout="1")
+    send(sqs, queue_url, "room", "slow")
+    start_mapping(queue_url)
+
+    assert function.next().bodies == ["slow"]
+    assert function.next().bodies == ["slow"]
+
+
+def test_batch_item_failures_are_ignored_by_default(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """Without ReportBatchItemFailures, what a handler reports as failed is deleted too."""
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1")
+    start_mapping(queue_url)
+
+    invocation = function.next()
+    identifier = invocation.event["Records"][0]["messageId"]
+    invocation.succeed({"batchItemFailures": [{"itemIdentifier": identifier}]})
+
+    wait_until(lambda: counts(sqs, queue_url) == (0, 0))
+
+
+def test_batch_item_failures_are_kept_when_reported(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """With ReportBatchItemFailures only what is reported as failed comes back."""
+    queue_url = make_queue(VisibilityTimeout="1")
+    send(sqs, queue_url, "room", "1", "2", "3")
+    start_mapping(queue_url, report_batch_item_failures=True)
+
+    invocation = function.next()
+    failed = [record["messageId"] for record in invocation.event["Records"][1:]]
+    invocation.succeed({"batchItemFailures": [{"itemIdentifier": name} for name in failed]})
+
+    assert function.next().bodies == ["2", "3"]
+
+
+def test_stop_hands_back_what_is_not_finished(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """What a stopped mapping has not finished or not received is there for the next one."""
+    queue_url = make_queue(VisibilityTimeout="600")
+    send(sqs, queue_url, "room", "1", "2", "3")
+    mapping = start_mapping(queue_url, batch_size=2)
+    function.next()
+
+    mapping.stop(0)
+    assert counts(sqs, queue_url) == (3, 0)
+    start_mapping(queue_url)
+
+    assert function.next().bodies == ["1", "2", "3"]
+
+
+def test_stop_lets_a_batch_finish(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+) -> None:
+    """A batch that ends within the time given is settled before stop returns."""
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1")
+    mapping = start_mapping(queue_url)
+    invocation = function.next()
+
+    threading.Timer(0.1, invocation.succeed).start()
+    mapping.stop(WAIT_SECONDS)
+
+    assert counts(sqs, queue_url) == (0, 0)
+
+
+def test_each_batch_has_a_line_in_the_log(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log tells function, records, time and outcome, and nothing of the messages."""
+    caplog.set_level(logging.INFO, "localdev.mapping")
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "secret")
+    start_mapping(queue_url)
+
+    function.next().succeed()
+
+    wait_until(lambda: bool(caplog.messages))
+    assert caplog.messages[0].startswith("scripted: 1 record, ")
+    assert caplog.messages[0].endswith(" ms, ok")
+
+
+def test_the_doorbell_rings_when_this_process_sends(
+    aws: dict[str, Any], make_queue: MakeQueue
+) -> None:
+    """A client of a session made after the fitting rings after a send, and after nothing else."""
+    rings: list[None] = []
+    doorbell = Doorbell(lambda: rings.append(None))
+    doorbell.fit()
+    try:
+        client = boto3.Session().client("sqs", **aws)
+    finally:
+        doorbell.remove()
+    queue_url = make_queue()
+
+    client.receive_message(QueueUrl=queue_url)
+    assert len(rings) == 0
+    send(client, queue_url, "room", "1")
+    assert len(rings) == 1
+    client.close()
