@@ -7,6 +7,7 @@ caches.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -56,6 +57,12 @@ class Fanfare:
     def websocket_url(self) -> str:
         """The WebSocket API, such as `ws://127.0.0.1:8001/api`."""
         return f"ws://127.0.0.1:{self.port + 1}/api"
+
+    @property
+    def aws_endpoint(self) -> str:
+        """The embedded AWS, as the last start has printed it."""
+        endpoints: list[str] = re.findall(r"AWS +(http://\S+)", self.log.read_text())
+        return endpoints[-1]
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

@@ -15,8 +15,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.conftest import PROJECT
-from tests.local.scripted import wait_until
 from tests.running import CHALICE, free_port_pair
+from tests.waiting import wait_until
 
 START_SECONDS = 30.0
 

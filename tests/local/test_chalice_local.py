@@ -13,9 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.local.scripted import wait_until
 from tests.local.terminal import Terminal, copy_app, wait_until_gone
 from tests.running import free_port_pair
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

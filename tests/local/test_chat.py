@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def table(fanfare: Fanfare) -> DynamoDBClient:
     """The embedded DynamoDB of the running application."""
-    [endpoint] = set(re.findall(r"AWS +(http://\S+)", fanfare.log.read_text()))
-    return boto3.client("dynamodb", endpoint_url=endpoint)
+    return boto3.client("dynamodb", endpoint_url=fanfare.aws_endpoint)
 
 
 def keys(table: DynamoDBClient) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from localdev.emulator import Emulator
 from localdev.errors import LocalError
-from tests.local.scripted import wait_until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ import pytest
 
 from localdev.doorbell import Doorbell
 from localdev.mapping import EventSourceMapping
-from tests.local.scripted import WAIT_SECONDS, MakeQueue, ScriptedFunction, wait_until
+from tests.local.scripted import WAIT_SECONDS, MakeQueue, ScriptedFunction
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -1,0 +1,1 @@
+"""The handlers, through Chalice's test client."""
