@@ -1,5 +1,5 @@
 """Posting to connections through the gateway's `@connections` API."""
 
-from chalicelib.posting.port import Post, Poster, Reason, Report
+from chalicelib.posting.port import Info, Manager, Post, Poster, Reason, Report
 
-__all__ = ["Post", "Poster", "Reason", "Report"]
+__all__ = ["Info", "Manager", "Post", "Poster", "Reason", "Report"]

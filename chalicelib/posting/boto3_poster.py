@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from chalicelib.posting.port import Reason, Report
+from chalicelib.posting.port import Identity, Info, Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +35,21 @@ CLIENT_CONFIG: Final = Config(
 )
 
 
+@dataclass
+class _Outcome:
+    """How the posts to one connection went; no reason means that all were delivered."""
+
+    sent: int = 0
+    slowest: float = 0.0
+    reason: Reason | None = None
+    complaint: str = ""
+
+
 class Boto3Poster:
-    """Posts through a boto3 client made with `CLIENT_CONFIG`, many connections at a time."""
+    """Posts through a boto3 client made with `CLIENT_CONFIG`, many connections at a time.
+
+    It draws all posts at once, and sends none again.
+    """
 
     def __init__(self, client: ApiGatewayManagementApiClient) -> None:
         self._client = client
@@ -43,31 +57,63 @@ class Boto3Poster:
 
     def post(self, posts: Iterable[Post], deadline: float) -> Report:
         """See `Poster.post`."""
+        started = time.monotonic()
         frames: dict[ConnectionId, list[bytes]] = {}
         for connection_id, frame in posts:
             frames.setdefault(connection_id, []).append(frame)
         report = Report()
-        for connection_id, (sent, reason) in zip(
+        for connection_id, outcome in zip(
             frames,
             self._threads.map(self._post_in_order, frames, frames.values(), repeat(deadline)),
             strict=True,
         ):
-            report.posts += sent
-            report.add(connection_id, reason)
+            report.posts += outcome.sent
+            report.slowest = max(report.slowest, outcome.slowest)
+            report.add(connection_id, outcome.reason)
+            if outcome.reason not in (None, Reason.GONE):
+                report.complaints.setdefault(outcome.reason, outcome.complaint)
+        report.seconds = time.monotonic() - started
         return report
+
+    def close(self, connection_id: ConnectionId, deadline: float) -> Reason | None:
+        """See `Manager.close`."""
+        if time.monotonic() >= deadline:
+            return Reason.TIMED_OUT
+        try:
+            self._client.delete_connection(ConnectionId=connection_id)
+        except (ClientError, BotoCoreError) as error:
+            return _reason(error)
+        return None
+
+    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+        """See `Manager.info`."""
+        if time.monotonic() >= deadline:
+            return Reason.TIMED_OUT
+        try:
+            found = self._client.get_connection(ConnectionId=connection_id)
+        except (ClientError, BotoCoreError) as error:
+            return _reason(error)
+        identity = Identity(found["Identity"]["SourceIp"], found["Identity"].get("UserAgent"))
+        return Info(found["ConnectedAt"], found["LastActiveAt"], identity)
 
     def _post_in_order(
         self, connection_id: ConnectionId, frames: list[bytes], deadline: float
-    ) -> tuple[int, Reason | None]:
-        """Return how many posts were sent, and why they ended early if they did."""
-        for sent, frame in enumerate(frames):
-            if time.monotonic() >= deadline:
-                return sent, Reason.TIMED_OUT
+    ) -> _Outcome:
+        outcome = _Outcome()
+        for frame in frames:
+            started = time.monotonic()
+            if started >= deadline:
+                outcome.reason = Reason.TIMED_OUT
+                outcome.complaint = "the deadline came first"
+                return outcome
+            outcome.sent += 1
             try:
                 self._client.post_to_connection(ConnectionId=connection_id, Data=frame)
             except (ClientError, BotoCoreError) as error:
-                return sent + 1, _reason(error)
-        return len(frames), None
+                outcome.reason, outcome.complaint = _reason(error), str(error)
+                return outcome
+            outcome.slowest = max(outcome.slowest, time.monotonic() - started)
+        return outcome
 
 
 def _reason(error: ClientError | BotoCoreError) -> Reason:

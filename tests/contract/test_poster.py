@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import time
+import datetime
+import re
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from chalicelib.model import ConnectionId
-from chalicelib.posting import Reason
-from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.posting import Info, Reason, Report
+from chalicelib.posting.limits import Limits
+from chalicelib.posting.port import Identity
+from tests import misbehaviour
 from tests.connections import Connections
+from tests.contract.conftest import soon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from chalicelib.posting import Poster
+    from chalicelib.posting import Manager, Poster
+    from tests.authority import Authority
+    from tests.connections import Exchange
 
 ADA = ConnectionId("PJqB0fHsqRcCHlw=")
 BOB = ConnectionId("PJq-_fHsqRcCHlw=")
-
-
-@pytest.fixture
-def connections() -> Iterator[Connections]:
-    """The API to post to."""
-    with Connections() as api:
-        yield api
-
-
-@pytest.fixture
-def poster(connections: Connections) -> Iterator[Poster]:
-    """The poster under test."""
-    client = boto3.client(
-        "apigatewaymanagementapi", endpoint_url=connections.endpoint, config=CLIENT_CONFIG
-    )
-    yield Boto3Poster(client)
-    client.close()
-
-
-def soon(seconds: float = 20) -> float:
-    """A deadline."""
-    return time.monotonic() + seconds
+THROTTLED = {Reason.THROTTLED, Reason.SLOW_CONSUMER}
 
 
 def test_frames_arrive_at_their_connection_in_order(
@@ -60,28 +45,52 @@ def test_frames_arrive_at_their_connection_in_order(
 def test_many_connections_are_all_reached(connections: Connections, poster: Poster) -> None:
     """More connections than the poster has sockets are no problem."""
     crowd = [ConnectionId(f"{number:015}=") for number in range(300)]
-    report = poster.post(((to, b"hi") for to in crowd), soon())
+    report = poster.post(((to, to.encode()) for to in crowd), soon())
     assert report.delivered == set(crowd)
-    assert set(connections.received) == set(crowd)
+    assert connections.received == {to: [to.encode()] for to in crowd}
+
+
+def test_a_large_frame_arrives_whole(connections: Connections, poster: Poster) -> None:
+    """A frame of 128 KB, the most that the gateway takes, is more than a socket takes at once."""
+    frame = bytes(range(256)) * 512
+    assert poster.post([(ADA, frame)], soon()).delivered == {ADA}
+    assert connections.received == {ADA: [frame]}
+
+
+def test_an_id_is_escaped_in_the_path(connections: Connections, poster: Poster) -> None:
+    """Whatever an id is made of, it reaches the server as one segment of the path."""
+    strange = ConnectionId("a/b+c=%3D ü?#")
+    poster.post([(strange, b"hi"), (ADA, b"hi")], soon())
+    paths = {request.path.replace("%40", "@") for request in connections.requests}
+    assert paths == {
+        "/api/@connections/a%2Fb%2Bc%3D%253D%20%C3%BC%3F%23",
+        "/api/@connections/PJqB0fHsqRcCHlw%3D",
+    }
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"),
+    ("status", "reasons"),
     [
-        (HTTPStatus.TOO_MANY_REQUESTS, Reason.THROTTLED),
-        (HTTPStatus.FORBIDDEN, Reason.REFUSED),
-        (HTTPStatus.INTERNAL_SERVER_ERROR, Reason.SERVER_ERROR),
-        (HTTPStatus.BAD_GATEWAY, Reason.SERVER_ERROR),
+        (HTTPStatus.BAD_REQUEST, {Reason.REFUSED}),
+        (HTTPStatus.FORBIDDEN, {Reason.REFUSED}),
+        (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {Reason.REFUSED}),
+        (HTTPStatus.TOO_MANY_REQUESTS, THROTTLED),
+        (HTTPStatus.INTERNAL_SERVER_ERROR, {Reason.SERVER_ERROR}),
+        (HTTPStatus.BAD_GATEWAY, {Reason.SERVER_ERROR}),
     ],
 )
 def test_a_failure_has_its_reason_and_harms_nobody_else(
-    connections: Connections, poster: Poster, status: HTTPStatus, reason: Reason
+    connections: Connections, poster: Poster, status: HTTPStatus, reasons: set[Reason]
 ) -> None:
     """A failed connection is reported with the reason, and the others get their frame."""
     connections.ill[ADA] = status
-    report = poster.post([(ADA, b"1"), (BOB, b"1")], soon())
-    assert report.failed == {ADA: reason}
+    report = poster.post([(ADA, b"1"), (BOB, b"1"), (ADA, b"2")], soon())
     assert report.delivered == {BOB}
+    assert report.failed.keys() == {ADA}
+    reason = report.failed[ADA]
+    assert reason in reasons
+    assert report.complaints[reason]
+    assert {request.body for request in connections.requests} == {b"1"}
 
 
 def test_a_gone_connection_is_tried_once(connections: Connections, poster: Poster) -> None:
@@ -93,9 +102,69 @@ def test_a_gone_connection_is_tried_once(connections: Connections, poster: Poste
     assert report.posts == 2
 
 
-def test_a_stuck_post_holds_up_nobody_else(connections: Connections, poster: Poster) -> None:
-    """A connection that never answers is given up, and the others have their frame meanwhile."""
-    connections.stuck.add(ADA)
+def test_who_missed_a_frame_is_not_delivered(connections: Connections, poster: Poster) -> None:
+    """A connection that took the first frame and failed at the second counts as failed."""
+    connections.acts[ADA] = [misbehaviour.fine, misbehaviour.status(HTTPStatus.FORBIDDEN)]
+    report = poster.post([(ADA, b"1"), (ADA, b"2"), (ADA, b"3")], soon())
+    assert report.delivered == set()
+    assert report.failed == {ADA: Reason.REFUSED}
+    assert connections.received == {ADA: [b"1"]}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        misbehaviour.chunked,
+        misbehaviour.announced,
+        misbehaviour.last_words,
+        misbehaviour.old_fashioned,
+        misbehaviour.drip,
+        misbehaviour.twice,
+    ],
+)
+def test_an_unusual_answer_is_an_answer(
+    connections: Connections, poster: Poster, act: Callable[[Exchange], None]
+) -> None:
+    """However HTTP allows to say 200, it is understood, and the next answer not mixed up with it.
+
+    The frame of a server that answers twice is delivered too, and its second answer nobody's.
+    """
+    connections.acts[ADA] = [act]
+    report = poster.post([(ADA, b"1"), (ADA, b"2")], soon())
+    assert report.delivered == {ADA}
+    assert connections.received == {ADA: [b"1", b"2"]}
+    assert report.retries == 0
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        misbehaviour.reset,
+        misbehaviour.reset_after,
+        misbehaviour.reset_midway,
+        misbehaviour.garbage,
+    ],
+)
+def test_a_lost_answer_is_reported(
+    connections: Connections, poster: Poster, act: Callable[[Exchange], None]
+) -> None:
+    """Without an answer a post has failed, is not sent again, and harms no other."""
+    connections.acts[ADA] = [act]
+    crowd = [ConnectionId(f"{number:015}=") for number in range(20)]
+    report = poster.post([(ADA, b"1"), *((to, b"1") for to in crowd)], soon())
+    assert report.failed == {ADA: Reason.REFUSED}
+    assert report.delivered == set(crowd)
+    assert report.complaints[Reason.REFUSED]
+    assert len(connections.received[ADA]) <= 1
+
+
+@pytest.mark.parametrize("act", [misbehaviour.hang, misbehaviour.dribble])
+def test_a_stuck_post_holds_up_nobody_else(
+    connections: Connections, new_poster: Callable[..., Poster], act: Callable[[Exchange], None]
+) -> None:
+    """A connection that does not answer in time is given up; the others have their frame."""
+    poster = new_poster(connections.endpoint, limits=Limits(answer_seconds=0.3))
+    connections.acts[ADA] = [act]
     report = poster.post([(ADA, b"1"), (BOB, b"1")], soon())
     assert report.failed == {ADA: Reason.TIMED_OUT}
     assert connections.received[BOB] == [b"1"]
@@ -103,13 +172,90 @@ def test_a_stuck_post_holds_up_nobody_else(connections: Connections, poster: Pos
 
 def test_nothing_is_sent_after_the_deadline(connections: Connections, poster: Poster) -> None:
     """What the deadline leaves over is reported as such."""
-    report = poster.post([(ADA, b"1")], soon(-1))
-    assert report.failed == {ADA: Reason.TIMED_OUT}
+    report = poster.post([(ADA, b"1"), (BOB, b"1")], soon(-1))
+    assert report.failed == {ADA: Reason.TIMED_OUT, BOB: Reason.TIMED_OUT}
     assert report.posts == 0
     assert not connections.received
 
 
-def test_an_unreachable_gateway_is_reported(connections: Connections, poster: Poster) -> None:
+@pytest.mark.timeout(30)
+def test_no_posts_take_no_time(poster: Poster) -> None:
+    """Where there is nobody to post to, the report comes at once, and not at the deadline."""
+    for _ in range(2):
+        report = poster.post([], soon(3600))
+        assert (report.posts, report.delivered, report.failed) == (0, set(), {})
+
+
+def test_an_unreachable_gateway_is_reported(new_poster: Callable[..., Poster]) -> None:
     """Without any answer at all the report still comes, and nothing is raised."""
-    connections.__exit__(None, None, None)
-    assert poster.post([(ADA, b"1")], soon()).failed == {ADA: Reason.REFUSED}
+    with Connections() as closed:
+        endpoint = closed.endpoint
+    report = new_poster(endpoint).post([(ADA, b"1"), (BOB, b"1")], soon())
+    assert report.failed == {ADA: Reason.REFUSED, BOB: Reason.REFUSED}
+    assert "connect" in report.complaints[Reason.REFUSED]
+
+
+def test_a_name_without_address_is_reported(new_poster: Callable[..., Poster]) -> None:
+    """So it is when the DNS knows nothing of the gateway."""
+    report = new_poster("http://nowhere.invalid/api").post([(ADA, b"1")], soon())
+    assert report.failed == {ADA: Reason.REFUSED}
+    assert "nowhere.invalid" in report.complaints[Reason.REFUSED]
+
+
+def test_a_certificate_for_another_name_is_refused(
+    authority: Authority, new_poster: Callable[..., Poster]
+) -> None:
+    """Nothing is sent to a server that can't prove to be the one that was meant."""
+    with Connections(authority.server("localhost")) as impostor:
+        report = new_poster(impostor.endpoint).post([(ADA, b"1")], soon())
+    assert report.failed == {ADA: Reason.REFUSED}
+    assert re.search("match|not valid for", report.complaints[Reason.REFUSED])
+    assert not impostor.requests
+
+
+def test_a_connection_can_be_closed(connections: Connections, poster: Manager) -> None:
+    """Closing asks the gateway to, and says when there was nothing to close."""
+    connections.ill[BOB] = HTTPStatus.GONE
+    assert poster.close(ADA, soon()) is None
+    assert poster.close(BOB, soon()) is Reason.GONE
+    assert poster.close(ADA, soon(-1)) is Reason.TIMED_OUT
+    assert [request.method for request in connections.requests] == ["DELETE", "DELETE"]
+
+
+def test_a_connection_can_be_asked_about(connections: Connections, poster: Manager) -> None:
+    """The gateway's answer is taken apart, and a connection that is gone has none."""
+    connections.info = b"""{
+  "connectedAt" : "2026-11-24T03:06:09.123Z",
+  "identity" : {
+    "sourceIp" : "203.0.113.9",
+    "userAgent" : "tea/1.0"
+  },
+  "lastActiveAt" : "2026-11-24T03:07:00.000Z"
+}"""
+    connections.ill[BOB] = HTTPStatus.GONE
+    utc = datetime.UTC
+    assert poster.info(ADA, soon()) == Info(
+        connected_at=datetime.datetime(2026, 11, 24, 3, 6, 9, 123000, utc),
+        last_active_at=datetime.datetime(2026, 11, 24, 3, 7, tzinfo=utc),
+        identity=Identity(source_ip="203.0.113.9", user_agent="tea/1.0"),
+    )
+    assert poster.info(BOB, soon()) is Reason.GONE
+    assert poster.info(ADA, soon(-1)) is Reason.TIMED_OUT
+
+
+def test_several_threads_may_post_at_once(connections: Connections, poster: Poster) -> None:
+    """Calls that overlap do not get into each other's way."""
+    crowds = [[ConnectionId(f"{crowd}-{n:013}=") for n in range(100)] for crowd in range(4)]
+    reports = [Report() for _ in crowds]
+
+    def call(number: int) -> None:
+        reports[number] = poster.post(((to, to.encode()) for to in crowds[number]), soon())
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(len(crowds))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.failed for report in reports] == [{}] * len(crowds)
+    assert [report.delivered for report in reports] == [set(crowd) for crowd in crowds]
+    assert connections.received == {to: [to.encode()] for crowd in crowds for to in crowd}

@@ -1,0 +1,118 @@
+"""The clients whose posting is compared; each sends so many posts and returns how many arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.credentials import ReadOnlyCredentials
+
+from bench.servers import run
+from chalicelib.model import ConnectionId
+from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.posting.limits import Limits
+from chalicelib.posting.socket_poster import SocketPoster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chalicelib.posting import Post, Report
+
+REGION: Final = "us-east-1"
+CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMIEXAMPLE", None)
+FRAME: Final = b"x" * 200
+PATIENCE: Final = 120
+"""Seconds after which a run is ended, whatever it has done."""
+
+WRK_SECONDS: Final = 5
+
+LUA: Final = """
+wrk.method = "POST"
+wrk.path = "/prod/@connections/PJqB0fHsqRcCHlw%3D"
+wrk.body = string.rep("x", 200)
+wrk.headers["x-amz-date"] = "20261124T030600Z"
+wrk.headers["authorization"] = "AWS4-HMAC-SHA256"
+  .. " Credential=AKIDEXAMPLE/20261124/us-east-1/execute-api/aws4_request,"
+  .. " SignedHeaders=host;x-amz-date, Signature=" .. string.rep("0", 64)
+"""
+
+
+def posts(count: int) -> Iterator[Post]:
+    """One frame to each of many connections."""
+    return ((ConnectionId(f"PJq{number:08}HsqR="), FRAME) for number in range(count))
+
+
+def fanfare(url: str, count: int, pem: Path) -> int:
+    """Post with this project's own sockets, TLS handshakes included."""
+    tls = ssl.create_default_context(cafile=pem)
+    poster = SocketPoster(url, REGION, lambda: CREDENTIALS, tls=tls)
+    report = poster.post(posts(count), time.monotonic() + PATIENCE)
+    poster.shut()
+    return _checked(report, count)
+
+
+def boto3_threads(url: str, count: int, pem: Path) -> int:
+    """Post with boto3 from 64 threads."""
+    client: Any = boto3.client(
+        "apigatewaymanagementapi",
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS.access_key,
+        aws_secret_access_key=CREDENTIALS.secret_key,
+        endpoint_url=url,
+        verify=str(pem),
+        config=CLIENT_CONFIG,
+    )
+    report = Boto3Poster(client).post(posts(count), time.monotonic() + PATIENCE)
+    client.close()
+    return _checked(report, count)
+
+
+def aiobotocore(url: str, count: int, pem: Path) -> int:
+    """Post with boto3's asynchronous sibling, 64 at a time."""
+    session_type = importlib.import_module("aiobotocore.session").AioSession
+    config_type = importlib.import_module("aiobotocore.config").AioConfig
+
+    async def post_all() -> None:
+        async with session_type().create_client(
+            "apigatewaymanagementapi",
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS.access_key,
+            aws_secret_access_key=CREDENTIALS.secret_key,
+            endpoint_url=url,
+            verify=str(pem),
+            config=config_type(max_pool_connections=64, retries={"total_max_attempts": 1}),
+        ) as client:
+            left = posts(count)
+
+            async def post_some() -> None:
+                for connection_id, frame in left:
+                    await client.post_to_connection(ConnectionId=connection_id, Data=frame)
+
+            await asyncio.wait_for(asyncio.gather(*(post_some() for _ in range(64))), PATIENCE)
+
+    asyncio.run(post_all())
+    return count
+
+
+def wrk(url: str, _count: int, pem: Path) -> int:
+    """Send one unsigned request over and over from C, for a fixed time."""
+    script = pem.with_name("post.lua")
+    script.write_text(LUA)
+    sockets = f"-c{Limits().sockets}"
+    output = run("wrk", "-t1", sockets, f"-d{WRK_SECONDS}s", "-s", str(script), url)
+    found = re.search(r"(\d+) requests in", output)
+    if not found:
+        raise RuntimeError(f"wrk says nothing of how many requests it sent: {output}")
+    return int(found[1])
+
+
+def _checked(report: Report, count: int) -> int:
+    if len(report.delivered) != count:
+        raise RuntimeError(f"{count - len(report.delivered)} posts failed: {report.complaints}")
+    return count

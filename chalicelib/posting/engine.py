@@ -1,0 +1,281 @@
+"""The loop that keeps many sockets busy from one thread."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from http import HTTPStatus
+from selectors import EVENT_READ
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.posting.connection import LostError
+from chalicelib.posting.lanes import Lanes
+from chalicelib.posting.pacing import Pace, full_jitter
+from chalicelib.posting.port import Reason, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from chalicelib.posting.connection import Connection
+    from chalicelib.posting.lanes import Task
+    from chalicelib.posting.limits import Limits
+    from chalicelib.posting.pool import Pool
+    from chalicelib.posting.port import Post
+    from chalicelib.posting.sigv4 import Credentials, Signer
+
+# Looked up for every answer, and an enumeration's members are slow to look up.
+OK: Final = HTTPStatus.OK.value
+MULTIPLE_CHOICES: Final = HTTPStatus.MULTIPLE_CHOICES.value
+
+TRIES: Final = 4
+"""How often a post is sent that is answered 5xx, or 429 when others are not."""
+
+BACKOFF: Final = 0.1
+LONGEST_BACKOFF: Final = 2.0
+"""Seconds before the first retry and before any, at most and jittered."""
+
+HANDSHAKE: Final = 0.001
+"""Seconds of work that a new socket costs: none is opened while there is less time to spare."""
+
+SWEEP: Final = 0.05
+"""Seconds between looks at what has taken too long."""
+
+
+class Engine:
+    """Runs calls, one at a time, on sockets that outlive them. Not for several threads at once.
+
+    Attributes:
+        body: of the last answer that had one and said 2xx.
+    """
+
+    def __init__(
+        self, pool: Pool, signer: Signer, limits: Limits, clock: Callable[[], float]
+    ) -> None:
+        self._clock = clock
+        self._pool = pool
+        self._signer = signer
+        self._answer_seconds = limits.answer_seconds
+        self._pace = Pace(limits.rate, time.monotonic())
+        self._accepted = 0
+        self.body = b""
+
+    def run(
+        self, posts: Iterable[Post], credentials: Credentials, deadline: float, method: str = "POST"
+    ) -> Report:
+        """Send requests to connections until all have ended, or the deadline has come."""
+        started = time.monotonic()
+        opened = self._pool.opened
+        self._method = method
+        self._report = Report()
+        self._lanes = Lanes(posts, self._report)
+        self._busy: dict[Connection, Task] = {}
+        self._lost: deque[Task] = deque()
+        self._sweep_at = started + SWEEP
+        try:
+            self._pool.wake()
+            self._loop(credentials, deadline)
+        finally:
+            # An answer that comes after this would be taken for that of the next request.
+            leftover = [*self._busy.values(), *self._lost]
+            for connection in self._busy:
+                self._pool.drop(connection)
+            self._pool.rest()
+        reason = Reason.REFUSED if self._pool.out_of_reach else Reason.TIMED_OUT
+        for task in leftover:
+            self._lanes.fail(task, reason)
+        self._lanes.give_up(reason)
+        if reason in self._report.failed.values() and self._pool.trouble:
+            self._report.complaints.setdefault(reason, self._pool.trouble)
+        self._report.sockets_opened = self._pool.opened - opened
+        self._report.seconds = time.monotonic() - started
+        return self._report
+
+    def _loop(self, credentials: Credentials, deadline: float) -> None:
+        pool = self._pool
+        spare = 0.0
+        while True:
+            self._now = now = time.monotonic()
+            if now >= deadline or pool.out_of_reach:
+                return
+            self._wall_time = self._clock()
+            self._signer.set(credentials, self._wall_time)
+            self._pace.adjust(now, self._accepted)
+            self._dispatch()
+            if spare > HANDSHAKE or self._lost or not pool.size:
+                self._open_more()
+            # Only now, since both may have found that there is nothing more to draw.
+            if self._lanes.finished and not self._busy and not self._lost:
+                return
+            pause = self._pause(deadline)
+            began = time.monotonic()
+            ready = pool.wait(pause)
+            self._now = time.monotonic()
+            spare = self._now - began
+            for connection in ready:
+                self._advance(connection)
+            if now >= self._sweep_at:
+                self._sweep(now)
+
+    def _next(self) -> Task | None:
+        if self._pace.wait(self._now) > 0:
+            return None
+        task = self._lanes.next(self._now)
+        if task:
+            self._pace.take()
+        return task
+
+    def _dispatch(self) -> None:
+        """Give idle sockets their next requests.
+
+        All are made before the first is sent, and all answers that are there are read before.
+        Between system calls the processor would have to learn anew what it runs, twice the time.
+        """
+        batch: list[tuple[Task, bytes]] = []
+        idle = self._pool.idle
+        while len(batch) < len(idle) and (task := self._next()):
+            batch.append((task, self._request(task)))
+        self._now = time.monotonic()
+        for task, request in batch:
+            self._send(idle.pop(), task, request)
+
+    def _request(self, task: Task) -> bytes:
+        return self._signer.request(self._method, task.connection_id, task.payload)
+
+    def _send(self, connection: Connection, task: Task, request: bytes) -> None:
+        report = self._report
+        if task.tries:
+            report.retries += 1
+            report.possible_duplicates += task.doubtful
+        task.tries += 1
+        task.sent_at = self._now
+        self._busy[connection] = task
+        report.posts += 1
+        report.sent_bytes += len(request)
+        try:
+            connection.send(request)
+        except LostError as error:
+            self._broken(connection, error)
+            return
+        if connection.interest != EVENT_READ:
+            self._pool.watch(connection)
+
+    def _advance(self, connection: Connection) -> None:
+        interest = connection.interest
+        try:
+            status = connection.advance()
+        except LostError as error:
+            self._broken(connection, error)
+            return
+        if connection.interest != interest:
+            self._pool.watch(connection)
+        if status:
+            self._answered(connection, status)
+        elif connection.is_open and connection in self._pool.opening:
+            self._pool.admit(connection)
+            if self._lost:
+                task = self._lost.popleft()
+                self._send(connection, task, self._request(task))
+            else:
+                self._pool.keep(connection, self._wall_time)
+
+    def _answered(self, connection: Connection, status: int) -> None:
+        task = self._busy.pop(connection)
+        if self._now - task.sent_at > self._report.slowest:
+            self._report.slowest = self._now - task.sent_at
+        if OK <= status < MULTIPLE_CHOICES:
+            self._accepted += 1
+            if connection.body:
+                self.body = connection.body
+            self._lanes.done(task)
+        else:
+            self._declined(task, status, connection.body)
+        if connection.reusable:
+            self._pool.keep(connection, self._wall_time)
+        else:
+            self._pool.drop(connection)
+
+    def _declined(self, task: Task, status: int, body: bytes) -> None:
+        said = f"{status} {body[:500].decode(errors='replace')}".rstrip()
+        if status == HTTPStatus.GONE:
+            self._lanes.fail(task, Reason.GONE)
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._pace.throttled(task.connection_id)
+            if self._pace.is_throttled(self._now, self._accepted) or task.tries < TRIES:
+                self._retry(task, Reason.THROTTLED)
+            elif self._report.delivered:
+                self._fail(task, Reason.SLOW_CONSUMER, said)
+            else:
+                self._fail(task, Reason.THROTTLED, said)
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if task.tries < TRIES:
+                self._retry(task, Reason.SERVER_ERROR)
+            else:
+                self._fail(task, Reason.SERVER_ERROR, said)
+        else:
+            self._fail(task, Reason.REFUSED, said)
+
+    def _broken(self, connection: Connection, error: LostError) -> None:
+        task = self._busy.pop(connection, None)
+        if connection in self._pool.opening:
+            self._pool.unopened(connection, str(error), self._now)
+            return
+        self._pool.drop(connection)
+        if task is None:
+            return
+        if connection.reused and not connection.answered and not task.resent:
+            # It died while it was not used, most likely: after a frozen container's thaw all do.
+            task.resent = task.doubtful = True
+            self._lost.append(task)
+        else:
+            self._fail(task, Reason.REFUSED, str(error))
+
+    def _retry(self, task: Task, setback: Reason) -> None:
+        task.setback = setback
+        task.doubtful = setback is Reason.SERVER_ERROR
+        wait = full_jitter(task.tries, BACKOFF, LONGEST_BACKOFF)
+        self._lanes.retry(task, self._now + wait)
+
+    def _fail(self, task: Task, reason: Reason, said: str) -> None:
+        self._lanes.fail(task, reason)
+        self._report.complaints.setdefault(reason, said)
+
+    def _open_more(self) -> None:
+        pool = self._pool
+        room = pool.room()
+        if room <= 0:
+            return
+        wanted = len(self._lost)
+        if not pool.idle and self._pace.wait(self._now) == 0:
+            wanted += self._lanes.backlog(len(pool.opening) + room, self._now)
+        pool.grow(wanted, self._now)
+
+    def _sweep(self, read_at: float) -> None:
+        """End what had taken too long when the sockets were last read.
+
+        By now an answer may be there that has come in time, while this process had to wait for
+        the processor.
+        """
+        self._sweep_at = self._now + SWEEP
+        late = read_at - self._answer_seconds
+        for connection, task in list(self._busy.items()):
+            if task.sent_at > late:
+                continue
+            connection.reusable = False
+            if connection.status:
+                self._answered(connection, connection.status)
+            else:
+                del self._busy[connection]
+                self._pool.drop(connection)
+                self._fail(task, Reason.TIMED_OUT, f"no answer in {self._answer_seconds} s")
+        for connection, end in list(self._pool.opening.items()):
+            if read_at > end:
+                self._pool.unopened(connection, "could not be connected to in time", self._now)
+
+    def _pause(self, deadline: float) -> float:
+        """Return the seconds until something has to be done, whatever comes in."""
+        now = self._now
+        ends = [deadline, self._lanes.next_retry]
+        if self._busy or self._pool.opening:
+            ends.append(self._sweep_at)
+        ends += (at for at in (now + self._pace.wait(now), self._pool.pause_until) if at > now)
+        return max(0.0, min(ends) - now)

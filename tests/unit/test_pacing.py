@@ -1,0 +1,115 @@
+"""The rate follows what the gateway takes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.model import ConnectionId
+from chalicelib.posting.pacing import SLOWEST, UNLIMITED, Pace, full_jitter
+
+
+class Gateway:
+    """A gateway that takes so many posts a second, and answers 429 to the rest."""
+
+    def __init__(self, pace: Pace, quota: float) -> None:
+        self.pace = pace
+        self.quota = quota
+        self.now = 0.0
+        self.accepted = 0
+        self.refused = 0
+
+    def run(self, seconds: float, offered: float = 20_000) -> None:
+        """Post as fast as the pace allows, and a core can."""
+        step = 0.01
+        for _ in range(round(seconds / step)):
+            self.now += step
+            self.pace.adjust(self.now, self.accepted)
+            sent = 0
+            while sent < offered * step and self.pace.wait(self.now) == 0:
+                self.pace.take()
+                sent += 1
+            taken = min(sent, round(self.quota * step))
+            self.accepted += taken
+            self.refused += sent - taken
+            for number in range(self.refused - (sent - taken), self.refused):
+                self.pace.throttled(ConnectionId(str(number)))
+
+
+def test_there_is_no_limit_before_the_gateway_throttles() -> None:
+    """A pace without a cap lets everything pass."""
+    pace = Pace(None, 0)
+    for _ in range(100_000):
+        assert pace.wait(0) == 0
+        pace.take()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(1, 10_000))
+def test_the_cap_is_kept(cap: float) -> None:
+    """Over a second no more leave than the cap, but for what may leave at once."""
+    gateway = Gateway(Pace(cap, 0), 1e9)
+    gateway.run(1)
+    assert gateway.accepted <= cap * 1.02 + 2
+
+
+@pytest.mark.parametrize("quota", [300, 1_000, 8_000])
+def test_the_rate_settles_at_the_quota(quota: float) -> None:
+    """Most of the quota is used, and few posts are refused."""
+    gateway = Gateway(Pace(None, 0), quota)
+    gateway.run(2)
+    gateway.accepted = gateway.refused = 0
+    gateway.run(20)
+    assert gateway.accepted >= 0.7 * 20 * quota
+    assert gateway.refused <= 0.15 * gateway.accepted
+
+
+def test_the_rate_recovers() -> None:
+    """When the gateway stops throttling, the limit goes."""
+    gateway = Gateway(Pace(None, 0), 500)
+    gateway.run(2)
+    assert gateway.pace.rate < 1_000
+    gateway.quota = 1e9
+    gateway.run(UNLIMITED / 500 + 1, offered=100)
+    assert gateway.pace.rate == math.inf
+
+
+def test_the_rate_never_dries_up() -> None:
+    """Even if everything is refused some posts leave, or it would never be noticed that it ends."""
+    gateway = Gateway(Pace(None, 0), 0)
+    gateway.run(3)
+    assert gateway.pace.rate >= SLOWEST
+
+
+def test_a_few_slow_consumers_do_not_slow_the_rest() -> None:
+    """A 429 from one connection in a hundred says nothing of the gateway."""
+    pace = Pace(None, 0)
+    accepted = 0
+    for tenth in range(1, 20):
+        accepted += 500
+        for number in range(5):
+            pace.throttled(ConnectionId(str(number)))
+        assert not pace.is_throttled(tenth / 10, accepted)
+        pace.adjust(tenth / 10, accepted)
+    assert pace.rate == math.inf
+
+
+def test_throttling_is_remembered_for_a_moment() -> None:
+    """What was throttled everywhere a second ago may be so still."""
+    pace = Pace(None, 0)
+    for number in range(5):
+        pace.throttled(ConnectionId(str(number)))
+    assert pace.is_throttled(0.01, 0)
+    pace.adjust(0.2, 0)
+    assert pace.is_throttled(0.9, 1_000)
+    assert not pace.is_throttled(1.3, 1_000)
+
+
+@given(st.integers(1, 2_000), st.floats(0, 1, exclude_max=True))
+def test_jitter_is_full(tries: int, drawn: float) -> None:
+    """Retries spread over all of the backoff, which doubles up to its longest."""
+    wait = full_jitter(tries, 0.1, 2.0, lambda: drawn)
+    assert wait == drawn * min(2.0, 0.1 * 2.0 ** min(tries - 1, 10))
