@@ -1,122 +1,195 @@
 // The page: joins the parts together.
 
 import { Composer } from "./composer.js";
-import { Connection, MESSAGE_LIMIT, messageSize } from "./connection.js";
 import { findEndpoint } from "./endpoint.js";
-import { Log } from "./log.js";
+import { Fanfare, MESSAGE_LIMIT, messageSize } from "./fanfare.js";
+import { Side, addressOf, roomIn, tidy } from "./side.js";
 import { Status } from "./status.js";
+import { recall, remember, tabStorage } from "./storage.js";
+import { Teller } from "./typing.js";
+import { View } from "./view.js";
 
-// The gateway waits 29 s for a handler, so a later error is not about an earlier message.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-const ANSWER_MS = 30_000;
+const DEFAULT_ROOM = "lobby";
+const NAME = "fanfare.name";
+const HERE = "fanfare.here";
 
 const find = (id) => document.getElementById(id);
 
-const log = new Log(find("log"), find("newer"));
-const status = new Status(find("status"), find("reconnect"), find("countdown"));
+const storage = tabStorage();
+const status = new Status(find("status"), find("offline"), find("countdown"));
+const side = new Side(find);
+const teller = new Teller();
 const composer = new Composer(find("composer"), {
   limit: MESSAGE_LIMIT,
   size: messageSize,
+  onWrite: () => teller.write((data) => room()?.signal(data)),
   onSend: say,
 });
 
+/** @type {Map<string, View>} */
+const views = new Map();
 let endpoint = null;
-let connection = null;
-let username = "";
-let state = "disconnected";
-let unanswered = [];
+let client = null;
+let current = null;
 
-find("name").value = remembered();
-find("join").addEventListener("submit", join);
-find("disconnect").addEventListener("click", leave);
-find("retry").addEventListener("click", () => connection.retryNow());
-window.addEventListener("online", () => connection?.retryNow());
+find("name").value = recall("localStorage", NAME);
+find("join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  connect(find("name").value.trim());
+});
+find("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = tidy(find("room").value);
+  find("room").value = "";
+  if (name !== "") location.hash = addressOf(name);
+  composer.focus();
+});
+find("disconnect").addEventListener("click", disconnect);
+find("leave").addEventListener("click", () => leave(current));
+find("retry").addEventListener("click", () => client.check());
+window.addEventListener("online", () => client?.check());
+window.addEventListener("offline", () => client?.check());
+window.addEventListener("hashchange", () => client && visit());
+document.addEventListener("visibilitychange", () => document.hidden || show(current));
 
 try {
   endpoint = await findEndpoint(location);
   find("server").textContent = `Server: ${endpoint.host}`;
   find("connect").disabled = false;
+  // A tab that was connected when it was reloaded is so again.
+  if (recall("sessionStorage", HERE) !== "") connect(find("name").value);
 } catch (error) {
-  find("alert").textContent = error.message;
-  find("alert").hidden = false;
+  warn(error.message);
 }
 
-function join(event) {
-  event.preventDefault();
-  username = find("name").value.trim() || "Anonymous";
-  remember(find("name").value.trim());
-  connection = new Connection(endpoint, username, {
-    onState: showState,
-    onMessage: (message) => show({ ...message, own: false }),
-    onError: refuse,
+function connect(name) {
+  remember("localStorage", NAME, name);
+  remember("sessionStorage", HERE, "yes");
+  client = new Fanfare({ url: endpoint, username: name || "Anonymous", storage });
+  const to = (event) => (detail) => views.get(detail.room)?.[event](detail);
+  client.on("state", showState);
+  client.on("message", (message) => {
+    const view = views.get(message.room);
+    view?.message(message, view === current && !document.hidden);
   });
-  connection.open();
+  for (const event of ["sent", "settled", "gap", "presence"]) client.on(event, to(event));
+  client.on("signal", (signal) => views.get(signal.room)?.typists.hear(signal));
+  client.on("error", ({ room: name, error }) => (views.get(name) ?? current)?.note(error.message));
+  client.connect();
+  for (const known of client.remembered) enter(known);
+  visit();
   composer.focus();
 }
 
-function leave() {
-  connection.close();
-  connection = null;
+function disconnect() {
+  remember("sessionStorage", HERE, "");
+  client.close();
+  client = null;
   find("name").focus();
 }
 
-function showState(next) {
-  const joined = next.name !== "disconnected";
-  if (next.name === "connected" && state === "reconnecting") {
-    log.note("Connected again. What others wrote meanwhile may be missing.");
+/** Goes to the room that the address names. */
+function visit() {
+  const name = roomIn(location.hash) ?? DEFAULT_ROOM;
+  enter(name);
+  show(views.get(name));
+}
+
+function enter(name) {
+  if (client.room(name)) return;
+  warn("");
+  const joining = client.join(name);
+  const entered = client.room(name);
+  if (entered) {
+    if (!views.has(name)) open(name);
+    views.get(name).attach(entered);
+  }
+  joining.then(
+    () => views.get(name).ready(),
+    (error) => refuse(name, error),
+  );
+}
+
+function open(name) {
+  const onEdit = (text) => composer.giveBack(text);
+  const view = new View(name, find("view"), { onChange: () => showAround(), onEdit });
+  views.set(name, view);
+  find("views").append(view.element);
+}
+
+function refuse(name, error) {
+  if (error.code === "left" || error.code === "closed") return;
+  warn(`“${name}” cannot be joined. ${error.message}`);
+  close(name);
+}
+
+function leave(view) {
+  client.leave(view.name);
+  close(view.name);
+  composer.focus();
+}
+
+/** Takes a room off the page, and shows another one instead. */
+function close(name) {
+  const view = views.get(name);
+  if (view) {
+    views.delete(name);
+    view.element.remove();
+  }
+  if (roomIn(location.hash) !== name && view !== current) return;
+  const [next = DEFAULT_ROOM] = views.keys();
+  history.replaceState(null, "", addressOf(next));
+  if (client) visit();
+}
+
+function show(view) {
+  if (!view) return;
+  if (view !== current) {
+    current?.hide();
+    teller.stop();
+    side.toggle(false);
+  }
+  current = view;
+  current.show();
+  showAround();
+}
+
+function showState(state) {
+  const connected = state.name !== "closed";
+  if (state.name === "live") {
+    current?.readMembers();
     if (document.activeElement === find("retry")) composer.focus();
   }
-  if (next.name === "connected") composer.review();
-  state = next.name;
-  status.show(next);
-  find("disconnect").hidden = !joined;
-  find("join").hidden = joined;
-  find("composer").hidden = !joined;
-  showEmptiness();
+  status.show(state);
+  for (const id of ["disconnect", "composer", "side", "menu", "heading"]) find(id).hidden = !connected;
+  find("join").hidden = connected;
+  showAround();
 }
 
-function showEmptiness() {
-  const empty = find("log").childElementCount === 0;
-  find("welcome").hidden = !empty || state !== "disconnected";
-  find("quiet").hidden = !empty || state !== "connected";
+/** Shows all that stands around the messages. */
+function showAround() {
+  const unread = side.showRooms([...views.values()], current);
+  document.title = `${unread > 0 ? `(${unread}) ` : ""}${current ? `${current.name} · ` : ""}Fanfare`;
+  find("welcome").hidden = current !== null;
+  if (current === null) return;
+  const { total } = current.people;
+  find("room-name").textContent = current.name;
+  find("present").textContent = total > 0 ? `${total.toLocaleString()} here` : "";
+  find("typing").textContent = current.typists.words;
+  side.showMembers(current.people);
 }
 
-function show(message) {
-  const entry = log.add(message);
-  showEmptiness();
-  return entry;
+function room() {
+  return current && client?.room(current.name);
 }
 
 function say(text) {
-  if (!connection.send(text)) return false;
-  const at = new Date();
-  const entry = show({ text, name: username, sender: connection, at, own: true });
-  unanswered.push({ entry, at });
-  return true;
+  teller.stop();
+  const refused = (error) => error.code === "queue_full" && composer.giveBack(text, error.message);
+  room().send(text).catch(refused);
 }
 
-/** An error names no message, so it is taken to be about the newest one that it can be about. */
-function refuse(reason) {
-  unanswered = unanswered.filter(({ at }) => Date.now() - at < ANSWER_MS);
-  const newest = unanswered.pop();
-  if (newest) log.refuse(newest.entry, reason);
-  else log.note(reason);
-  showEmptiness();
-}
-
-// Browsers that block site data throw on any use of localStorage; the page works without it.
-function remembered() {
-  try {
-    return localStorage.getItem("fanfare.name") ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function remember(name) {
-  try {
-    localStorage.setItem("fanfare.name", name);
-  } catch {
-    // Nothing is lost but the convenience.
-  }
+function warn(text) {
+  find("alert").textContent = text;
+  find("alert").hidden = text === "";
 }

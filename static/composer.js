@@ -5,8 +5,8 @@ const KEYS = "Enter sends, Shift + Enter starts a new line";
 /**
  * Takes messages from the keyboard and the Send button.
  *
- * `size(text)` is compared with `limit` (bytes) as one writes; `onSend(text)` answers whether the
- * text was sent. Text that was not sent stays in the box.
+ * `size(text)` is compared with `limit` (bytes) as one writes; `onWrite()` is called with each
+ * change that leaves a text, `onSend(text)` with a text that is to be sent.
  */
 export class Composer {
   #form;
@@ -14,23 +14,36 @@ export class Composer {
   #hint;
   #limit;
   #size;
+  #onWrite;
   #onSend;
 
-  constructor(form, { limit, size, onSend }) {
+  constructor(form, { limit, size, onWrite, onSend }) {
     this.#form = form;
     this.#box = form.querySelector("textarea");
     this.#hint = form.querySelector("[role=status]");
     this.#limit = limit;
     this.#size = size;
+    this.#onWrite = onWrite;
     this.#onSend = onSend;
     form.addEventListener("submit", (event) => this.#submit(event));
     this.#box.addEventListener("keydown", (event) => this.#press(event));
-    this.#box.addEventListener("input", () => this.review());
+    this.#box.addEventListener("input", () => {
+      this.review();
+      if (this.#box.value.trim() !== "") this.#onWrite();
+    });
     this.review();
   }
 
   focus() {
     this.#box.focus();
+  }
+
+  /** Puts a text back, above what has been written since, and says why. */
+  giveBack(text, reason) {
+    this.#box.value = [text, this.#box.value].filter((part) => part !== "").join("\n");
+    this.review();
+    if (reason !== undefined) this.#warn(reason);
+    this.focus();
   }
 
   /** Says what stands in the way of sending the text, if anything does. */
@@ -57,12 +70,9 @@ export class Composer {
     this.focus();
     const text = this.#box.value.trim();
     if (text === "" || this.#size(text) > this.#limit) return;
-    if (this.#onSend(text)) {
-      this.#box.value = "";
-      this.review();
-    } else {
-      this.#warn("Not sent yet: there is no connection. Your text stays here.");
-    }
+    this.#box.value = "";
+    this.review();
+    this.#onSend(text);
   }
 
   #warn(text) {

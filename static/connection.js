@@ -1,143 +1,158 @@
-// The chat connection: the wire's plain form, kept alive over unwanted closes.
+// The succession of links that makes one lasting connection.
 
-const BASE_DELAY_MS = 1_000;
-const MAX_DELAY_MS = 30_000;
+import { Link } from "./link.js";
+import { Timer } from "./timer.js";
+import { backoff, fraction } from "./wire.js";
 
-/** The most that the server accepts as one text, in bytes. */
-export const MESSAGE_LIMIT = 16 * 1024;
+/** @import { SocketLike } from "./link.js" */
+/** @import { Clock } from "./timer.js" */
+/** @import { Frame, Random } from "./wire.js" */
 
-/**
- * Bytes that `text` takes in its frame, to compare with the limit.
- *
- * JSON's escapes count, although the server's limit leaves them out: they can double a text, and
- * the gateway closes a connection that sends a frame over 32 KB.
- * https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
- */
-export function messageSize(text) {
-  const quotes = 2;
-  return new TextEncoder().encode(JSON.stringify(text)).length - quotes;
-}
+/** A link that held for so long was a good one. */
+const PROVEN_MS = 60_000;
 
-/**
- * Milliseconds to wait before the next try, after `failures` tries without success.
- *
- * Full jitter: clients that lost one server together must not come back together.
- * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
- */
-function backoff(failures) {
-  return Math.random() * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** failures);
-}
+// The gateway ends every connection after 2 hours.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+const SUCCESSION_MS = 105 * 60_000;
+const SUCCESSION_SPREAD_MS = 10 * 60_000;
+const SUCCESSION_RETRY_MS = 60_000;
 
 /**
- * A connection that comes back by itself until `close` is called.
+ * Comes back by itself after every close that nobody here wanted, and replaces its link in time.
  *
- * It calls three handlers:
- * - `onState({ name, retryAt })`: `name` is disconnected, connecting, connected or reconnecting;
- *   `retryAt` (ms since 1970) is set only while a reconnecting connection waits.
- * - `onMessage({ text, name, sender, at })`: someone else's message; `at` is a Date.
- * - `onError(text)`: the server or its gateway refused a frame, and why.
+ * Its handlers:
+ * - `ping()`: returns the frame that asks for a sign of life
+ * - `onUp(link)`: there is a link again
+ * - `onSuccessor(link)`: a second link is open; `promote` it when it can take over
+ * - `onDown()`: there is none any more
+ * - `onFrame(frame, link)`: from either link
+ * - `onChange()`: `open` or `retryAt` has changed
  */
 export class Connection {
-  #url;
+  #dial;
+  #clock;
+  #random;
   #handlers;
-  #socket = null;
-  #timer = null;
+  /** @type {Link | null} */
+  #link = null;
+  /** @type {Link | null} */
+  #successor = null;
   #failures = 0;
+  #retry;
+  #succession;
 
-  constructor(endpoint, username, handlers) {
-    this.#url = new URL(endpoint);
-    this.#url.searchParams.set("username", username);
+  /** The link to send on, null while there is none. @type {Link | null} */
+  current = null;
+
+  /** When the next try is due (ms since 1970), null while none is waited for. @type {number | null} */
+  retryAt = null;
+
+  /**
+   * @param {() => SocketLike} dial
+   * @param {{ clock: Clock, random: Random }} world
+   * @param {{
+   *   ping: () => Frame,
+   *   onUp: (link: Link) => void,
+   *   onSuccessor: (link: Link) => void,
+   *   onDown: () => void,
+   *   onFrame: (frame: Frame, link: Link) => void,
+   *   onChange: () => void,
+   * }} handlers
+   */
+  constructor(dial, { clock, random }, handlers) {
+    this.#dial = dial;
+    this.#clock = clock;
+    this.#random = random;
     this.#handlers = handlers;
+    this.#retry = new Timer(clock, () => this.open());
+    this.#succession = new Timer(clock, () => this.#openSuccessor());
+  }
+
+  /** The second link, once it is open. */
+  get successor() {
+    return this.#successor?.open ? this.#successor : null;
   }
 
   open() {
-    this.#handlers.onState({ name: "connecting" });
-    this.#dial();
+    this.#retry.stop();
+    this.retryAt = null;
+    this.#link = this.#connect((link) => {
+      this.current = link;
+      this.#planSuccession();
+      this.#handlers.onUp(link);
+      this.#handlers.onChange();
+    });
+    this.#handlers.onChange();
   }
 
   close() {
-    this.#stopWaiting();
-    const socket = this.#socket;
-    this.#socket = null;
-    socket.close(1000);
-    this.#handlers.onState({ name: "disconnected" });
+    this.#retry.stop();
+    this.retryAt = null;
+    this.#lose();
+    this.#link?.close();
+    this.#link = null;
   }
 
-  /** Ends the wait before the next try; does nothing when there is no wait. */
-  retryNow() {
-    if (this.#timer === null) return;
-    this.#stopWaiting();
-    this.#handlers.onState({ name: "reconnecting" });
-    this.#dial();
+  /** The network may have changed: ends a wait, or finds out whether the link still lives. */
+  check() {
+    if (this.retryAt !== null) this.open();
+    else this.current?.check();
   }
 
-  /** Sends a chat message; false when there is no open connection to send it on. */
-  send(text) {
-    // A closing socket swallows frames without an error, so its state decides.
-    if (this.#socket.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify({ action: "message", message: text, type: "chat" }));
-    return true;
+  /**
+   * Lets the second link take over from the first.
+   *
+   * @param {Link} link
+   */
+  promote(link) {
+    this.#link?.close();
+    this.#link = this.current = link;
+    this.#successor = null;
+    this.#planSuccession();
   }
 
-  #dial() {
-    const socket = new WebSocket(this.#url);
-    let openedAt = Infinity;
-    this.#socket = socket;
-    // A socket that was given up may still report; only the current one counts.
-    const whileCurrent = (handle) => (event) => {
-      if (socket === this.#socket) handle(event);
-    };
-    socket.onopen = whileCurrent(() => {
-      openedAt = Date.now();
-      this.#handlers.onState({ name: "connected" });
-    });
-    socket.onmessage = whileCurrent(({ data }) => this.#receive(data));
-    socket.onclose = whileCurrent(() => {
-      // A server that accepts and closes at once must not reset the backoff.
-      if (Date.now() - openedAt > MAX_DELAY_MS) this.#failures = 0;
-      this.#retryLater();
+  /** @param {(link: Link) => void} onOpen */
+  #connect(onOpen) {
+    return new Link(this.#dial(), this.#clock, {
+      onOpen,
+      ping: this.#handlers.ping,
+      onFrame: this.#handlers.onFrame,
+      onEnd: (link) => this.#end(link),
     });
   }
 
-  #retryLater() {
-    const delay = backoff(this.#failures);
-    this.#failures += 1;
-    this.#timer = setTimeout(() => this.retryNow(), delay);
-    this.#handlers.onState({ name: "reconnecting", retryAt: Date.now() + delay });
+  #planSuccession() {
+    this.#succession.start(SUCCESSION_MS + fraction(this.#random) * SUCCESSION_SPREAD_MS);
   }
 
-  #stopWaiting() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+  #openSuccessor() {
+    this.#successor?.close();
+    this.#succession.start(SUCCESSION_RETRY_MS);
+    this.#successor = this.#connect(this.#handlers.onSuccessor);
   }
 
-  #receive(data) {
-    const frame = parse(data);
-    if (frame.type === "message") {
-      this.#handlers.onMessage(readMessage(frame.data));
-    } else if (frame.type === "error") {
-      this.#handlers.onError(frame.message);
-    } else if (frame.type === undefined && frame.message !== undefined) {
-      // API Gateway speaks for itself when a route fails, in a form without a type.
-      this.#handlers.onError(`${frame.message} (request ${frame.requestId})`);
+  /** @param {Link} link */
+  #end(link) {
+    if (link === this.#successor) {
+      this.#successor = null;
+      return;
     }
+    if (link.age >= PROVEN_MS) this.#failures = 0;
+    const delay = backoff(this.#failures, this.#random);
+    this.#failures += 1;
+    this.#link = null;
+    this.#lose();
+    this.retryAt = this.#clock.now() + delay;
+    this.#retry.start(delay);
+    this.#handlers.onChange();
   }
-}
 
-function parse(data) {
-  try {
-    return JSON.parse(data) ?? {};
-  } catch {
-    return { type: "error", message: "The server sent something this page cannot read." };
+  #lose() {
+    this.#succession.stop();
+    this.#successor?.close();
+    this.#successor = null;
+    if (this.current === null) return;
+    this.current = null;
+    this.#handlers.onDown();
   }
-}
-
-function readMessage({ message, username, senderConnectionId, timestamp }) {
-  const at = new Date(timestamp);
-  return {
-    text: message,
-    name: username || "Anonymous",
-    sender: senderConnectionId,
-    at: Number.isNaN(at.getTime()) ? new Date() : at,
-  };
 }

@@ -1,92 +1,181 @@
-// The list of messages.
+// The list of a room's messages.
 
-const MAX_ENTRIES = 500;
-const GROUP_SPAN_MS = 5 * 60 * 1_000;
+import { Group, bubble, make } from "./group.js";
+import { Waiting } from "./waiting.js";
+
+const AT_END = 500;
+const WHILE_READING = 2_000;
 const BOTTOM_SLACK_PX = 48;
+const TOP_REACH_PX = 300;
 
 /**
  * Shows messages, newest last, and follows them while the reader is at the end.
  *
- * A message is `{ text, name, sender, at, own }`. Messages of one sender within five minutes
- * stand together. Only the newest 500 entries stay in the document.
+ * The newest 500 entries stay in the document, 2,000 while somebody reads further up.
+ * `onTop()` is called when older ones are wanted, `onTrim()` when the oldest have been dropped,
+ * `onEdit(text)` when a refused one is taken back.
  */
 export class Log {
   #list;
+  #edge;
+  #past;
   #newer;
+  #waiting;
+  #onTop;
+  #onTrim;
+  /** Every message and note, from the top. */
   #entries = [];
-  #group = null;
+  #first = null;
+  #last = null;
+  /** What messages of the past are shown below: the note of a new beginning. */
+  #beginning = null;
   #following = true;
+  #place = 0;
   #unread = 0;
 
-  constructor(list, newer) {
-    this.#list = list;
-    this.#newer = newer;
-    list.addEventListener("scroll", () => this.#noticeScroll());
-    newer.addEventListener("click", () => {
+  constructor(view, { onTop, onTrim, onEdit }) {
+    this.#list = view.querySelector(".log");
+    this.#edge = view.querySelector(".edge");
+    this.#past = view.querySelector(".past");
+    this.#newer = view.querySelector(".newer");
+    this.#waiting = new Waiting(view.querySelector(".waiting"), onEdit);
+    this.#onTop = onTop;
+    this.#onTrim = onTrim;
+    this.#list.addEventListener("scroll", () => this.#noticeScroll());
+    this.#newer.addEventListener("click", () => {
       this.#scrollToEnd();
-      list.focus();
+      this.#list.focus();
     });
     // The list shrinks when a virtual keyboard opens: the newest message stays in sight.
-    new ResizeObserver(() => this.#following && this.#scrollToEnd()).observe(list);
+    new ResizeObserver(() => this.#following && this.#scrollToEnd()).observe(this.#list);
   }
 
-  /** Shows a message and returns its element, for `refuse`. */
-  add(message) {
-    if (!belongsTo(this.#group, message)) this.#startGroup(message);
-    const entry = make("p", "message", message.text);
-    entry.dir = "auto";
-    entry.title = message.at.toLocaleString();
-    this.#append(this.#group.element, entry);
-    if (message.own) this.#scrollToEnd();
-    else this.#follow();
-    return entry;
+  get empty() {
+    return this.#entries.length === 0 && this.#waiting.empty;
   }
 
-  /** Marks a message of one's own as not sent, and says why. */
-  refuse(entry, reason) {
-    entry.classList.add("refused");
-    entry.after(make("p", "reason", `Not sent. ${reason}`));
-    this.#follow();
+  /** The number of the oldest message shown, of those that count from the same beginning. */
+  get oldest() {
+    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
+    return this.#entries.slice(from).find(({ seq }) => seq !== undefined)?.seq;
+  }
+
+  get full() {
+    return this.#entries.length >= WHILE_READING;
+  }
+
+  /** Whether the reader sees the top, or nearly. */
+  get topInReach() {
+    return this.#list.scrollTop < TOP_REACH_PX;
+  }
+
+  show() {
+    if (this.#following) this.#scrollToEnd();
+    else this.#list.scrollTop = this.#place;
+  }
+
+  /** Shows the next message; the `waiting` one of the same id becomes it. */
+  append(message) {
+    if (message.own) this.#waiting.remove(message.id);
+    if (!this.#last?.continuesWith(message)) {
+      this.#last = new Group(message);
+      this.#first ??= this.#last;
+      this.#past.append(this.#last.element);
+    }
+    const element = bubble(message);
+    this.#last.append(element, message.at);
+    this.#add({ element, seq: message.seq });
+    this.#follow(!message.own);
+  }
+
+  /** Shows messages of the past above the others, without moving what the reader looks at. */
+  prepend(messages) {
+    const fromEnd = this.#list.scrollHeight - this.#list.scrollTop;
+    const entries = messages.map((message) => ({ element: bubble(message), seq: message.seq }));
+    for (let index = messages.length - 1; index >= 0; index -= 1) {
+      this.#putFirst(messages[index], entries[index].element);
+    }
+    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
+    this.#entries.splice(from, 0, ...entries);
+    this.#waiting.follow(this.#last);
+    if (this.#following) this.#scrollToEnd();
+    else this.#list.scrollTop = this.#list.scrollHeight - fromEnd;
+  }
+
+  /** Shows one's own message that has no number yet. */
+  wait(message) {
+    this.#waiting.add(message);
+    this.#waiting.follow(this.#last);
+    this.#scrollToEnd();
+  }
+
+  settle(id, seq) {
+    this.#waiting.settle(id, seq);
+  }
+
+  refuse(id, reason) {
+    this.#waiting.refuse(id, reason);
+    this.#follow(true);
   }
 
   /** Shows a line that nobody wrote. */
   note(text) {
-    this.#group = null;
-    this.#append(this.#list, make("p", "note", text));
-    this.#follow();
+    const element = make("p", "note", text);
+    this.#past.append(element);
+    this.#last = null;
+    this.#add({ element });
+    this.#follow(false);
+    return element;
   }
 
-  #startGroup(message) {
-    const { name, sender, at, own } = message;
-    const element = make("article", own ? "group own" : "group");
-    const avatar = make("span", "avatar", initials(name));
-    avatar.ariaHidden = "true";
-    const time = make("time", "", at.toLocaleTimeString([], { timeStyle: "short" }));
-    time.dateTime = at.toISOString();
-    element.style.setProperty("--hue", hue(name));
-    element.append(avatar, make("p", "who", make("bdi", "name", own ? "You" : name), time));
-    this.#list.append(element);
-    this.#group = { element, sender, at };
+  /** Shows that the room has a new beginning; its past is shown below that. */
+  beginAnew(text) {
+    this.#beginning = this.note(text);
+    this.#first = null;
   }
 
-  #append(parent, entry) {
-    parent.append(entry);
+  /** Says what is above the oldest message. */
+  edge(text) {
+    this.#edge.textContent = text;
+  }
+
+  #putFirst(message, element) {
+    if (!this.#first?.beginsWith(message)) {
+      this.#first = new Group(message);
+      this.#first.beSilent();
+      this.#last ??= this.#first;
+      if (this.#beginning) this.#beginning.after(this.#first.element);
+      else this.#past.prepend(this.#first.element);
+    }
+    this.#first.prepend(element, message.at);
+  }
+
+  #add(entry) {
     this.#entries.push(entry);
-    if (this.#entries.length > MAX_ENTRIES) this.#dropOldest();
+    this.#waiting.follow(this.#last);
+    this.#trim();
   }
 
-  #dropOldest() {
-    const entry = this.#entries.shift();
-    const group = entry.closest(".group");
-    if (entry.nextElementSibling?.matches(".reason")) entry.nextElementSibling.remove();
-    entry.remove();
-    if (group && !group.querySelector(".message")) group.remove();
+  #trim() {
+    const limit = this.#following ? AT_END : WHILE_READING;
+    if (this.#entries.length <= limit) return;
+    const fromEnd = this.#list.scrollHeight - this.#list.scrollTop;
+    const dropped = this.#entries.splice(0, this.#entries.length - limit);
+    for (const { element } of dropped) {
+      const group = element.closest(".group");
+      element.remove();
+      if (group && !group.querySelector(".message")) group.remove();
+      if (element === this.#beginning) this.#beginning = null;
+    }
+    if (!this.#first?.element.isConnected) this.#first = null;
+    if (!this.#following) this.#list.scrollTop = this.#list.scrollHeight - fromEnd;
+    this.#onTrim();
   }
 
-  #follow() {
+  #follow(news) {
     if (this.#following) {
       this.#scrollToEnd();
-    } else {
+    } else if (news) {
       this.#unread += 1;
       const messages = this.#unread === 1 ? "message" : "messages";
       this.#newer.textContent = `${this.#unread} new ${messages}`;
@@ -101,34 +190,13 @@ export class Log {
 
   #noticeScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    this.#place = scrollTop;
     this.#following = scrollHeight - scrollTop - clientHeight < BOTTOM_SLACK_PX;
     if (this.#following) {
       this.#unread = 0;
       this.#newer.hidden = true;
+      this.#trim();
     }
+    if (scrollTop < TOP_REACH_PX) this.#onTop();
   }
-}
-
-function belongsTo(group, { sender, at }) {
-  return group !== null && group.sender === sender && at - group.at < GROUP_SPAN_MS;
-}
-
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.append(...children);
-  return element;
-}
-
-/** One or two letters that stand for a name. */
-function initials(name) {
-  const words = name.trim().split(/\s+/).slice(0, 2);
-  return words.map((word) => Array.from(word)[0]).join("").toUpperCase();
-}
-
-/** A colour angle (degrees) that is always the same for the same name. */
-function hue(name) {
-  let hash = 0;
-  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-  return hash;
 }

@@ -1,18 +1,20 @@
 // What the connection is doing.
 
 const WORDS = {
-  disconnected: "Disconnected",
+  closed: "Disconnected",
   connecting: "Connecting…",
-  connected: "Connected",
-  reconnecting: "Reconnecting…",
+  "catching-up": "Catching up…",
+  live: "Live",
+  offline: "Offline",
 };
 
-/** Shows a connection's state, with a countdown while it waits for its next try. */
+/** Shows the client's state, with a countdown while it waits for its next try. */
 export class Status {
   #word;
   #banner;
   #countdown;
   #timer = null;
+  #lost = false;
 
   constructor(word, banner, countdown) {
     this.#word = word;
@@ -24,7 +26,8 @@ export class Status {
     clearInterval(this.#timer);
     document.body.dataset.state = name;
     this.#word.textContent = WORDS[name];
-    this.#banner.hidden = name !== "reconnecting";
+    this.#lost = name === "offline" || (name === "connecting" && this.#lost);
+    this.#banner.hidden = !this.#lost;
     if (retryAt === undefined) this.#countdown.textContent = "Trying now…";
     else this.#countDown(retryAt);
   }

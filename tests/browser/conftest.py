@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
@@ -45,8 +47,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, fanfare: Fanfare) -> Iterator[Callable[..., Chat]]:
-    """Open the page for one more person, with storage of their own.
+def room() -> str:
+    """The name of a room that no other test uses."""
+    return f"room {uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def open_page(browser: Browser, fanfare: Fanfare, room: str) -> Iterator[Callable[..., Chat]]:
+    """Open the page for one more person, with storage of their own, at the test's room.
 
     Call it with an optional query string, with a `server` that takes the WebSocket connections
     instead of the real one, and with options of Playwright's `new_context`. The test fails if a
@@ -72,7 +80,7 @@ def open_page(browser: Browser, fanfare: Fanfare) -> Iterator[Callable[..., Chat
         page.on("console", note)
         if server is not None:
             page.route_web_socket(re.compile("^ws:"), server)
-        page.goto(fanfare.page_url + query)
+        page.goto(f"{fanfare.page_url}{query}#room={quote(room)}")
         return Chat(page)
 
     yield open_one

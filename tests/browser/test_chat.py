@@ -34,6 +34,24 @@ def test_a_message_reaches_the_other_once(open_page: OpenPage) -> None:
     expect(grace.messages).to_have_text(["Good morning", "Good evening"])
 
 
+def test_a_message_gets_its_number(open_page: OpenPage) -> None:
+    """One's own messages are ticked with their numbers, which others' messages do not show."""
+    ada, grace = open_page(), open_page()
+    ada.join("Ada")
+    grace.join("Grace")
+
+    ada.say("one")
+    expect(grace.message("one")).to_be_visible()
+    grace.say("two")
+    expect(grace.message("two")).to_have_attribute("data-seq", "2")
+    ada.say("three")
+
+    expect(ada.message("one")).to_have_attribute("data-seq", "1")
+    expect(ada.message("three")).to_have_attribute("data-seq", "3")
+    expect(ada.message("three")).to_have_attribute("data-state", "sent")
+    expect(ada.message("two")).not_to_have_attribute("data-state", re.compile(""))
+
+
 def test_messages_of_one_sender_stand_together(open_page: OpenPage) -> None:
     """Two messages in a row share one name, and a third one after somebody else's does not."""
     ada, grace = open_page(), open_page()
@@ -68,8 +86,8 @@ def test_enter_sends_and_shift_enter_breaks_the_line(open_page: OpenPage) -> Non
     assert grace.messages.all_inner_texts() == ["one\ntwo"]
 
 
-def test_markup_is_shown_and_never_run(open_page: OpenPage) -> None:
-    """Names and messages that hold HTML and scripts appear letter by letter and do nothing."""
+def test_markup_is_shown_as_text(open_page: OpenPage) -> None:
+    """Tags and scripts in a message, a name or a room are letters, and do nothing."""
     attack = "<img src=x onerror=document.title='owned'>"
     script = "<script>document.title='owned'</script>"
     mallory, grace = open_page(), open_page()
@@ -81,22 +99,43 @@ def test_markup_is_shown_and_never_run(open_page: OpenPage) -> None:
 
     for page in (mallory, grace):
         expect(page.messages).to_have_text([attack, script])
-        expect(page.log.locator("img, script")).to_have_count(0)
-        expect(page.page).to_have_title("Fanfare")
     expect(grace.group(attack[:40])).to_have_count(1)
+    for page in (mallory, grace):
+        expect(page.members.get_by_text(attack[:40])).to_be_visible()
+        page.enter(script)
+        expect(page.page.locator("main, aside").locator("img[src=x], script")).to_have_count(0)
+        expect(page.page).to_have_title(f"{script} · Fanfare")
 
 
-def test_no_name_is_anonymous_and_a_name_is_remembered(open_page: OpenPage) -> None:
-    """Whoever leaves the name empty is Anonymous, and a name is still there after a reload."""
+def test_no_name_is_anonymous(open_page: OpenPage) -> None:
+    """Whoever leaves the name empty is Anonymous to the others."""
     somebody, grace = open_page(), open_page()
     somebody.join("")
     grace.join("Grace")
 
     somebody.say("Who am I?")
+
     expect(grace.group("Anonymous")).to_have_count(1)
+
+
+def test_a_reload_changes_nothing(open_page: OpenPage, room: str) -> None:
+    """After a reload the page is connected again, in its rooms, with what was said."""
+    ada, grace = open_page(), open_page()
+    ada.join("Ada")
+    grace.join("Grace")
+    grace.enter(f"{room} too")
+    ada.say("one")
+    grace.go(room)
+    expect(grace.message("one")).to_be_visible()
+
     grace.page.reload()
 
-    expect(grace.name).to_have_value("Grace")
+    expect(grace.status).to_have_text("Live")
+    expect(grace.room).to_have_text(room)
+    expect(grace.rooms).to_have_text([room, f"{room} too"])
+    expect(grace.messages).to_have_text("one")
+    ada.say("two")
+    expect(grace.messages).to_have_text(["one", "two"])
 
 
 def test_disconnect_stays_disconnected(open_page: OpenPage) -> None:
@@ -110,29 +149,52 @@ def test_disconnect_stays_disconnected(open_page: OpenPage) -> None:
     expect(ada.retry).to_be_hidden()
     expect(ada.box).to_be_hidden()
     expect(ada.name).to_be_focused()
+    ada.page.reload()
+    expect(ada.name).to_have_value("Ada")
+    expect(ada.status).to_have_text("Disconnected")
     ada.join("Ada")
 
 
-def test_it_comes_back_after_the_server_does(open_page: OpenPage, fanfare: Fanfare) -> None:
-    """A lost server shows as such, keeps the text being written, and chat works once it is back."""
+def test_what_is_said_while_disconnected_is_there_after(open_page: OpenPage) -> None:
+    """Who connects again in the same window finds what was said meanwhile, once and in order."""
     ada, grace = open_page(), open_page()
     ada.join("Ada")
     grace.join("Grace")
+    ada.say("one")
+    expect(grace.message("one")).to_be_visible()
+
+    grace.disconnect.click()
+    ada.say("two")
+    expect(ada.message("two")).to_have_attribute("data-seq", "2")
+    grace.join("Grace")
+
+    expect(grace.messages).to_have_text(["one", "two"])
+
+
+def test_it_comes_back_after_the_server_does(open_page: OpenPage, fanfare: Fanfare) -> None:
+    """A lost server shows as such; what is written meanwhile arrives once it is back.
+
+    The server comes back with empty tables, so that its rooms begin anew, which is told.
+    """
+    ada, grace = open_page(), open_page()
+    ada.join("Ada")
+    grace.join("Grace")
+    ada.say("Good morning")
+    expect(grace.message("Good morning")).to_be_visible()
 
     fanfare.stop()
     try:
-        expect(ada.status).to_have_text("Reconnecting…")
-        expect(ada.page.locator("#countdown")).to_have_text(re.compile(r"Next try in \d+ s\."))
+        expect(ada.status).to_have_text("Offline")
+        expect(ada.countdown).to_have_text(re.compile(r"Next try in \d+ s\."))
         ada.say("Is anybody there?")
-        expect(ada.hint).to_contain_text("Not sent yet")
-        expect(ada.messages).to_have_count(0)
+        expect(ada.sending).to_have_text("Is anybody there?")
     finally:
         fanfare.start()
     for page in (ada, grace):
         # What a browser says when it is back on a network; it ends the page's wait.
         page.page.evaluate("dispatchEvent(new Event('online'))")
-        expect(page.status).to_have_text("Connected", timeout=30_000)
-        expect(page.notes).to_contain_text("Connected again")
-    ada.send.click()
+        expect(page.status).to_have_text("Live", timeout=30_000)
+        expect(page.notes).to_contain_text("The room was started anew")
 
-    expect(grace.group("Ada").locator(".message")).to_have_text("Is anybody there?")
+    expect(ada.message("Is anybody there?")).to_have_attribute("data-seq", "1")
+    expect(grace.messages).to_have_text(["Good morning", "Is anybody there?"])

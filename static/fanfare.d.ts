@@ -1,0 +1,151 @@
+// The types of fanfare.js, for those who use it from TypeScript.
+
+/** A place in a room: `seq` counts from 1 within an `epoch`, one life of the room. */
+export interface Position {
+  epoch: string;
+  seq: number;
+}
+
+export interface User {
+  userId: string;
+  username: string;
+}
+
+export interface Message extends Position {
+  room: string;
+  /** The sender's own name for it. */
+  id: string;
+  text: string;
+  userId: string;
+  username: string;
+  /** When it was taken; of one's own, until it is read again, when it was written. */
+  at: Date;
+  /** Whether this session sent it. */
+  own: boolean;
+}
+
+export interface Unsettled {
+  id: string;
+  text: string;
+  at: Date;
+}
+
+/** `retryAt` is in milliseconds since 1970. */
+export type State =
+  | { name: "closed" | "connecting" | "catching-up" | "live" }
+  | { name: "offline"; retryAt: number };
+
+export interface Events {
+  /** What the client does has changed. */
+  state: State;
+  /** The next message of a room: each once, in order, one's own included. */
+  message: Message;
+  /** Messages that cannot be had: no longer kept, or of a room that was started anew. */
+  gap:
+    | { room: string; reason: "expired"; from: number; to: number }
+    | { room: string; reason: "epoch" };
+  /** Who came and went since the last one; names are told in small rooms only. */
+  presence: { room: string; members: number; joined: User[]; left: User[] };
+  /** What another member signalled. */
+  signal: { room: string; data: unknown; from: User };
+  /** A message of one's own waits to be settled, from now on over reloads too. */
+  sent: Unsettled & { room: string };
+  /** It has its number, or is refused for good. */
+  settled: { room: string; id: string } & (Position | { error: FanfareError });
+  /** Something else was refused. */
+  error: { room?: string; error: FanfareError };
+}
+
+/**
+ * Something was refused. `code` is one of docs/protocol.md, or one of this library's:
+ * `queue_full`, `left`, `closed`.
+ */
+export class FanfareError extends Error {
+  readonly code: string;
+  readonly retry: "never" | "later" | "reconnect";
+  /** Seconds, where the server knows. */
+  readonly retryAfter?: number;
+}
+
+export interface Room {
+  readonly name: string;
+  /** How many connections are in the room. */
+  readonly members: number;
+  /** Up to where everything has been delivered; null before the room is joined first. */
+  readonly position: Position | null;
+  /** Whether everything up to now has been delivered. */
+  readonly complete: boolean;
+  /** One's own messages that are not settled, oldest first. */
+  readonly unsettled: Unsettled[];
+  /**
+   * Says something, now or as soon as there is a connection.
+   *
+   * The promise is settled by the message's number. It is rejected when the message is refused for
+   * good (with the server's code), when 200 are waiting already (`queue_full`), when the room is
+   * left (`left`), or when the client is closed (`closed`: it is kept for the next client).
+   */
+  send(text: string): Promise<Position>;
+  /** Reads a page of the past, oldest first: the newest messages, or those below `before`. */
+  history(which?: { before?: number; limit?: number }): Promise<{
+    messages: Message[];
+    /** Whether there are older ones. */
+    more: boolean;
+  }>;
+  /** Tells the others something that is not kept, and may get lost. */
+  signal(data: unknown): void;
+  /** Reads a page of the members; give the `next` of one to get the one after it. */
+  who(next?: string): Promise<{ members: User[]; next?: string }>;
+}
+
+/** The part of a WebSocket that is used. */
+export interface SocketLike {
+  readonly readyState: number;
+  onopen: ((event: any) => void) | null;
+  onmessage: ((event: any) => void) | null;
+  onclose: ((event: any) => void) | null;
+  send(text: string): void;
+  close(code?: number): void;
+}
+
+export interface Options {
+  /** Of the WebSocket API. */
+  url: string | URL;
+  username: string;
+  /** 16 to 64 characters of `A–Z a–z 0–9 - _`, instead of the kept one or a new one. */
+  session?: string;
+  socket?: (url: string, protocols: string[]) => SocketLike;
+  clock?: {
+    now(): number;
+    setTimeout(act: () => void, ms: number): any;
+    clearTimeout(id: any): void;
+  };
+  /** Returns so many random bytes. */
+  random?: (count: number) => Uint8Array;
+  /** Keeps the session, the rooms' positions and unsettled messages, such as `sessionStorage`. */
+  storage?: Pick<Storage, "getItem" | "setItem"> | null;
+}
+
+/** Takes part in rooms over one lasting connection. Once closed, it is not used again. */
+export class Fanfare {
+  constructor(options: Options);
+  readonly state: State;
+  /** The rooms that the storage knows from before, and those joined since. */
+  readonly remembered: string[];
+  /** Calls a listener with each event of a type, until the returned function is called. */
+  on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
+  connect(): void;
+  close(): void;
+  /** The network may have changed: ends a wait, or finds out whether the connection lives. */
+  check(): void;
+  /** Settled when the room is complete; rejected when it is refused for good, left or closed. */
+  join(name: string): Promise<Room>;
+  leave(name: string): void;
+  /** A room that was asked for with `join`, complete or not. */
+  room(name: string): Room | undefined;
+}
+
+/** The most that the server takes as one message's text, in bytes. */
+export const MESSAGE_LIMIT: number;
+
+/** Bytes that a text takes of `MESSAGE_LIMIT`. */
+export function messageSize(text: string): number;

@@ -1,0 +1,303 @@
+// Fanfare's client: rooms over one lasting connection. docs/protocol.md tells what it follows.
+
+import { Connection } from "./connection.js";
+import { Emitter } from "./emitter.js";
+import { FanfareError } from "./errors.js";
+import { Keep } from "./keep.js";
+import { Outbox } from "./outbox.js";
+import { Room } from "./room.js";
+import { REAL_CLOCK } from "./timer.js";
+import { REAL_RANDOM, SUBPROTOCOL, checkRoomName, readError, token } from "./wire.js";
+
+export { FanfareError } from "./errors.js";
+export { MESSAGE_LIMIT, messageSize } from "./wire.js";
+
+/** @import { Keeper } from "./keep.js" */
+/** @import { Link, SocketLike } from "./link.js" */
+/** @import { Clock } from "./timer.js" */
+/** @import { Frame, Position, Random, User } from "./wire.js" */
+
+const SESSION_BYTES = 16;
+
+/**
+ * What the client is doing: `catching-up` while a room is incomplete, `live` when none is;
+ * `retryAt` (ms since 1970) is when an `offline` one tries again.
+ *
+ * @typedef {{ name: "closed" | "connecting" | "catching-up" | "live" }
+ *   | { name: "offline", retryAt: number }} State
+ */
+
+/**
+ * Takes part in rooms under one name; fanfare.d.ts tells the events.
+ *
+ * Once closed, it is not used again.
+ */
+export class Fanfare {
+  #keep;
+  #outbox;
+  #connection;
+  #surroundings;
+  /** @type {Record<string, Position | null>} */
+  #positions;
+  /** @type {Map<string, Room>} */
+  #rooms = new Map();
+  /** Rooms whose `left` has not come: they are not joined again before. @type {Set<string>} */
+  #leaving = new Set();
+  #events = new Emitter();
+  #self = { you: /** @type {User | null} */ (null) };
+  /** @type {State} */
+  #state = { name: "closed" };
+
+  /**
+   * @param {object} options
+   * @param {string | URL} options.url of the WebSocket API
+   * @param {string} options.username
+   * @param {string} [options.session] instead of the one in the storage, or a new one
+   * @param {(url: string, protocols: string[]) => SocketLike} [options.socket]
+   * @param {Clock} [options.clock]
+   * @param {Random} [options.random]
+   * @param {Keeper | null} [options.storage] where to keep what shall outlive this page
+   */
+  constructor({
+    url,
+    username,
+    session,
+    socket = (address, protocols) => new WebSocket(address, protocols),
+    clock = REAL_CLOCK,
+    random = REAL_RANDOM,
+    storage = null,
+  }) {
+    this.#keep = new Keep(storage, String(url));
+    this.#outbox = new Outbox(this.#keep);
+    this.#positions = this.#keep.read("positions", {});
+    const address = new URL(url);
+    address.searchParams.set("username", username);
+    address.searchParams.set("session", session ?? this.#session(random));
+    this.#surroundings = {
+      clock,
+      random,
+      outbox: this.#outbox,
+      self: this.#self,
+      emit: this.#events.emit.bind(this.#events),
+      onChange: this.#keepRoom.bind(this),
+    };
+    const dial = () => socket(String(address), [SUBPROTOCOL]);
+    this.#connection = new Connection(dial, { clock, random }, {
+      ping: () => this.#ping(),
+      onUp: (link) => this.#joinAll((room) => room.attach(link)),
+      onSuccessor: (link) => {
+        this.#joinAll((room) => room.join(link));
+        this.#promote();
+      },
+      onDown: () => this.#goDown(),
+      onFrame: (frame, link) => this.#receive(frame, link),
+      onChange: () => this.#showState(),
+    });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** The rooms that the storage knows from before, and those joined since. */
+  get remembered() {
+    return Object.keys(this.#positions);
+  }
+
+  /**
+   * Calls a listener with each event of a type, until the returned function is called.
+   *
+   * @param {string} type
+   * @param {(detail: any) => void} listener
+   */
+  on(type, listener) {
+    return this.#events.on(type, listener);
+  }
+
+  connect() {
+    this.#connection.open();
+  }
+
+  /** Unsettled messages stay in the storage, for the next client that has it. */
+  close() {
+    this.#connection.close();
+    const reason = "The client was closed. The message is kept, and sent when there is one again.";
+    const error = new FanfareError("closed", reason);
+    for (const room of this.#rooms.values()) room.close(error);
+    this.#outbox.close(error);
+    this.#rooms.clear();
+    this.#setState({ name: "closed" });
+  }
+
+  /** The network may have changed: ends the wait, or finds out whether the connection lives. */
+  check() {
+    this.#connection.check();
+  }
+
+  /** @param {string} name */
+  room(name) {
+    return this.#rooms.get(name);
+  }
+
+  /** @param {string} name */
+  async join(name) {
+    checkRoomName(name);
+    const known = this.#rooms.get(name);
+    if (known) return known.ready;
+    const room = new Room(name, this.#positions[name] ?? null, this.#surroundings);
+    this.#rooms.set(name, room);
+    this.#keepRoom(room);
+    if (!this.#leaving.has(name)) this.#attach(room);
+    return room.ready;
+  }
+
+  /** @param {string} name */
+  leave(name) {
+    const room = this.#rooms.get(name);
+    if (room === undefined) return;
+    this.#forget(room, new FanfareError("left", `The room "${name}" has been left.`));
+    const { current, successor } = this.#connection;
+    if (current?.send({ action: "leave", room: name })) this.#leaving.add(name);
+    successor?.send({ action: "leave", room: name });
+    this.#promote();
+  }
+
+  /** @param {Random} random */
+  #session(random) {
+    const session = this.#keep.read("session", null) ?? token(SESSION_BYTES, random);
+    this.#keep.write("session", session);
+    return session;
+  }
+
+  /** @param {Room} room */
+  #attach(room) {
+    const { current, successor } = this.#connection;
+    if (current !== null) room.attach(current);
+    if (successor !== null) room.join(successor);
+  }
+
+  /** A sign of life also tells how far the rooms are, and so of a newest message that was lost. */
+  #ping() {
+    const rooms = [...this.#rooms.values()].filter((room) => room.complete).map(({ name }) => name);
+    return rooms.length > 0 ? { action: "ping", rooms } : { action: "ping" };
+  }
+
+  /** @param {Frame} pong */
+  #compare({ rooms = {} }) {
+    for (const [name, position] of Object.entries(rooms)) this.#rooms.get(name)?.notice(position);
+  }
+
+  /** @param {(room: Room) => void} join */
+  #joinAll(join) {
+    for (const [name, room] of this.#rooms) if (!this.#leaving.has(name)) join(room);
+  }
+
+  #goDown() {
+    this.#leaving.clear();
+    for (const room of this.#rooms.values()) room.detach();
+  }
+
+  /**
+   * @param {Room} room
+   * @param {FanfareError} error
+   */
+  #forget(room, error) {
+    this.#rooms.delete(room.name);
+    room.end(error);
+    delete this.#positions[room.name];
+    this.#keep.write("positions", this.#positions);
+    this.#showState();
+  }
+
+  /** @param {Room} room */
+  #keepRoom(room) {
+    if (this.#rooms.get(room.name) !== room) return;
+    this.#positions[room.name] = room.position;
+    this.#keep.write("positions", this.#positions);
+    this.#showState();
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {Link} link
+   */
+  #receive(frame, link) {
+    if (frame.type === "pong") this.#compare(frame);
+    else if (frame.type === "left") this.#left(frame.room, link);
+    else if (frame.type === "error") this.#refuse(frame, link);
+    else if (frame.type === undefined && frame.message !== undefined) this.#fail(frame, link);
+    else this.#rooms.get(frame.room)?.receive(frame, link);
+    this.#promote();
+  }
+
+  /**
+   * @param {string} name
+   * @param {Link} link
+   */
+  #left(name, link) {
+    if (link !== this.#connection.current || !this.#leaving.delete(name)) return;
+    const room = this.#rooms.get(name);
+    if (room) this.#attach(room);
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {Link} link
+   */
+  #refuse(frame, link) {
+    if (frame.action === "leave") this.#left(frame.room, link);
+    if (frame.retry === "reconnect") {
+      link.end();
+      return;
+    }
+    const room = this.#rooms.get(frame.room);
+    if (room === undefined) {
+      this.#events.emit("error", { room: frame.room, error: readError(frame) });
+      return;
+    }
+    // What goes wrong while a second link is prepared is made good by preparing another one.
+    if (link !== this.#connection.current) return;
+    const end = room.refuse(frame);
+    if (end === null) return;
+    this.#forget(room, end);
+    this.#events.emit("error", { room: frame.room, error: end });
+  }
+
+  /**
+   * The gateway speaks for itself, in a form without a type.
+   *
+   * @param {Frame} frame
+   * @param {Link} link
+   */
+  #fail({ message, requestId }, link) {
+    const error = new FanfareError("unavailable", `${message} (request ${requestId})`);
+    for (const name of [...this.#leaving]) this.#left(name, link);
+    for (const room of this.#rooms.values()) room.doubt();
+    this.#events.emit("error", { error });
+  }
+
+  /** Lets the second link take over once every room has been joined on it. */
+  #promote() {
+    const { successor } = this.#connection;
+    if (successor === null) return;
+    const rooms = [...this.#rooms.values()].filter(({ name }) => !this.#leaving.has(name));
+    if (rooms.some((room) => room.awaits(successor))) return;
+    this.#connection.promote(successor);
+    for (const room of rooms) room.moveTo(successor);
+  }
+
+  #showState() {
+    const { current, retryAt } = this.#connection;
+    const incomplete = [...this.#rooms.values()].some((room) => !room.complete);
+    if (retryAt !== null) this.#setState({ name: "offline", retryAt });
+    else if (current === null) this.#setState({ name: "connecting" });
+    else this.#setState({ name: incomplete ? "catching-up" : "live" });
+  }
+
+  /** @param {State} state */
+  #setState(state) {
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
+    this.#state = state;
+    this.#events.emit("state", state);
+  }
+}

@@ -1,0 +1,39 @@
+// What the page decides without a document.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { People } from "../../static/people.js";
+import { addressOf, roomIn, tidy } from "../../static/side.js";
+
+const ada = { userId: "a", username: "Ada" };
+const grace = { userId: "g", username: "Grace" };
+
+test("a user with two windows is one name and two connections", () => {
+  const people = new People();
+  people.set([grace, ada, ada], 3);
+  assert.deepEqual(people.names, ["Ada", "Grace"]);
+  assert.ok(people.change({ members: 2, joined: [], left: [ada] }));
+  assert.deepEqual(people.names, ["Ada", "Grace"]);
+  assert.ok(people.change({ members: 1, joined: [], left: [ada] }));
+  assert.deepEqual(people.names, ["Grace"]);
+});
+
+test("names that do not add up to the total are told, and the rest is a number", () => {
+  const people = new People();
+  people.set([ada, grace], 2);
+  assert.ok(!people.change({ members: 9, joined: [], left: [] }));
+  assert.equal(people.others, 7);
+});
+
+test("a room's name goes into an address and comes back, whatever it holds", () => {
+  for (const name of ["tea", "a&b=c#d", "Über %20", "\u{1F3BA}"]) {
+    assert.equal(roomIn(addressOf(name)), name);
+  }
+  assert.equal(roomIn(""), null);
+  assert.equal(roomIn("#room="), null);
+});
+
+test("a name is put into the one form that the server takes", () => {
+  assert.equal(tidy("  cafe\u0301   au\u00a0lait "), "caf\u00e9 au lait");
+});
