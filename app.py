@@ -6,25 +6,34 @@ from typing import Any
 from chalice import Chalice, NotFoundError, Response
 from chalice.app import SQSEvent, WebsocketEvent
 
-from chalicelib import assets, events, settings, telemetry, wiring
-from chalicelib.errors import UnavailableError
+from chalicelib import assets, events, protocol, settings, telemetry, wiring
+from chalicelib.errors import HandshakeError, UnavailableError
+from chalicelib.model import Protocol
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")
 
 
 @app.on_ws_connect()
-def on_ws_connect(event: WebsocketEvent) -> dict[str, int]:
-    """Let a client in; 503 when its connection can't be kept."""
+def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
+    """Let a client in: 400 when its query is not right, 503 when it can't be kept."""
     with telemetry.invocation("connect", event.context) as line:
         gateway_event = events.gateway_event(event.to_dict())
         line["connection_id"] = gateway_event.request_context.connection_id
         try:
-            wiring.graph().connect(gateway_event)
+            connection = wiring.graph().connect(gateway_event)
+        except HandshakeError as error:
+            line["refused"] = str(error)
+            return {"statusCode": HTTPStatus.BAD_REQUEST}
         except UnavailableError as error:
             line["unavailable"] = str(error)
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
-        return {"statusCode": HTTPStatus.OK}
+        if connection.protocol is Protocol.PLAIN:
+            return {"statusCode": HTTPStatus.OK}
+        return {
+            "statusCode": HTTPStatus.OK,
+            "headers": {"Sec-WebSocket-Protocol": protocol.SUBPROTOCOL},
+        }
 
 
 @app.on_ws_message()
@@ -33,7 +42,7 @@ def on_ws_message(event: WebsocketEvent) -> None:
     with telemetry.invocation("message", event.context) as line:
         gateway_event = events.gateway_event(event.to_dict())
         line["connection_id"] = gateway_event.request_context.connection_id
-        line["refused"] = wiring.graph().accept(gateway_event)
+        line["refused"] = wiring.graph().receive(gateway_event)
 
 
 @app.on_ws_disconnect()

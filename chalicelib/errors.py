@@ -3,6 +3,8 @@
 FanfareError
 ├── SettingsError        the environment lacks a key, or holds a value that can't be
 ├── UnavailableError     an AWS service did not do its part now; the same call may work later
+├── BatchError           part of a batch must come again; what is done has been deleted
+├── HandshakeError       a client asks for a connection in a way that can't be
 └── FrameError           a client's frame is refused; carries the code for the error frame
 """
 
@@ -30,6 +32,9 @@ class Code(StrEnum):
     BAD_FRAME = "bad_frame"
     UNKNOWN_ACTION = "unknown_action"
     TOO_LARGE = "too_large"
+    BAD_ROOM = "bad_room"
+    NOT_JOINED = "not_joined"
+    TOO_MANY_ROOMS = "too_many_rooms"
     UNKNOWN_CONNECTION = "unknown_connection"
     UNAVAILABLE = "unavailable"
 
@@ -39,6 +44,9 @@ RETRY: Final[dict[Code, Retry]] = {
     Code.BAD_FRAME: Retry.NEVER,
     Code.UNKNOWN_ACTION: Retry.NEVER,
     Code.TOO_LARGE: Retry.NEVER,
+    Code.BAD_ROOM: Retry.NEVER,
+    Code.NOT_JOINED: Retry.NEVER,
+    Code.TOO_MANY_ROOMS: Retry.NEVER,
     Code.UNKNOWN_CONNECTION: Retry.RECONNECT,
     Code.UNAVAILABLE: Retry.LATER,
 }
@@ -56,17 +64,27 @@ class UnavailableError(FanfareError):
     """An AWS service refused, throttled or did not answer a call that is right in itself."""
 
 
+class BatchError(FanfareError):
+    """Part of a batch of queue records must be delivered again; the rest has been deleted.
+
+    Raised so that the event source mapping deletes nothing more, with `ReportBatchItemFailures`
+    or without it.
+    """
+
+
+class HandshakeError(FanfareError):
+    """A client asks for a connection in a way that can't be; the handshake answers 400."""
+
+
 class FrameError(FanfareError):
     """A client's frame is refused.
 
     Attributes:
         code: what the error frame says to a program.
         message: what it says to a person: which value was wrong, and what to do.
-        id: the id of the refused message, where it could be read.
     """
 
-    def __init__(self, code: Code, message: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.id = id

@@ -28,11 +28,13 @@ class GatewayEvent(msgspec.Struct, frozen=True, rename="camel"):
     """A `$connect`, `$default` or `$disconnect` event.
 
     Attributes:
+        headers: only on `$connect` with more than the gateway's own, spelt as the client did.
         query_string_parameters: only on `$connect`, and only where the URL had a query.
         body: the frame's text, only on `$default`.
     """
 
     request_context: RequestContext
+    headers: dict[str, str] = {}
     query_string_parameters: dict[str, str] | None = None
     body: str | None = None
 
@@ -41,13 +43,28 @@ class QueueRecord(msgspec.Struct, frozen=True, rename="camel"):
     """One SQS message as the event source mapping delivers it."""
 
     message_id: str
+    receipt_handle: str
     body: str
+    attributes: dict[str, str]
+
+    @property
+    def receive_count(self) -> int:
+        """How often it has been delivered, this time included."""
+        return int(self.attributes["ApproximateReceiveCount"])
 
 
 class QueueEvent(msgspec.Struct, frozen=True):
     """A batch of SQS messages, in order within each message group."""
 
     records: list[QueueRecord] = msgspec.field(name="Records")
+
+
+def offered_subprotocols(event: GatewayEvent) -> list[str]:
+    """Return what the client offers in `Sec-WebSocket-Protocol`, in its order."""
+    offers = (
+        value for name, value in event.headers.items() if name.lower() == "sec-websocket-protocol"
+    )
+    return [offer.strip() for value in offers for offer in value.split(",")]
 
 
 def gateway_event(event: dict[str, Any]) -> GatewayEvent:

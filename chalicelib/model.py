@@ -1,55 +1,107 @@
-"""The nouns: connections, the members of rooms, and messages."""
+"""The nouns: connections, rooms and their members, and messages."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, NewType
 
 ConnectionId = NewType("ConnectionId", str)
 RoomId = NewType("RoomId", str)
 UserId = NewType("UserId", str)
+Epoch = NewType("Epoch", str)
+MessageKey = NewType("MessageKey", str)
 
 LOBBY: Final = RoomId("lobby")
 """The room of every connection that speaks the plain form."""
 
 
-@dataclass(frozen=True)
+class Protocol(StrEnum):
+    """What a connection speaks, decided when it opens."""
+
+    PLAIN = "plain"
+    V1 = "v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The WebSocket API and stage that hold a connection's socket, needed to post to it."""
+
+    api_id: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who somebody is to others."""
+
+    user_id: UserId
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One open WebSocket, from its `$connect` to its `$disconnect`.
 
     Attributes:
         id: as API Gateway names it; new at each reconnect.
         connected_at: milliseconds since 1970.
-        rooms: the rooms it is a member of.
-        api_id: the WebSocket API that holds the socket, needed to post to it.
-        stage: that API's stage.
+        rooms: the rooms it is a member of, or may be: what a `forget` has to clean.
     """
 
     id: ConnectionId
-    user_id: UserId
-    username: str
+    user: User
+    protocol: Protocol
     connected_at: int
-    rooms: frozenset[RoomId]
-    api_id: str
-    stage: str
+    origin: Origin
+    rooms: frozenset[RoomId] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """One connection's place in one room."""
 
     id: ConnectionId
-    user_id: UserId
-    username: str
+    user: User
+    protocol: Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a room stands.
+
+    Attributes:
+        epoch: random, made with the head; a new one means that the numbers begin at 1 again.
+        seq: the number of the newest message; 0 before the first.
+        recent: the keys of the newest messages, oldest first. The last one's number is `seq`, and
+            since numbers have no gaps, the place of a key tells its number.
+        version: changes with every join and leave.
+        members: how many there are; a hint, mended when the members are next read.
+    """
+
+    epoch: Epoch
+    seq: int
+    recent: tuple[MessageKey, ...]
+    version: int
+    members: int
+
+    def seq_of(self, key: MessageKey) -> int | None:
+        """Return the number of a recent message, or None if it is not among them."""
+        try:
+            return self.seq - len(self.recent) + 1 + self.recent.index(key)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What somebody said in a room, accepted and on its way to the members.
 
     Attributes:
-        id: unique in the room; the same id is the same message, however often it comes.
-        sender: the connection that it came from, which gets no copy.
+        id: the client's own name for it, unique for its user.
+        sender: the connection that it came over, which gets an ack instead of a copy.
         sent_at: milliseconds since 1970, when the message was accepted.
     """
 
@@ -57,7 +109,30 @@ class Message:
     room: RoomId
     type: str
     text: str
-    user_id: UserId
-    username: str
+    user: User
     sender: ConnectionId
     sent_at: int
+
+    @property
+    def key(self) -> MessageKey:
+        """What makes two messages of a room the same one."""
+        return message_key(self.user.user_id, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A message and its place in its room."""
+
+    seq: int
+    epoch: Epoch
+    message: Message
+
+
+def message_key(user_id: UserId, message_id: str) -> MessageKey:
+    """Return 16 characters that stand for one user's message.
+
+    Scoped by the user, so that nobody can take an id away from somebody else. 96 bits of SHA-256
+    keep `Head.recent` short.
+    """
+    digest = hashlib.sha256(f"{user_id}\n{message_id}".encode()).digest()
+    return MessageKey(base64.urlsafe_b64encode(digest[:12]).decode())

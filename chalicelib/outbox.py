@@ -1,70 +1,172 @@
-"""The SQS FIFO queue between accepting a message and broadcasting it."""
+"""The SQS FIFO queue between accepting something and telling it to the members of a room."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import UnavailableError
-from chalicelib.model import Message
+from chalicelib.model import ConnectionId, Member, Message, Numbered, Origin, RoomId, User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_boto3_sqs import SQSClient
 
+    from chalicelib.events import QueueRecord
 
-class Job(msgspec.Struct, frozen=True, tag="message"):
-    """Broadcast one message.
+
+class _Job(msgspec.Struct, frozen=True):
+    """Something to tell a room.
 
     Attributes:
-        message: what to broadcast.
-        api_id: the WebSocket API to post through: an SQS event doesn't tell it.
-        stage: that API's stage.
+        origin: where to post: an SQS event doesn't tell it.
+        room: the room to tell.
+        id: what makes two jobs of a room the same one to the queue, for 5 minutes.
     """
 
+    origin: Origin
+    room: RoomId
+    id: str
+
+    @property
+    def group(self) -> str:
+        """Jobs of one group are carried out in order, one batch at a time."""
+        return self.room
+
+
+class MessageJob(_Job, frozen=True, tag="message"):
+    """Number a message, and tell it."""
+
     message: Message
-    api_id: str
-    stage: str
+
+
+class SignalJob(_Job, frozen=True, tag="signal"):
+    """Tell a signal; `data` is JSON."""
+
+    data: str
+    user: User
+    sender: ConnectionId
+
+
+class PresenceJob(_Job, frozen=True, tag="presence"):
+    """Tell who came and who went."""
+
+    joined: tuple[User, ...] = ()
+    left: tuple[User, ...] = ()
+
+
+class RetryJob(_Job, frozen=True, tag="retry"):
+    """Tell some members again what they could not be told before."""
+
+    messages: tuple[Numbered, ...]
+    members: tuple[Member, ...]
+    attempt: int
+
+    @property
+    def group(self) -> str:
+        """A group of its own, so that the room does not wait: the numbers give the order."""
+        return f"{self.room}\nretry"
+
+
+Job = MessageJob | SignalJob | PresenceJob | RetryJob
 
 
 class Outbox(Protocol):
-    """Where accepted messages wait for the broadcast, in order within each room."""
+    """Where jobs wait for the broadcast, in order within each group.
+
+    Every method raises `UnavailableError` when the queue does not answer; what was asked may have
+    been done nevertheless.
+    """
 
     def publish(self, job: Job) -> None:
-        """Queue a job once; a second one with the same message id within 5 minutes is the same.
+        """Queue a job, unless one with its id was queued for the room within the last 5 minutes."""
 
-        Raises:
-            UnavailableError: the queue did not take it, and may or may not hold it.
-        """
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """Put what can't be carried out where people look at it, with the reason."""
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """Take records that are done off the queue, whatever becomes of the rest of their batch."""
+
+    def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
+        """Let records come again after some time, instead of the queue's visibility timeout."""
 
 
 class SqsOutbox:
-    """The outbox in one FIFO queue, whose message groups are the rooms.
+    """The outbox in one FIFO queue and its dead-letter queue.
 
-    `queue_url` is called on first use and then kept, so that building this costs no AWS call.
+    The URLs are called for on first use and kept, so that building this costs no AWS call.
     """
 
-    def __init__(self, client: SQSClient, queue_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        client: SQSClient,
+        queue_url: Callable[[], str],
+        dead_letter_queue_url: Callable[[], str],
+    ) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._dead_letter_queue_url = dead_letter_queue_url
 
     def publish(self, job: Job) -> None:
         """See `Outbox.publish`."""
-        message = job.message
-        try:
+        with _available("take a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url(),
                 MessageBody=encode(job),
-                MessageGroupId=_digest(message.room),
-                MessageDeduplicationId=_digest(f"{message.room}\n{message.id}"),
+                MessageGroupId=_digest(job.group),
+                MessageDeduplicationId=_digest(f"{job.room}\n{job.id}"),
             )
-        except (ClientError, BotoCoreError) as error:
-            raise UnavailableError(f"The queue did not take a message: {error}") from error
+
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """See `Outbox.bury`."""
+        with _available("take a dead letter"):
+            self._client.send_message(
+                QueueUrl=self._dead_letter_queue_url(),
+                MessageBody=record.body,
+                MessageGroupId=record.message_id,
+                MessageDeduplicationId=record.message_id,
+                MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+            )
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """See `Outbox.delete`."""
+        with _available("delete records"):
+            self._client.delete_message_batch(
+                QueueUrl=self._queue_url(),
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": record.receipt_handle}
+                    for number, record in enumerate(records)
+                ],
+            )
+
+    def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
+        """See `Outbox.delay`."""
+        with _available("delay records"):
+            self._client.change_message_visibility_batch(
+                QueueUrl=self._queue_url(),
+                Entries=[
+                    {
+                        "Id": str(number),
+                        "ReceiptHandle": record.receipt_handle,
+                        "VisibilityTimeout": seconds,
+                    }
+                    for number, record in enumerate(records)
+                ],
+            )
+
+
+@contextmanager
+def _available(task: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise UnavailableError(f"The queue did not {task}: {error}") from error
 
 
 def encode(job: Job) -> str:
@@ -82,7 +184,8 @@ def decode(body: str) -> Job:
     Raises:
         msgspec.DecodeError: it is no job.
     """
-    return _decoder.decode(body)
+    job: Job = _decoder.decode(body)
+    return job
 
 
 _decoder = msgspec.json.Decoder(Job)

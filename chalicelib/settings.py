@@ -19,7 +19,10 @@ class Settings:
     Attributes:
         table: name of the DynamoDB table (`FANFARE_TABLE`).
         queue: name of the SQS FIFO queue (`FANFARE_QUEUE`), ending in `.fifo`.
+        dead_letter_queue: name of its dead-letter queue (`FANFARE_DEAD_LETTER_QUEUE`).
         region: the AWS region (`AWS_REGION`, which Lambda sets).
+        poster: how posts are sent (`FANFARE_POSTER`): `sockets`, by the project's own engine, or
+            `boto3`, for comparison and for odd environments.
         websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
@@ -28,7 +31,9 @@ class Settings:
 
     table: str
     queue: str
+    dead_letter_queue: str
     region: str
+    poster: str = "sockets"
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
 
@@ -42,7 +47,9 @@ class Settings:
         return cls(
             table=_required(env, "FANFARE_TABLE", "the name of the DynamoDB table"),
             queue=queue_name(env),
+            dead_letter_queue=_fifo(env, "FANFARE_DEAD_LETTER_QUEUE"),
             region=_required(env, "AWS_REGION", "an AWS region such as eu-central-1"),
+            poster=_choice(env, "FANFARE_POSTER", ("sockets", "boto3")),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
         )
@@ -70,15 +77,19 @@ def queue_name(env: Mapping[str, str] = os.environ) -> str:
     Raises:
         SettingsError: when it is missing or is no FIFO queue's name.
     """
-    name = _required(env, "FANFARE_QUEUE", "the name of the SQS FIFO queue")
-    if not name.endswith(".fifo"):
-        raise SettingsError(f"FANFARE_QUEUE is {name!r}: a FIFO queue's name ends in '.fifo'")
-    return name
+    return _fifo(env, "FANFARE_QUEUE")
 
 
 def under_chalice_cli(env: Mapping[str, str] = os.environ) -> bool:
     """Whether a `chalice` command imports the app, rather than Lambda or a test."""
     return "AWS_CHALICE_CLI_MODE" in env
+
+
+def _fifo(env: Mapping[str, str], key: str) -> str:
+    name = _required(env, key, "the name of an SQS FIFO queue")
+    if not name.endswith(".fifo"):
+        raise SettingsError(f"{key} is {name!r}: a FIFO queue's name ends in '.fifo'")
+    return name
 
 
 def _required(env: Mapping[str, str], key: str, form: str) -> str:
@@ -88,6 +99,14 @@ def _required(env: Mapping[str, str], key: str, form: str) -> str:
             f"{key} is not set: it takes {form}"
             " (.chalice/config.json holds it in environment_variables)"
         )
+    return value
+
+
+def _choice(env: Mapping[str, str], key: str, choices: tuple[str, ...]) -> str:
+    """Return one of some values, the first of them where none is set."""
+    value = env.get(key) or choices[0]
+    if value not in choices:
+        raise SettingsError(f"{key} is {value!r}: it takes {' or '.join(choices)}")
     return value
 
 

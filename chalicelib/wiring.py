@@ -13,18 +13,26 @@ import boto3
 from botocore.config import Config
 
 from chalicelib import settings
+from chalicelib.errors import SettingsError
+from chalicelib.members import MemberCache
 from chalicelib.model import UserId
 from chalicelib.outbox import SqsOutbox
 from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.posting.socket_poster import SocketPoster
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.connect import Connect
 from chalicelib.service.disconnect import Disconnect
-from chalicelib.service.message import Accept
-from chalicelib.store import DynamoStore
+from chalicelib.service.membership import Membership
+from chalicelib.service.message import Receive
+from chalicelib.service.presence import Herald
+from chalicelib.service.reading import Reading
+from chalicelib.service.saying import Saying
+from chalicelib.store.dynamo import DynamoStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from chalicelib.model import Origin
     from chalicelib.posting import Poster
     from chalicelib.settings import Settings
 
@@ -48,33 +56,53 @@ class Graph:
         self.settings = settings
         self._session = session
         self._posters: dict[str, Poster] = {}
-        store = DynamoStore(
-            session.client("dynamodb", region_name=settings.region, config=AWS_CONFIG),
-            settings.table,
-            time.time,
-        )
-        sqs = session.client("sqs", region_name=settings.region, config=AWS_CONFIG)
-        queue_url = functools.cache(lambda: sqs.get_queue_url(QueueName=settings.queue)["QueueUrl"])
-        self.connect = Connect(store, lambda: UserId(str(uuid.uuid4())))
-        self.accept = Accept(
-            store, SqsOutbox(sqs, queue_url), self.poster, time.time, lambda: uuid.uuid4().hex
-        )
-        self.disconnect = Disconnect(store)
-        self.broadcast = Broadcast(store, self.poster)
+        region = settings.region
+        self.dynamodb = session.client("dynamodb", region_name=region, config=AWS_CONFIG)
+        self.sqs = session.client("sqs", region_name=region, config=AWS_CONFIG)
+        store = DynamoStore(self.dynamodb, settings.table, time.time)
 
-    def poster(self, api_id: str, stage: str) -> Poster:
+        def url(name: str) -> Callable[[], str]:
+            return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+        outbox = SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
+        herald = Herald(outbox, _new_id)
+        self.connect = Connect(store, herald, lambda: UserId(str(uuid.uuid4())))
+        self.receive = Receive(
+            store,
+            self.poster,
+            Saying(store, outbox, time.time, _new_id),
+            Membership(store, herald),
+            Reading(store),
+        )
+        self.disconnect = Disconnect(store, herald)
+        self.broadcast = Broadcast(store, outbox, self.poster, MemberCache(store), herald, _new_id)
+
+    def poster(self, origin: Origin) -> Poster:
         """Return the poster for an API and stage, kept for the container's life."""
-        endpoint = self.settings.connections_endpoint(api_id, stage)
+        endpoint = self.settings.connections_endpoint(origin.api_id, origin.stage)
         with _lock:
             if endpoint not in self._posters:
-                client = self._session.client(
+                self._posters[endpoint] = self._new_poster(endpoint)
+            return self._posters[endpoint]
+
+    def _new_poster(self, endpoint: str) -> Poster:
+        if self.settings.poster == "boto3":
+            return Boto3Poster(
+                self._session.client(
                     "apigatewaymanagementapi",
                     region_name=self.settings.region,
                     endpoint_url=endpoint,
                     config=CLIENT_CONFIG,
                 )
-                self._posters[endpoint] = Boto3Poster(client)
-            return self._posters[endpoint]
+            )
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise SettingsError("There are no AWS credentials to sign posts with.")
+        return SocketPoster(endpoint, self.settings.region, credentials.get_frozen_credentials)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 @contextmanager
@@ -100,4 +128,9 @@ _building: Final = threading.Lock()
 
 @functools.cache
 def _graph() -> Graph:
-    return Graph(settings.load(), boto3.Session())
+    return Graph(settings.load(), _session())
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    return boto3.Session()

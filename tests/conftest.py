@@ -24,6 +24,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     FANFARE_TABLE="fanfare-dev",
     FANFARE_QUEUE="fanfare-dev.fifo",
+    FANFARE_DEAD_LETTER_QUEUE="fanfare-dev-dead.fifo",
 )
 for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE_CLI_MODE"):
     os.environ.pop(key, None)

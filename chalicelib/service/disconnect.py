@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chalicelib.model import Origin
+
 if TYPE_CHECKING:
     from chalicelib.events import GatewayEvent
+    from chalicelib.service.presence import Herald
     from chalicelib.store import Store
 
 
 @dataclass(frozen=True)
 class Disconnect:
-    """Forgets the connection and its places in rooms.
+    """Forgets the connection and its places in rooms, and tells the rooms.
 
     `$disconnect` is best effort
     (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html),
@@ -20,11 +23,14 @@ class Disconnect:
     """
 
     store: Store
+    herald: Herald
 
     def __call__(self, event: GatewayEvent) -> None:
         """Run the use case for a `$disconnect` event.
 
         Raises:
-            UnavailableError: the table did not answer; TTL will do what is left.
+            UnavailableError: the table did not answer; a 410 or TTL will do what is left.
         """
-        self.store.forget(event.request_context.connection_id)
+        context = event.request_context
+        departures = self.store.forget(context.connection_id)
+        self.herald.left(Origin(context.api_id, context.stage), departures)

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
 from chalicelib.errors import Code, FrameError, UnavailableError
-from chalicelib.model import LOBBY, Message
-from chalicelib.outbox import Job
+from chalicelib.model import Origin, Protocol
+from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Say, Signal, Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.events import GatewayEvent
-    from chalicelib.outbox import Outbox
+    from chalicelib.model import Connection
     from chalicelib.posting import Poster
+    from chalicelib.protocol import Frame, Request
+    from chalicelib.service.membership import Membership
+    from chalicelib.service.reading import Reading
+    from chalicelib.service.saying import Saying
     from chalicelib.store import Store
 
 REPLY_SECONDS: Final = 5.0
@@ -24,14 +28,14 @@ REPLY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Accept:
-    """Queues what a client says, or tells it why not."""
+class Receive:
+    """Hands each frame to what its action is for, and answers its sender."""
 
     store: Store
-    outbox: Outbox
-    poster: Callable[[str, str], Poster]
-    clock: Callable[[], float]
-    new_message_id: Callable[[], str]
+    poster: Callable[[Origin], Poster]
+    saying: Saying
+    membership: Membership
+    reading: Reading
 
     def __call__(self, event: GatewayEvent) -> Code | None:
         """Run the use case for a `$default` event; return the code of the refusal, if any.
@@ -39,39 +43,54 @@ class Accept:
         Nothing is raised for what a client does: an exception would become the gateway's own
         "Internal server error" frame, which names no cause and no cure.
         """
+        body = event.body or ""
         try:
-            self._accept(event)
+            answer = self._answer(event, body)
         except FrameError as refusal:
             return self._refuse(event, refusal)
         except UnavailableError:
             return self._refuse(
-                event, FrameError(Code.UNAVAILABLE, "The message was not taken; send it again.")
+                event, FrameError(Code.UNAVAILABLE, "This could not be done now; send it again.")
             )
+        if answer:
+            self._post(event, answer)
         return None
 
-    def _accept(self, event: GatewayEvent) -> None:
-        context = event.request_context
-        request = protocol.decode(event.body or "")
-        connection = self.store.connection(context.connection_id)
+    def _answer(self, event: GatewayEvent, body: str) -> Frame | None:
+        request = protocol.decode(body)
+        connection = self.store.connection(event.request_context.connection_id)
         if connection is None:
             raise FrameError(
                 Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
             )
-        message = Message(
-            id=self.new_message_id(),
-            room=LOBBY,
-            type=request.type,
-            text=request.message,
-            user_id=connection.user_id,
-            username=connection.username,
-            sender=connection.id,
-            sent_at=int(self.clock() * 1000),
-        )
-        self.outbox.publish(Job(message=message, api_id=context.api_id, stage=context.stage))
+        if connection.protocol is Protocol.PLAIN and not isinstance(request, Say):
+            raise protocol.unknown_action(protocol.action(request), ["message"])
+        return self._perform(connection, request)
+
+    def _perform(self, connection: Connection, request: Request) -> Frame | None:
+        match request:
+            case Say():
+                return self.saying.say(connection, request)
+            case Signal():
+                self.saying.signal(connection, request)
+                return None
+            case Join():
+                return self.membership.join(connection, request)
+            case Leave():
+                return self.membership.leave(connection, request)
+            case ReadHistory():
+                return self.reading.history(connection, request)
+            case Who():
+                return self.reading.who(connection, request)
+            case Ping():
+                return self.reading.ping(connection, request)
 
     def _refuse(self, event: GatewayEvent, refusal: FrameError) -> Code:
-        context = event.request_context
-        frame = protocol.error_frame(refusal)
-        poster = self.poster(context.api_id, context.stage)
-        poster.post([(context.connection_id, frame)], time.monotonic() + REPLY_SECONDS)
+        self._post(event, protocol.error_frame(refusal, event.body or ""))
         return refusal.code
+
+    def _post(self, event: GatewayEvent, frame: Frame) -> None:
+        context = event.request_context
+        self.poster(Origin(context.api_id, context.stage)).post(
+            [(context.connection_id, protocol.encode(frame))], time.monotonic() + REPLY_SECONDS
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -10,28 +10,50 @@ from moto import mock_aws
 
 from chalicelib import outbox
 from chalicelib.errors import UnavailableError
-from chalicelib.model import ConnectionId, Message, RoomId, UserId
-from chalicelib.outbox import Job, SqsOutbox
+from chalicelib.events import QueueRecord
+from chalicelib.model import (
+    ConnectionId,
+    Epoch,
+    Member,
+    Message,
+    Numbered,
+    Origin,
+    Protocol,
+    RoomId,
+    User,
+    UserId,
+)
+from chalicelib.outbox import MessageJob, PresenceJob, RetryJob, SignalJob, SqsOutbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_sqs import SQSClient
 
+    from chalicelib.outbox import Job
 
-def job(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Job:
-    """A job to broadcast a text."""
-    message = Message(
+ORIGIN = Origin("a1b2c3d4e5", "api")
+ADA = User(UserId("user-1"), "Ada")
+CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
+
+
+def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Message:
+    """A message on its way."""
+    return Message(
         id=message_id,
         room=RoomId(room),
         type="chat",
         text=text,
-        user_id=UserId("user-1"),
-        username="Ada",
-        sender=ConnectionId("PJqB0fHsqRcCHlw="),
+        user=ADA,
+        sender=CONNECTION,
         sent_at=1_795_543_906_000,
     )
-    return Job(message=message, api_id="a1b2c3d4e5", stage="api")
+
+
+def job(text: str = "hi", message_id: str = "1", room: str = "lobby") -> MessageJob:
+    """A job to broadcast a text."""
+    said = message(text, message_id, room)
+    return MessageJob(origin=ORIGIN, room=said.room, id=said.key, message=said)
 
 
 @pytest.fixture
@@ -41,37 +63,137 @@ def sqs() -> Iterator[SQSClient]:
         yield boto3.client("sqs")
 
 
+class Queues:
+    """A FIFO queue and its dead-letter queue, with an outbox on them."""
+
+    def __init__(self, sqs: SQSClient) -> None:
+        self.sqs = sqs
+        self.jobs, self.dead = (
+            sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
+            for name in ("jobs.fifo", "dead.fifo")
+        )
+        self.outbox = SqsOutbox(sqs, lambda: self.jobs, lambda: self.dead)
+
+    def receive(self, url: str) -> list[Any]:
+        """Every message that a queue hands over now."""
+        answer = self.sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return answer.get("Messages", [])
+
+    def received(self) -> list[Job]:
+        """Every job that is handed over now."""
+        return [outbox.decode(message["Body"]) for message in self.receive(self.jobs)]
+
+
 @pytest.fixture
-def queue_url(sqs: SQSClient) -> str:
-    """An empty FIFO queue."""
-    return sqs.create_queue(QueueName="jobs.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+def queues(sqs: SQSClient) -> Queues:
+    """Empty queues."""
+    return Queues(sqs)
 
 
-def received(sqs: SQSClient, queue_url: str) -> list[Job]:
-    """Every job that the queue hands over now."""
-    messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
-    return [outbox.decode(message["Body"]) for message in messages]
+def record(message: dict[str, Any]) -> QueueRecord:
+    """A received message, as the event source mapping gives it to a function."""
+    return QueueRecord(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes=message["Attributes"],
+    )
 
 
-@pytest.mark.parametrize("text", ["hi", "£ 😀 漢字", "\x00\x1f\ufffe\uffff", '"\\</script>', ""])
-def test_a_job_arrives_as_it_was_published(sqs: SQSClient, queue_url: str, text: str) -> None:
-    """Any text that JSON can carry survives the queue, characters that XML lacks included."""
-    SqsOutbox(sqs, lambda: queue_url).publish(job(text))
-    assert received(sqs, queue_url) == [job(text)]
-    assert outbox.encode(job(text)).isascii()
+@pytest.mark.parametrize(
+    "job",
+    [
+        job(),
+        job("£ 😀 漢字"),
+        job("\x00\x1f\ufffe\uffff"),
+        job('"\\</script>'),
+        job(""),
+        SignalJob(ORIGIN, RoomId("tea"), "1", '{"typing":true}', ADA, CONNECTION),
+        PresenceJob(ORIGIN, RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
+        RetryJob(
+            ORIGIN,
+            RoomId("tea"),
+            "1",
+            (Numbered(7, Epoch("e"), message()),),
+            (Member(CONNECTION, ADA, Protocol.V1),),
+            attempt=2,
+        ),
+    ],
+)
+def test_a_job_arrives_as_it_was_published(queues: Queues, job: Job) -> None:
+    """Any job, with any text that JSON can carry, survives the queue, even what XML lacks."""
+    queues.outbox.publish(job)
+    assert queues.received() == [job]
+    assert outbox.encode(job).isascii()
 
 
-def test_one_message_id_is_one_message(sqs: SQSClient, queue_url: str) -> None:
+def test_one_message_id_is_one_message(queues: Queues) -> None:
     """The same id in the same room is queued once, and in another room it is another message."""
-    box = SqsOutbox(sqs, lambda: queue_url)
-    box.publish(job("first", message_id="7"))
-    box.publish(job("again", message_id="7"))
-    box.publish(job("elsewhere", message_id="7", room="attic"))
-    assert {arrived.message.text for arrived in received(sqs, queue_url)} == {"first", "elsewhere"}
+    queues.outbox.publish(job("first", message_id="7"))
+    queues.outbox.publish(job("again", message_id="7"))
+    queues.outbox.publish(job("elsewhere", message_id="7", room="attic"))
+    jobs = queues.received()
+    assert {one.message.text for one in jobs if isinstance(one, MessageJob)} == {
+        "first",
+        "elsewhere",
+    }
 
 
-def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queue_url: str) -> None:
-    """An AWS error becomes the project's own, so that the sender can be told."""
-    sqs.delete_queue(QueueUrl=queue_url)
-    with pytest.raises(UnavailableError, match="did not take"):
-        SqsOutbox(sqs, lambda: queue_url).publish(job())
+def test_rooms_do_not_wait_for_each_other(queues: Queues) -> None:
+    """A room is one group, any other room is another, and retries do not hold up their room."""
+    for one in (
+        job(message_id="1"),
+        job(message_id="2"),
+        job(room="漢字 " * 16),
+        RetryJob(ORIGIN, RoomId("lobby"), "r", (), (), attempt=1),
+    ):
+        queues.outbox.publish(one)
+    groups = [one["Attributes"]["MessageGroupId"] for one in queues.receive(queues.jobs)]
+    assert len(groups) == 4
+    assert len(set(groups)) == 3
+
+
+def test_what_is_buried_lies_in_the_dead_letter_queue_with_its_reason(queues: Queues) -> None:
+    """People find the record as it was, and why it could not be carried out."""
+    queues.sqs.send_message(
+        QueueUrl=queues.jobs, MessageBody="no job", MessageGroupId="g", MessageDeduplicationId="d"
+    )
+    [received] = queues.receive(queues.jobs)
+    queues.outbox.bury(record(received), "It is no job.")
+    [buried] = queues.receive(queues.dead)
+    assert buried["Body"] == "no job"
+    assert buried["MessageAttributes"]["reason"]["StringValue"] == "It is no job."
+
+
+def test_deleted_records_do_not_come_again_and_delayed_ones_do(queues: Queues) -> None:
+    """Part of a batch is taken off the queue, and the rest comes again when it is told to."""
+    queues.outbox.publish(job("done", message_id="1"))
+    queues.outbox.publish(job("failed", message_id="2"))
+    done, failed = (record(one) for one in queues.receive(queues.jobs))
+    queues.outbox.delete([done])
+    queues.outbox.delay([failed], 0)
+    [again] = queues.receive(queues.jobs)
+    assert again["MessageId"] == failed.message_id
+    assert record(again).receive_count == 2
+
+
+def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> None:
+    """An AWS error becomes the project's own, in every method."""
+    queues.outbox.publish(job())
+    [received] = queues.receive(queues.jobs)
+    sqs.delete_queue(QueueUrl=queues.jobs)
+    sqs.delete_queue(QueueUrl=queues.dead)
+    calls: list[Callable[[], None]] = [
+        lambda: queues.outbox.publish(job()),
+        lambda: queues.outbox.bury(record(received), "no reason"),
+        lambda: queues.outbox.delete([record(received)]),
+        lambda: queues.outbox.delay([record(received)], 1),
+    ]
+    for call in calls:
+        with pytest.raises(UnavailableError, match="queue did not"):
+            call()

@@ -5,22 +5,38 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.model import LOBBY, Connection, ConnectionId, RoomId, UserId
-from chalicelib.store import CONNECTION_LIFE, DynamoStore
+from chalicelib import rooms
+from chalicelib.errors import Code, FrameError, UnavailableError
+from chalicelib.model import (
+    LOBBY,
+    Connection,
+    ConnectionId,
+    Epoch,
+    Head,
+    Message,
+    Numbered,
+    Origin,
+    Protocol,
+    RoomId,
+    User,
+    UserId,
+)
+from chalicelib.store.dynamo import DynamoStore
+from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE, ROOMS_LIMIT
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from chalicelib.store import Store
 
 NOW = 1_795_543_903
+ATTIC = RoomId("attic")
 
 
 class Clock:
@@ -47,32 +63,72 @@ def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
         return
     with mock_aws():
         resources.create(PROJECT)
-        yield DynamoStore(boto3.client("dynamodb"), resources.TABLE, clock)
+        yield DynamoStore(resources.client("dynamodb"), resources.TABLE, clock)
 
 
-def connection(name: str, *rooms: RoomId) -> Connection:
+def connection(name: str, protocol: Protocol = Protocol.V1) -> Connection:
     """A connection that opened just now."""
     return Connection(
         id=ConnectionId(f"{name}="),
-        user_id=UserId(f"user-{name}"),
-        username=name,
+        user=User(UserId(f"user-{name}"), name),
+        protocol=protocol,
         connected_at=NOW * 1000,
-        rooms=frozenset(rooms or {LOBBY}),
-        api_id="a1b2c3d4e5",
-        stage="api",
+        origin=Origin("a1b2c3d4e5", "api"),
     )
+
+
+def added(store: Store, name: str, *joined: RoomId) -> Connection:
+    """A connection that the store knows, in some rooms."""
+    one = connection(name)
+    store.add(one)
+    for room in joined:
+        store.join(one, room)
+    return one
+
+
+def message(number: int, text: str = "hi", room: RoomId = LOBBY) -> Message:
+    """A message with an id of its own."""
+    return Message(
+        id=f"id-{number}",
+        room=room,
+        type="chat",
+        text=text,
+        user=User(UserId("user-Ada"), "Ada"),
+        sender=ConnectionId("Ada="),
+        sent_at=NOW * 1000 + number,
+    )
+
+
+def say(store: Store, messages: Sequence[Message], room: RoomId = LOBBY) -> Head:
+    """Number messages as the broadcast does, and return where the room stands then."""
+    head = store.head(room)
+    numbering = rooms.number(head, messages)
+    store.append(numbering.fresh)
+    advanced = store.advance(room, head, numbering.head)
+    assert advanced is not None
+    return advanced
+
+
+def read(
+    store: Store, head: Head, above: int = 0, below: int = 10_000, *, newest_first: bool = False
+) -> list[int]:
+    """The numbers of the lobby's kept messages."""
+    kept = store.messages(LOBBY, head.epoch, above=above, below=below, newest_first=newest_first)
+    return [one.seq for one in kept]
 
 
 def names(store: Store, room: RoomId = LOBBY) -> set[str]:
     """The names of a room's members."""
-    return {member.username for member in store.members(room)}
+    return {member.user.username for member in store.members(room)}
 
 
 def test_a_connection_comes_back_as_it_was_added(store: Store) -> None:
-    """Every field of a connection survives the table."""
-    ada = connection("Ada", LOBBY, RoomId("attic"))
-    store.add(ada)
+    """Every field of a connection survives the table, and the rooms it joins show in it."""
+    ada = added(store, "Ada")
     assert store.connection(ada.id) == ada
+    store.join(ada, LOBBY)
+    store.join(ada, ATTIC)
+    assert store.connection(ada.id) == replace(ada, rooms=frozenset({LOBBY, ATTIC}))
 
 
 def test_an_unknown_connection_is_none(store: Store) -> None:
@@ -80,41 +136,123 @@ def test_an_unknown_connection_is_none(store: Store) -> None:
     assert store.connection(ConnectionId("nobody=")) is None
 
 
+def test_an_unknown_connection_cannot_join(store: Store) -> None:
+    """A join that comes after the disconnect leaves no member behind."""
+    with pytest.raises(FrameError) as refusal:
+        store.join(connection("Ada"), LOBBY)
+    assert refusal.value.code is Code.UNKNOWN_CONNECTION
+    assert names(store) == set()
+
+
+def test_rooms_per_connection_are_bounded(store: Store) -> None:
+    """One room too many is refused, and joining one of them again is not."""
+    ada = added(store, "Ada", *(RoomId(f"room {n}") for n in range(ROOMS_LIMIT)))
+    with pytest.raises(FrameError) as refusal:
+        store.join(ada, LOBBY)
+    assert refusal.value.code is Code.TOO_MANY_ROOMS
+    assert names(store) == set()
+    store.join(ada, RoomId("room 7"))
+
+
 def test_members_are_the_connections_of_that_room_alone(store: Store) -> None:
     """A connection is a member of each of its rooms and of no other."""
-    store.add(connection("Ada", LOBBY, RoomId("attic")))
-    store.add(connection("Bob", LOBBY))
+    added(store, "Ada", LOBBY, ATTIC)
+    added(store, "Bob", LOBBY)
     assert names(store) == {"Ada", "Bob"}
-    assert names(store, RoomId("attic")) == {"Ada"}
+    assert names(store, ATTIC) == {"Ada"}
     assert names(store, RoomId("att")) == set()
+
+
+def test_a_member_is_known_with_its_protocol(store: Store) -> None:
+    """The broadcast learns from the member alone how to speak to it."""
+    plain = connection("Ada", Protocol.PLAIN)
+    store.add(plain)
+    store.join(plain, LOBBY)
+    [member] = store.members(LOBBY)
+    assert (member.id, member.user, member.protocol) == (plain.id, plain.user, Protocol.PLAIN)
 
 
 def test_a_large_room_is_read_to_its_last_member(store: Store) -> None:
     """Members beyond the first page of 1 MB are not lost."""
-    crowd = [replace(connection(str(number)), username="x" * 2000) for number in range(600)]
+    crowd = [
+        replace(connection(str(n)), user=User(UserId(str(n)), "x" * 20_000)) for n in range(60)
+    ]
     for one in crowd:
         store.add(one)
+        store.join(one, LOBBY)
     assert {member.id for member in store.members(LOBBY)} == {one.id for one in crowd}
+
+
+def test_pages_of_members_hold_everyone_once(store: Store) -> None:
+    """Going on from each page's place meets every member once, and then ends."""
+    crowd = {added(store, str(n), LOBBY).id for n in range(25)}
+    seen: list[ConnectionId] = []
+    place: str | None = None
+    while True:
+        page, place = store.members_page(LOBBY, place, 4)
+        seen += [member.id for member in page]
+        if place is None:
+            break
+        assert len(page) >= 4
+    assert len(seen) == len(crowd)
+    assert set(seen) == crowd
+
+
+def test_every_join_and_leave_changes_the_version(store: Store) -> None:
+    """Whoever has read the members can tell by the version whether they are still the same."""
+    ada, bob = added(store, "Ada"), added(store, "Bob")
+    heads = [store.join(ada, LOBBY), store.join(bob, LOBBY), store.join(bob, LOBBY)]
+    store.leave(bob, LOBBY)
+    heads.append(store.head(LOBBY))
+    store.leave(bob, LOBBY)
+    heads.append(store.head(LOBBY))
+    store.forget(ada.id)
+    heads.append(store.head(LOBBY))
+    assert len({head.version for head in heads}) == len(heads)
+    assert [head.members for head in heads] == [1, 2, 2, 1, 1, 0]
+    assert len({head.epoch for head in heads}) == 1
+
+
+def test_leaving_tells_who_left(store: Store) -> None:
+    """A departure names the user and how many are left; leaving again is none."""
+    ada = added(store, "Ada", LOBBY)
+    added(store, "Bob", LOBBY)
+    departure = store.leave(ada, LOBBY)
+    assert departure is not None
+    assert (departure.room, departure.user, departure.members) == (LOBBY, ada.user, 1)
+    assert store.leave(ada, LOBBY) is None
+    assert store.connection(ada.id) == ada
+
+
+def test_leaving_after_the_disconnect_revives_nothing(store: Store) -> None:
+    """A leave that is overtaken by the disconnect leaves nothing of the connection behind."""
+    ada = added(store, "Ada", LOBBY)
+    store.forget(ada.id)
+    store.leave(ada, LOBBY)
+    assert store.connection(ada.id) is None
+    assert names(store) == set()
 
 
 def test_forgetting_removes_the_connection_from_every_room(store: Store) -> None:
     """What is forgotten is neither a connection nor a member any more."""
-    ada = connection("Ada", LOBBY, RoomId("attic"))
-    store.add(ada)
-    store.add(connection("Bob", LOBBY))
-    store.forget(ada.id)
+    ada = added(store, "Ada", LOBBY, ATTIC)
+    added(store, "Bob", LOBBY)
+    departures = store.forget(ada.id)
+    assert {(one.room, one.user.username, one.members) for one in departures} == {
+        (LOBBY, "Ada", 1),
+        (ATTIC, "Ada", 0),
+    }
     assert store.connection(ada.id) is None
     assert names(store) == {"Bob"}
-    assert names(store, RoomId("attic")) == set()
+    assert names(store, ATTIC) == set()
 
 
 def test_forgetting_twice_is_forgetting_once(store: Store) -> None:
     """A disconnect and a 410 for one connection may both come, in any order."""
-    ada = connection("Ada")
-    store.add(ada)
-    store.forget(ada.id, LOBBY)
-    store.forget(ada.id, LOBBY)
-    store.forget(ConnectionId("nobody="), RoomId("nowhere"))
+    ada = added(store, "Ada", LOBBY)
+    assert len(store.forget(ada.id, LOBBY)) == 1
+    assert store.forget(ada.id, LOBBY) == []
+    assert store.forget(ConnectionId("nobody="), RoomId("nowhere")) == []
     assert names(store) == set()
 
 
@@ -122,11 +260,129 @@ def test_expired_items_are_not_seen_even_before_the_table_deletes_them(
     store: Store, clock: Clock
 ) -> None:
     """TTL deletion lags by days, so expiry is decided at the read."""
-    ada = connection("Ada")
-    store.add(ada)
+    ada = added(store, "Ada", LOBBY)
+    head = say(store, [message(1)])
     clock.now = NOW + CONNECTION_LIFE - 1
     assert store.connection(ada.id) is not None
     assert names(store) == {"Ada"}
     clock.now = NOW + CONNECTION_LIFE
     assert store.connection(ada.id) is None
     assert names(store) == set()
+    assert read(store, head) == [1]
+    clock.now = NOW + HISTORY_LIFE
+    assert read(store, head) == []
+
+
+def test_messages_come_back_as_they_were_appended(store: Store) -> None:
+    """Every field of a message survives the table, whatever characters its text has."""
+    said = [message(1, "\x00\ufffe 😀"), message(2, "")]
+    head = say(store, said)
+    kept = list(store.messages(LOBBY, head.epoch, above=0, below=3))
+    assert kept == [Numbered(n, head.epoch, one) for n, one in enumerate(said, 1)]
+
+
+def test_history_is_read_in_both_directions_and_between_bounds(store: Store) -> None:
+    """The bounds are exclusive, whatever they are, and long histories are read to their end."""
+    for start in range(0, 60, 30):
+        head = say(store, [message(n) for n in range(start, start + 30)])
+    assert read(store, head) == list(range(1, 61))
+    assert read(store, head, newest_first=True) == list(range(60, 0, -1))
+    assert read(store, head, above=10, below=14) == [11, 12, 13]
+    assert read(store, head, above=10, below=14, newest_first=True) == [13, 12, 11]
+    assert read(store, head, above=10, below=11) == []
+    assert read(store, head, above=90, below=11) == []
+
+
+def test_another_epochs_messages_are_not_mixed_in(store: Store) -> None:
+    """What is left of a room before it was started anew is never read as new."""
+    head = say(store, [message(1), message(2)])
+    assert list(store.messages(LOBBY, Epoch("other"), above=0, below=9)) == []
+    assert read(store, head) == [1, 2]
+
+
+def test_a_head_moves_only_from_where_it_is_known_to_be(store: Store) -> None:
+    """The second of two workers that number the same batch is told that it lost."""
+    start = store.head(LOBBY)
+    first = rooms.number(start, [message(1)])
+    assert store.advance(LOBBY, start, first.head) is not None
+    assert store.advance(LOBBY, start, first.head) is None
+    other = rooms.number(store.head(RoomId("new")), [message(1)])
+    assert store.advance(LOBBY, replace(start, epoch=Epoch("x")), other.head) is None
+    assert store.head(LOBBY).seq == 1
+
+
+def test_a_head_made_by_a_join_is_not_lost_to_a_first_message(store: Store) -> None:
+    """A worker that saw no head loses against a join that made one, and then goes on from it."""
+    unseen = store.head(LOBBY)
+    joined = store.join(added(store, "Ada"), LOBBY)
+    numbering = rooms.number(unseen, [message(1)])
+    assert store.advance(LOBBY, unseen, numbering.head) is None
+    assert say(store, [message(1)]).epoch == joined.epoch
+
+
+def test_advancing_returns_the_version_of_that_moment(store: Store) -> None:
+    """The broadcast learns in the same write whether its members are still right."""
+    before = store.head(LOBBY)
+    joined = store.join(added(store, "Ada"), LOBBY)
+    head = say(store, [message(1)])
+    assert (head.version, head.members) == (joined.version, 1)
+    assert head.version != before.version
+    assert head.recent == (message(1).key,)
+
+
+def test_appending_again_is_appending_once(store: Store) -> None:
+    """A batch that is written again, by the same worker or another, changes nothing."""
+    head = say(store, [message(1), message(2)])
+    store.append([Numbered(1, head.epoch, message(1)), Numbered(2, head.epoch, message(2))])
+    assert read(store, head) == [1, 2]
+
+
+def test_more_messages_than_one_write_takes(store: Store) -> None:
+    """Batches are cut to what DynamoDB accepts."""
+    assert read(store, say(store, [message(n) for n in range(60)])) == list(range(1, 61))
+
+
+def test_a_message_is_found_by_its_key(store: Store) -> None:
+    """A message is found among the recent ones and beyond them, and only in its epoch."""
+    head = say(store, [message(n) for n in range(rooms.RECENT + 20)])
+    assert store.find(LOBBY, head, message(rooms.RECENT + 10).key) == rooms.RECENT + 11
+    assert head.seq_of(message(3).key) is None
+    assert store.find(LOBBY, head, message(3).key) == 4
+    assert store.find(LOBBY, head, message(9999).key) is None
+    assert store.find(RoomId("new"), store.head(RoomId("new")), message(3).key) is None
+
+
+def test_the_number_of_members_is_mended_only_where_nobody_came_meanwhile(store: Store) -> None:
+    """A correction that is out of date is dropped."""
+    ada = added(store, "Ada", LOBBY)
+    head = store.head(LOBBY)
+    store.mend(LOBBY, head, 7)
+    assert store.head(LOBBY).members == 7
+    store.join(ada, LOBBY)
+    store.mend(LOBBY, head, 1)
+    assert store.head(LOBBY).members == 7
+
+
+def test_a_table_that_fails_is_unavailable() -> None:
+    """An AWS error becomes the project's own, in every method."""
+    with mock_aws():
+        store = DynamoStore(resources.client("dynamodb"), "missing", Clock())
+        ada, head = connection("Ada"), Head(Epoch("e"), 0, (), 0, 0)
+        numbered = [Numbered(1, head.epoch, message(1))]
+        for call in (
+            lambda: store.add(ada),
+            lambda: store.connection(ada.id),
+            lambda: store.join(ada, LOBBY),
+            lambda: store.leave(ada, LOBBY),
+            lambda: store.forget(ada.id),
+            lambda: list(store.members(LOBBY)),
+            lambda: store.members_page(LOBBY, None, 3),
+            lambda: store.head(LOBBY),
+            lambda: store.append(numbered),
+            lambda: store.advance(LOBBY, head, head),
+            lambda: store.mend(LOBBY, head, 1),
+            lambda: read(store, head),
+            lambda: store.find(LOBBY, head, message(1).key),
+        ):
+            with pytest.raises(UnavailableError, match="missing"):
+                call()

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from chalice.test import Client
 from moto import mock_aws
@@ -35,10 +34,15 @@ class Lambdas:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._sqs = boto3.client("sqs")
+        self._sqs = resources.client("sqs")
         self._queue_url = self._sqs.get_queue_url(QueueName=resources.QUEUE)["QueueUrl"]
 
-    def connect(self, connection_id: str, query: dict[str, str] | None = None) -> Any:
+    def connect(
+        self,
+        connection_id: str,
+        query: dict[str, str] | None = None,
+        subprotocols: str | None = None,
+    ) -> Any:
         """Open a connection; the result is the handler's answer."""
         event = self._event("connect", connection_id)
         event.pop("queryStringParameters")
@@ -46,6 +50,9 @@ class Lambdas:
         if query is not None:
             event["queryStringParameters"] = query
             event["multiValueQueryStringParameters"] = {k: [v] for k, v in query.items()}
+        if subprotocols is not None:
+            event["headers"]["Sec-WebSocket-Protocol"] = subprotocols
+            event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [subprotocols]
         return self._client.lambda_.invoke("on_ws_connect", event).payload
 
     def message(self, connection_id: str, body: object) -> Any:
@@ -80,11 +87,19 @@ class Lambdas:
             for message in messages
         ]
 
-    def broadcast(self) -> int:
-        """Broadcast what is queued; the result is the number of records."""
-        records = self.queued()
+    def queued_messages(self) -> list[Any]:
+        """Take what is queued, and return the jobs that are messages."""
+        jobs = [json.loads(record["body"]) for record in self.queued()]
+        return [job for job in jobs if job["type"] == "message"]
+
+    def broadcast(self) -> None:
+        """Broadcast what is queued, until nothing is."""
+        while records := self.queued():
+            self.invoke_broadcast(records)
+
+    def invoke_broadcast(self, records: list[dict[str, Any]]) -> None:
+        """Broadcast some records."""
         self._client.lambda_.invoke("broadcast", {"Records": records})
-        return len(records)
 
     def _event(self, name: str, connection_id: str) -> dict[str, Any]:
         event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())

@@ -32,6 +32,7 @@ def test_every_file_of_the_page_is_served(client: Client, path: Path) -> None:
         "text/html",
         "text/css",
         "text/javascript",
+        "text/plain",
         "image/svg+xml",
     }
 

@@ -49,7 +49,7 @@ def test_the_limit_is_counted_in_bytes() -> None:
         return json.dumps({"action": "message", "message": text}, ensure_ascii=False)
 
     full = "é" * (MESSAGE_LIMIT // 2)
-    assert protocol.decode(frame(full)).message == full
+    assert protocol.decode(frame(full)) == Say(message=full)
     with pytest.raises(FrameError, match=f"{MESSAGE_LIMIT + 1} bytes") as refusal:
         protocol.decode(frame(full + "x"))
     assert refusal.value.code == Code.TOO_LARGE
@@ -69,11 +69,28 @@ def test_every_code_has_a_retry_rule() -> None:
 
 def test_an_error_frame_tells_program_and_person() -> None:
     """The code is for a program and the message for a person."""
-    frame = protocol.error_frame(FrameError(Code.BAD_JSON, "The frame is not JSON."))
-    assert json.loads(frame) == {
+    refusal = FrameError(Code.NOT_JOINED, "Join it first.")
+    body = '{"action":"message","room":"tea","id":"7","message":"hi"}'
+    assert json.loads(protocol.encode(protocol.error_frame(refusal, body))) == {
+        "type": "error",
+        "code": "not_joined",
+        "message": "Join it first.",
+        "retry": "never",
+        "action": "message",
+        "room": "tea",
+        "id": "7",
+    }
+
+
+@pytest.mark.parametrize("body", ["", "[]", "7", '{"action":{},"room":7}', "[" * 99999])
+def test_an_error_names_the_frame_only_as_far_as_it_can_be_read(body: str) -> None:
+    """Whatever was sent, the error itself is a sound frame."""
+    frame = protocol.error_frame(FrameError(Code.BAD_JSON, "No."), body)
+    assert json.loads(protocol.encode(frame)) == {
         "type": "error",
         "code": "bad_json",
-        "message": "The frame is not JSON.",
+        "message": "No.",
+        "retry": "never",
     }
 
 

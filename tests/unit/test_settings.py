@@ -6,7 +6,12 @@ from chalicelib import settings
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
 
-GOOD = {"FANFARE_TABLE": "t", "FANFARE_QUEUE": "q.fifo", "AWS_REGION": "eu-central-1"}
+GOOD = {
+    "FANFARE_TABLE": "t",
+    "FANFARE_QUEUE": "q.fifo",
+    "FANFARE_DEAD_LETTER_QUEUE": "d.fifo",
+    "AWS_REGION": "eu-central-1",
+}
 
 
 def test_the_endpoint_is_the_apis_own_host() -> None:
@@ -40,6 +45,8 @@ def test_a_missing_key_is_named(key: str) -> None:
     ("key", "value"),
     [
         ("FANFARE_QUEUE", "standard"),
+        ("FANFARE_DEAD_LETTER_QUEUE", "standard"),
+        ("FANFARE_POSTER", "pigeon"),
         ("WEBSOCKET_URL", "http://x"),
         ("WEBSOCKET_ENDPOINT", "ws://x"),
     ],

@@ -1,0 +1,76 @@
+"""A client joins and leaves rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from chalicelib import protocol, rooms
+from chalicelib.errors import Code, FrameError
+from chalicelib.model import Epoch, RoomId
+from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
+from chalicelib.rooms import Recovery
+
+if TYPE_CHECKING:
+    from chalicelib.model import Connection, Head
+    from chalicelib.protocol import Join, Leave
+    from chalicelib.service.presence import Herald
+    from chalicelib.store import Store
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Puts connections into rooms, with what they missed, and takes them out."""
+
+    store: Store
+    herald: Herald
+
+    def join(self, connection: Connection, request: Join) -> JoinedFrame:
+        """Make the connection a member; whatever is numbered from then on is delivered to it.
+
+        Raises:
+            FrameError: `unknown_connection`, or `too_many_rooms`.
+        """
+        room = RoomId(request.room)
+        head = self.store.join(connection, room)
+        recovery = self._recover(room, head, request)
+        if room not in connection.rooms:
+            self.herald.joined(connection, room, head.members)
+        return JoinedFrame(
+            room=room,
+            seq=head.seq,
+            epoch=head.epoch,
+            members=head.members,
+            you=protocol.user_frame(connection.user),
+            recovered=recovery.reason is None,
+            messages=[protocol.message_frame(message) for message in recovery.messages],
+            reason=recovery.reason,
+        )
+
+    def leave(self, connection: Connection, request: Leave) -> LeftFrame:
+        """Take the connection out of the room, whether it was in it or not."""
+        room = RoomId(request.room)
+        departure = self.store.leave(connection, room)
+        if departure:
+            self.herald.left(connection.origin, [departure])
+        return LeftFrame(room=room)
+
+    def _recover(self, room: RoomId, head: Head, request: Join) -> Recovery:
+        if request.since is None or request.epoch is None:
+            return Recovery((), None)
+        missed = self.store.messages(
+            room, Epoch(request.epoch), above=request.since, below=head.seq + 1
+        )
+        page = rooms.page(tuple(islice(missed, PAGE_LIMIT)), newest_first=False, more=False)
+        return rooms.recover(head, request.since, request.epoch, page)
+
+
+def require_member(connection: Connection, room: RoomId) -> None:
+    """Refuse what only members of a room may do.
+
+    Raises:
+        FrameError: `not_joined`.
+    """
+    if room not in connection.rooms:
+        raise FrameError(Code.NOT_JOINED, f"Join the room {room!r} first.")

@@ -1,0 +1,85 @@
+"""A client reads what is kept of a room: its history, and its members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from chalicelib import protocol, rooms
+from chalicelib.model import RoomId
+from chalicelib.protocol import HistoryFrame, PongFrame, Position, WhoFrame
+from chalicelib.service.membership import require_member
+
+if TYPE_CHECKING:
+    from chalicelib.model import Connection
+    from chalicelib.protocol import Ping, ReadHistory, Who
+    from chalicelib.store import Store
+
+WHO_PAGE: Final = 100
+"""Members in one answer to `who`, or a few more."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads pages for members."""
+
+    store: Store
+
+    def history(self, connection: Connection, request: ReadHistory) -> HistoryFrame:
+        """Return a page of old messages, oldest first.
+
+        Raises:
+            FrameError: `not_joined`.
+        """
+        room = RoomId(request.room)
+        require_member(connection, room)
+        head = self.store.head(room)
+        newest_first = request.after is None
+        end = head.seq + 1
+        messages = self.store.messages(
+            room,
+            head.epoch,
+            above=request.after or 0,
+            below=min(request.before or end, end),
+            newest_first=newest_first,
+        )
+        read = tuple(islice(messages, request.limit + 1))
+        page = rooms.page(
+            read[: request.limit], newest_first=newest_first, more=len(read) > request.limit
+        )
+        return HistoryFrame(
+            room=room,
+            epoch=head.epoch,
+            messages=[protocol.message_frame(message) for message in page.messages],
+            more=page.more,
+            after=request.after,
+            before=request.before,
+        )
+
+    def ping(self, connection: Connection, request: Ping) -> PongFrame:
+        """Answer that the connection is alive, and how far the rooms asked for have come.
+
+        A client in a silent room learns from it whether the newest message has passed it by.
+        """
+        heads = {
+            room: self.store.head(room)
+            for room in (RoomId(name) for name in request.rooms)
+            if room in connection.rooms
+        }
+        return PongFrame(
+            rooms={room: Position(seq=head.seq, epoch=head.epoch) for room, head in heads.items()}
+        )
+
+    def who(self, connection: Connection, request: Who) -> WhoFrame:
+        """Return a page of the members.
+
+        Raises:
+            FrameError: `not_joined`.
+        """
+        room = RoomId(request.room)
+        require_member(connection, room)
+        members, place = self.store.members_page(room, request.next, WHO_PAGE)
+        return WhoFrame(
+            room=room, members=[protocol.user_frame(member) for member in members], next=place
+        )

@@ -1,0 +1,79 @@
+"""A client says something to a room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib import protocol
+from chalicelib.model import Message, Numbered, RoomId
+from chalicelib.outbox import MessageJob, SignalJob
+from chalicelib.service.membership import require_member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model import Connection
+    from chalicelib.outbox import Outbox
+    from chalicelib.protocol import AckFrame, Say, Signal
+    from chalicelib.store import Store
+
+
+@dataclass(frozen=True)
+class Saying:
+    """Queues messages and signals for the members of a room."""
+
+    store: Store
+    outbox: Outbox
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+
+    def say(self, connection: Connection, request: Say) -> AckFrame | None:
+        """Queue a message; the broadcast numbers it, and acknowledges it then.
+
+        A message that is sent again and has its number already is acknowledged at once: the queue
+        would drop it without a word. One that is still queued gets its ack, or is delivered to
+        this connection, when it is numbered.
+
+        Raises:
+            FrameError: `not_joined`.
+        """
+        room = RoomId(request.room)
+        require_member(connection, room)
+        message = Message(
+            id=request.id or self.new_id(),
+            room=room,
+            type=request.type,
+            text=request.message,
+            user=connection.user,
+            sender=connection.id,
+            sent_at=int(self.clock() * 1000),
+        )
+        if request.resend:
+            head = self.store.head(room)
+            seq = self.store.find(room, head, message.key)
+            if seq is not None:
+                return protocol.ack_frame(Numbered(seq, head.epoch, message))
+        self.outbox.publish(
+            MessageJob(origin=connection.origin, room=room, id=message.key, message=message)
+        )
+        return None
+
+    def signal(self, connection: Connection, request: Signal) -> None:
+        """Queue a signal.
+
+        Raises:
+            FrameError: `not_joined`.
+        """
+        room = RoomId(request.room)
+        require_member(connection, room)
+        self.outbox.publish(
+            SignalJob(
+                origin=connection.origin,
+                room=room,
+                id=self.new_id(),
+                data=bytes(request.data).decode(),
+                user=connection.user,
+                sender=connection.id,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The guarantees, under every interleaving, death and loss that can be thought of."""

@@ -1,0 +1,151 @@
+"""SQS and the gateway, as far as they can hurt."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import outbox
+from chalicelib.events import QueueRecord
+from chalicelib.posting import Reason, Report
+from tests.faults.lambdas import announce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from chalicelib.model import ConnectionId
+    from chalicelib.outbox import Job
+    from chalicelib.posting import Post
+
+DEDUPLICATION_SECONDS = 300
+BATCH = 10
+
+
+@dataclass(eq=False)
+class Queued:
+    """A message in the queue."""
+
+    id: str
+    group: str
+    body: str
+    received: int = 0
+    visible: bool = True
+    deleted: bool = False
+
+
+class FifoQueue:
+    """An SQS FIFO queue: deduplication, groups, visibility, and batches of several groups."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._sent: dict[tuple[str, str], float] = {}
+        self._count = 0
+        self.messages: list[Queued] = []
+
+    def publish(self, job: Job) -> None:
+        """See `Outbox.publish`."""
+        key = (job.room, job.id)
+        if self._clock() - self._sent.get(key, -1e9) >= DEDUPLICATION_SECONDS:
+            self._sent[key] = self._clock()
+            self._count += 1
+            self.messages.append(Queued(str(self._count), job.group, outbox.encode(job)))
+        announce("SendMessage")
+
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """See `Outbox.bury`; here every record is a job."""
+        raise AssertionError(f"{record.body} was buried: {reason}")
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """See `Outbox.delete`."""
+        for message in self._of(records):
+            message.deleted = True
+        announce("DeleteMessageBatch")
+
+    def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:  # noqa: ARG002
+        """See `Outbox.delay`; here it is over at once, which is the hardest."""
+        for message in self._of(records):
+            message.visible = True
+        announce("ChangeMessageVisibilityBatch")
+
+    def receive(self, most: int) -> list[QueueRecord]:
+        """Hand out a batch: the front of groups that have nothing in flight, in order."""
+        held = {one.group for one in self._live() if not one.visible}
+        batch = [one for one in self._live() if one.group not in held][:most]
+        for message in batch:
+            message.visible = False
+            message.received += 1
+        return [
+            QueueRecord(
+                message_id=one.id,
+                receipt_handle=one.id,
+                body=one.body,
+                attributes={"ApproximateReceiveCount": str(one.received)},
+            )
+            for one in batch
+        ]
+
+    def time_out(self) -> None:
+        """Let the visibility of everything in flight run out, whether its worker lives or not."""
+        for message in self._live():
+            message.visible = True
+
+    def empty(self) -> bool:
+        """Whether everything has been carried out."""
+        return not self._live()
+
+    def _live(self) -> list[Queued]:
+        return [one for one in self.messages if not one.deleted]
+
+    def _of(self, records: Sequence[QueueRecord]) -> list[Queued]:
+        ids = {record.message_id for record in records}
+        return [one for one in self.messages if one.id in ids]
+
+
+@dataclass(eq=False)
+class Socket:
+    """One open WebSocket, and what has arrived on it but has not been read."""
+
+    inbox: list[Any] = field(default_factory=list)
+
+
+class Gateway:
+    """`@connections`: delivers, answers 410, and fails as it is told to.
+
+    Attributes:
+        failures: what becomes of the next posts; the flag tells whether the frame arrives
+            although the answer says that it did not.
+        on_message: is told of every numbered message that a socket is sent.
+    """
+
+    def __init__(self, on_message: Callable[[ConnectionId, Any], None]) -> None:
+        self.sockets: dict[ConnectionId, Socket] = {}
+        self.failures: list[tuple[Reason, bool]] = []
+        self._on_message = on_message
+
+    def post(self, posts: Iterable[Post], deadline: float) -> Report:  # noqa: ARG002 - in time
+        """See `Poster.post`."""
+        report = Report()
+        outcomes: defaultdict[ConnectionId, Reason | None] = defaultdict(lambda: None)
+        for connection_id, frame in posts:
+            if outcomes[connection_id] is None:
+                outcomes[connection_id] = self._send(connection_id, frame)
+                report.posts += 1
+                announce("POST")
+        for connection_id, reason in outcomes.items():
+            report.add(connection_id, reason)
+        return report
+
+    def _send(self, connection_id: ConnectionId, frame: bytes) -> Reason | None:
+        socket = self.sockets.get(connection_id)
+        if socket is None:
+            return Reason.GONE
+        reason, arrives = self.failures.pop() if self.failures else (None, True)
+        if arrives:
+            content = json.loads(frame)
+            for one in content if isinstance(content, list) else [content]:
+                if one["type"] == "message":
+                    self._on_message(connection_id, one)
+                socket.inbox.append(one)
+        return reason

@@ -1,0 +1,270 @@
+"""Everything together: clients, gateway, functions, queue and table, moved one call at a time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import BatchError, UnavailableError
+from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
+from chalicelib.members import MemberCache
+from chalicelib.model import ConnectionId, RoomId, UserId
+from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.connect import Connect
+from chalicelib.service.disconnect import Disconnect
+from chalicelib.service.membership import Membership
+from chalicelib.service.message import Receive
+from chalicelib.service.presence import Herald
+from chalicelib.service.reading import Reading
+from chalicelib.service.saying import Saying
+from tests.faults.client import Client
+from tests.faults.lambdas import Invocation, Killed
+from tests.faults.services import FifoQueue, Gateway, Socket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.events import QueueRecord
+    from chalicelib.store import Store
+
+ROOMS = ("tea", "coffee")
+START = 1_795_543_903.0
+REMAINING = 30.0
+
+
+class World:
+    """The whole system over one store.
+
+    Attributes:
+        invocations: the functions that run, each held after one of its AWS calls.
+        store: the store that the functions use; every call of it is announced.
+        observer: the same store, for looking at it without being held.
+    """
+
+    def __init__(self, make_store: Callable[[Callable[[], float]], tuple[Store, Store]]) -> None:
+        self.now = START
+        self.store, self.observer = make_store(lambda: self.now)
+        self.queue = FifoQueue(lambda: self.now)
+        self.gateway = Gateway(self._on_message)
+        self.clients: list[Client] = []
+        self.invocations: list[Invocation] = []
+        self._ids = itertools.count(1)
+        self._moment = itertools.count(1)
+        self._of: dict[ConnectionId, list[Invocation]] = {}
+        self._numbered: dict[tuple[str, int], int] = {}
+        self._left: dict[tuple[ConnectionId, str], int] = {}
+        self._wire()
+
+    def _wire(self) -> None:
+        def poster(_: object) -> Gateway:
+            return self.gateway
+
+        def new_id() -> str:
+            return f"id-{next(self._ids)}"
+
+        herald = Herald(self.queue, new_id)
+        self._connect = Connect(self.store, herald, lambda: UserId(new_id()))
+        self._receive = Receive(
+            self.store,
+            poster,
+            Saying(self.store, self.queue, lambda: self.now, new_id),
+            Membership(self.store, herald),
+            Reading(self.store),
+        )
+        self._disconnect = Disconnect(self.store, herald)
+        # Two containers, each with a cache of its own: which one a batch meets is chance.
+        self._broadcasts = [
+            Broadcast(self.store, self.queue, poster, MemberCache(self.store), herald, new_id)
+            for _ in range(2)
+        ]
+
+    # What clients do
+
+    def new_client(self) -> Client:
+        """Let somebody come, with a connection."""
+        client = Client(f"c{len(self.clients)}", self._frame)
+        self.clients.append(client)
+        self.connect(client)
+        return client
+
+    def connect(self, client: Client) -> None:
+        """Open a connection; `$connect` returns before anything else can happen on it."""
+        connection_id = ConnectionId(f"{client.name}-{next(self._ids)}=")
+        event = GatewayEvent(
+            self._context(connection_id),
+            headers={"Sec-WebSocket-Protocol": SUBPROTOCOL},
+            query_string_parameters={"username": client.name, "session": client.session},
+        )
+        self._start(lambda: self._connect(event)).finish()
+        self.tidy()
+        self.gateway.sockets[connection_id] = Socket()
+        client.open(connection_id)
+
+    def drop(self, client: Client, *, told: bool) -> None:
+        """Cut a connection; whether `$disconnect` comes of it is another matter."""
+        if client.connection is None:
+            return
+        event = GatewayEvent(self._context(client.connection))
+        del self.gateway.sockets[client.connection]
+        client.lose()
+        if told:
+            self._start(lambda: self._disconnect(event))
+
+    def leave(self, client: Client, room: str) -> None:
+        """Leave a room in peace: with nothing of one's own on the way, which could come later."""
+        timeline = client.timelines.get(room)
+        if client.connection is None or timeline is None or timeline.asked is not None:
+            return
+        connection_id = client.connection
+        if any(not one.over for one in self._of.get(connection_id, [])):
+            return
+        client.leave(room)
+        self._start_leave(connection_id, room)
+
+    def may_join(self, client: Client, room: str) -> bool:
+        """Whether a client may join: not while its leave is on the way."""
+        return client.connection is not None and room not in client.leaving
+
+    def read(self, client: Client, place: int) -> None:
+        """Let a client read one of the objects that have arrived; they may overtake each other."""
+        inbox = self.inbox(client)
+        if inbox:
+            client.read(inbox.pop(place % len(inbox)))
+
+    def inbox(self, client: Client) -> list[Any]:
+        """What has arrived at a client unread."""
+        return self.gateway.sockets[client.connection].inbox if client.connection else []
+
+    # What functions do
+
+    def work(self, container: int, most: int) -> Invocation | None:
+        """Let a broadcast begin with a batch from the queue, if there is one."""
+        records = self.queue.receive(most)
+        if not records:
+            return None
+        return self._start(lambda: self._invoke_broadcast(container, records))
+
+    def requests(self) -> list[Invocation]:
+        """The functions that serve clients, rather than the queue."""
+        ours = {one for of in self._of.values() for one in of if not one.over}
+        return [one for one in self.invocations if one in ours]
+
+    def step(self, invocation: Invocation, error: BaseException | None = None) -> None:
+        """Let an invocation go on to its next AWS call, or let the last one fail."""
+        invocation.resume(error)
+        if invocation.at == "UpdateItem":
+            self._observe_numbers()
+        self.tidy()
+
+    def kill(self, invocation: Invocation) -> None:
+        """Let an invocation die where it stands."""
+        self.step(invocation, Killed())
+
+    def tidy(self) -> None:
+        """Put away what is over, and make sure that it ended as a function may."""
+        for invocation in [one for one in self.invocations if one.over]:
+            self.invocations.remove(invocation)
+            if not isinstance(invocation.error, None | Killed | BatchError | UnavailableError):
+                raise invocation.error
+
+    def settle(self, *, ping: bool) -> None:
+        """Let everything heal: no more faults, every client back, every timer run out.
+
+        With `ping`, clients ask whether the newest messages have passed them by. That is for posts
+        that failed too often, and must not be needed for anything else.
+
+        Raises:
+            AssertionError: it does not come to rest.
+        """
+        self.gateway.failures.clear()
+        for client in self.clients:
+            if client.connection is None:
+                self.connect(client)
+        for _ in range(60):
+            self.run_all()
+            for client in self.clients:
+                while inbox := self.inbox(client):
+                    client.read(inbox.pop(0))
+            if self._at_rest():
+                return
+            self.now += 1
+            for client in self.clients:
+                client.wait()
+                if ping:
+                    client.ping()
+        raise AssertionError("it does not come to rest")
+
+    def run_all(self) -> None:
+        """Let every function run to its end, and the queue run dry."""
+        while self.invocations or not self.queue.empty():
+            for invocation in list(self.invocations):
+                while not invocation.over:
+                    self.step(invocation)
+            self.tidy()
+            self.queue.time_out()
+            self.work(0, 10)
+
+    def _at_rest(self) -> bool:
+        for client in self.clients:
+            for room, timeline in client.timelines.items():
+                head = self.observer.head(RoomId(room))
+                behind = timeline.frontier < head.seq or timeline.epoch != head.epoch
+                if behind or timeline.unsettled or timeline.asked is not None:
+                    return False
+        return not self.invocations and self.queue.empty()
+
+    def _invoke_broadcast(self, container: int, records: list[QueueRecord]) -> None:
+        self._broadcasts[container](QueueEvent(records), REMAINING)
+        # The event source mapping deletes what a function has returned from without an error.
+        self.queue.delete(records)
+
+    def _frame(self, connection_id: ConnectionId, body: str) -> None:
+        frame = json.loads(body)
+        if frame["action"] == "join":
+            self._left.pop((connection_id, frame["room"]), None)
+        if connection_id in self.gateway.sockets and frame["action"] != "leave":
+            event = GatewayEvent(self._context(connection_id), body=body)
+            self._start(lambda: self._receive(event), connection_id)
+
+    def _start_leave(self, connection_id: ConnectionId, room: str) -> None:
+        body = json.dumps({"action": "leave", "room": room})
+        event = GatewayEvent(self._context(connection_id), body=body)
+
+        def run() -> None:
+            if self._receive(event) is None:
+                self._left[connection_id, room] = next(self._moment)
+
+        self._left.pop((connection_id, room), None)
+        self._start(run, connection_id)
+
+    def _start(
+        self, run: Callable[[], object], connection_id: ConnectionId | None = None
+    ) -> Invocation:
+        invocation = Invocation(run)
+        self.invocations.append(invocation)
+        if connection_id:
+            self._of.setdefault(connection_id, []).append(invocation)
+        return invocation
+
+    def _context(self, connection_id: ConnectionId) -> RequestContext:
+        return RequestContext(
+            connection_id=connection_id,
+            api_id="a1b2c3d4e5",
+            stage="api",
+            connected_at=int(self.now * 1000),
+        )
+
+    def _observe_numbers(self) -> None:
+        for room in ROOMS:
+            head = self.observer.head(RoomId(room))
+            for seq in range(head.seq, 0, -1):
+                if (room, seq) in self._numbered:
+                    break
+                self._numbered[room, seq] = next(self._moment)
+
+    def _on_message(self, connection_id: ConnectionId, message: Any) -> None:
+        left = self._left.get((connection_id, message["room"]))
+        numbered = self._numbered[message["room"], message["seq"]]
+        assert left is None or numbered < left, "posted to somebody who had left before"

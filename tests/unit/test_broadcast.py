@@ -1,0 +1,297 @@
+"""What the broadcast does when something fails, over twins in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib import outbox
+from chalicelib.errors import BatchError, UnavailableError
+from chalicelib.events import QueueEvent, QueueRecord
+from chalicelib.members import MemberCache
+from chalicelib.model import (
+    Connection,
+    ConnectionId,
+    Message,
+    Origin,
+    Protocol,
+    RoomId,
+    User,
+    UserId,
+)
+from chalicelib.outbox import MessageJob, PresenceJob, RetryJob, SignalJob
+from chalicelib.posting import Reason
+from chalicelib.service.broadcast import ATTEMPTS, LONGEST_DELAY, Broadcast
+from chalicelib.service.presence import Herald
+from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.model import Head, Numbered
+    from chalicelib.outbox import Job
+
+NOW = 1_795_543_903.0
+ORIGIN = Origin("a1b2c3d4e5", "api")
+TEA, COFFEE = RoomId("tea"), RoomId("coffee")
+
+
+class BrokenStore(MemoryStore):
+    """A store in which some rooms cannot be numbered, and nobody can be forgotten if told so."""
+
+    broken: frozenset[RoomId] = frozenset()
+    forgetful = True
+
+    def append(self, messages: Sequence[Numbered]) -> None:
+        """Fail for the broken rooms."""
+        if messages[0].message.room in self.broken:
+            raise UnavailableError("throttled")
+        super().append(messages)
+
+    def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> Any:
+        """Fail when told so."""
+        if not self.forgetful:
+            raise UnavailableError("throttled")
+        return super().forget(connection_id, room)
+
+
+class BrokenOutbox(MemoryOutbox):
+    """An outbox some of whose methods fail."""
+
+    broken: frozenset[str] = frozenset()
+
+    def publish(self, job: Job) -> None:
+        """Fail when told so."""
+        self._check("publish")
+        super().publish(job)
+
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """Fail when told so."""
+        self._check("bury")
+        super().bury(record, reason)
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """Fail when told so."""
+        self._check("delete")
+        super().delete(records)
+
+    def _check(self, method: str) -> None:
+        if method in self.broken:
+            raise UnavailableError("no answer")
+
+
+@dataclass
+class Scene:
+    """A broadcast over twins."""
+
+    store: BrokenStore = field(default_factory=lambda: BrokenStore(lambda: NOW))
+    outbox: BrokenOutbox = field(default_factory=BrokenOutbox)
+    poster: MemoryPoster = field(default_factory=MemoryPoster)
+
+    def __post_init__(self) -> None:
+        self.broadcast = Broadcast(
+            self.store,
+            self.outbox,
+            lambda _: self.poster,
+            MemberCache(self.store),
+            Herald(self.outbox, lambda: "id"),
+            lambda: "id",
+        )
+
+    def join(self, name: str, room: RoomId = TEA) -> ConnectionId:
+        """Let somebody join a room."""
+        connection = Connection(
+            ConnectionId(f"{name}="),
+            User(UserId(name), name),
+            Protocol.V1,
+            int(NOW * 1000),
+            ORIGIN,
+        )
+        if self.store.connection(connection.id) is None:
+            self.store.add(connection)
+        self.store.join(connection, room)
+        return connection.id
+
+    def run(self, *records: QueueRecord) -> None:
+        """Broadcast a batch."""
+        self.broadcast(QueueEvent(list(records)), 30.0)
+
+    def seqs(self, connection_id: ConnectionId) -> list[int]:
+        """The numbers of the messages that a connection has received."""
+        frames = [json.loads(frame) for frame in self.poster.received[connection_id]]
+        objects = [
+            one for frame in frames for one in (frame if isinstance(frame, list) else [frame])
+        ]
+        return [one["seq"] for one in objects if one["type"] == "message"]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Ada in both rooms."""
+    scene = Scene()
+    for room in (TEA, COFFEE):
+        scene.join("Ada", room)
+    return scene
+
+
+ADA = ConnectionId("Ada=")
+SENDER = ConnectionId("Sender=")
+
+
+def record(job: Job | str, number: int = 1, received: int = 1) -> QueueRecord:
+    """A job as the mapping delivers it."""
+    body = job if isinstance(job, str) else outbox.encode(job)
+    return QueueRecord(
+        f"id-{number}", f"receipt-{number}", body, {"ApproximateReceiveCount": str(received)}
+    )
+
+
+def said(number: int, room: RoomId = TEA) -> MessageJob:
+    """A job with a message."""
+    user = User(UserId("sender"), "Sender")
+    message = Message(f"m-{number}", room, "chat", "hi", user, SENDER, int(NOW * 1000))
+    return MessageJob(ORIGIN, room, message.key, message)
+
+
+def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -> None:
+    """The other rooms are served and deleted, the failed room comes again soon, and it raises."""
+    scene.store.broken = frozenset({TEA})
+    tea = [record(said(1), 1, received=2), record(said(2), 2, received=1)]
+    coffee = record(said(3, COFFEE), 3)
+    with pytest.raises(BatchError, match="2 records come again in 4 s; 1 are done"):
+        scene.run(tea[0], coffee, tea[1])
+    assert scene.outbox.deleted == [coffee]
+    assert scene.outbox.delayed == [(tea[0], 4), (tea[1], 4)]
+    assert scene.seqs(ADA) == [1]
+
+
+def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
+    """A table that stays throttled is asked ever more rarely, up to once a minute."""
+    scene.store.broken = frozenset({TEA})
+    for received in (1, 3, 9):
+        with pytest.raises(BatchError):
+            scene.run(record(said(1), received=received))
+    assert [seconds for _, seconds in scene.outbox.delayed] == [2, 8, LONGEST_DELAY]
+
+
+def test_the_failed_room_goes_on_where_it_was(scene: Scene) -> None:
+    """When the table answers again, the same batch gets its numbers as if nothing had been."""
+    scene.store.broken = frozenset({TEA})
+    batch = [record(said(number), number) for number in (1, 2)]
+    with pytest.raises(BatchError):
+        scene.run(*batch)
+    scene.store.broken = frozenset()
+    scene.run(*batch)
+    assert scene.seqs(ADA) == [1, 2]
+
+
+def test_nothing_is_lost_when_the_queue_does_not_answer_either(scene: Scene) -> None:
+    """Where the done records can't be deleted, all come again, and numbers stay as they are."""
+    scene.store.broken = frozenset({TEA})
+    scene.outbox.broken = frozenset({"delete"})
+    batch = [record(said(1), 1), record(said(2, COFFEE), 2)]
+    with pytest.raises(BatchError, match="visibility timeout"):
+        scene.run(*batch)
+    scene.store.broken = frozenset()
+    scene.run(*batch)
+    assert [one["seq"] for one in map(json.loads, scene.poster.received[ADA])] == [1, 1, 1]
+
+
+def test_an_unreadable_record_is_buried_at_once(scene: Scene) -> None:
+    """It goes to the dead-letter queue with its reason, and its batch succeeds."""
+    scene.run(record("{", 1), record('{"type":"message"}', 2), record(said(1), 3))
+    assert [buried.message_id for buried, _ in scene.outbox.buried] == ["id-1", "id-2"]
+    assert all(reason for _, reason in scene.outbox.buried)
+    assert scene.seqs(ADA) == [1]
+
+
+def test_an_unreadable_record_that_cannot_be_buried_comes_again(scene: Scene) -> None:
+    """Nothing disappears: what is done is deleted, and the bad record is delivered again."""
+    scene.outbox.broken = frozenset({"bury"})
+    bad, good = record("{", 1), record(said(1), 2)
+    with pytest.raises(BatchError):
+        scene.run(bad, good)
+    assert scene.outbox.deleted == [good]
+    assert [one for one, _ in scene.outbox.delayed] == [bad]
+
+
+def test_members_that_missed_a_message_get_a_retry_job_of_their_own(scene: Scene) -> None:
+    """The job names only those members, and the attempts are bounded."""
+    bob = scene.join("Bob")
+    scene.poster.ill[bob] = Reason.THROTTLED
+    scene.run(record(said(1)))
+    for attempt in range(1, ATTEMPTS + 1):
+        [job] = scene.outbox.jobs
+        assert isinstance(job, RetryJob)
+        assert (job.attempt, [member.id for member in job.members]) == (attempt, [bob])
+        scene.outbox.jobs.clear()
+        scene.run(record(job))
+    assert scene.outbox.jobs == []
+    assert scene.seqs(ADA) == [1]
+
+
+def test_a_retry_brings_the_message_with_its_number(scene: Scene) -> None:
+    """What the retry posts is what was missed, and nobody else gets it again."""
+    bob = scene.join("Bob")
+    scene.poster.ill[bob] = Reason.TIMED_OUT
+    scene.run(record(said(1)), record(said(2), 2))
+    scene.poster.ill.clear()
+    scene.run(record(scene.outbox.jobs.pop()))
+    assert scene.seqs(bob) == [1, 2]
+    assert scene.seqs(ADA) == [1, 2]
+
+
+def test_signals_are_not_tried_again(scene: Scene) -> None:
+    """A signal that could not be posted is old by the time it could."""
+    scene.poster.ill[ADA] = Reason.THROTTLED
+    user = User(UserId("sender"), "Sender")
+    scene.run(record(SignalJob(ORIGIN, TEA, "s", '{"typing":true}', user, SENDER)))
+    assert scene.outbox.jobs == []
+
+
+def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
+    """Neither a retry that can't be queued nor a 410 that can't be noted repeats the batch."""
+    bob = scene.join("Bob")
+    scene.poster.ill = {ADA: Reason.GONE, bob: Reason.THROTTLED}
+    scene.outbox.broken = frozenset({"publish"})
+    scene.store.forgetful = False
+    scene.run(record(said(1)))
+    assert {member.id for member in scene.store.members(TEA)} == {ADA, bob}
+
+
+def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
+    """After a 410 the member is out of every room, and the room hears of it."""
+    bob = scene.join("Bob")
+    scene.poster.ill[ADA] = Reason.GONE
+    scene.run(record(said(1)))
+    assert {member.id for member in scene.store.members(TEA)} == {bob}
+    assert list(scene.store.members(COFFEE)) == []
+    [news] = scene.outbox.jobs
+    assert isinstance(news, PresenceJob)
+    assert (news.room, [user.username for user in news.left]) == (TEA, ["Ada"])
+
+
+def test_a_large_room_hears_only_how_many_there_are(scene: Scene) -> None:
+    """Above 200 members no names are told, and the number rides along with a message once."""
+    for number in range(210):
+        scene.join(f"c{number}")
+    scene.run(record(PresenceJob(ORIGIN, TEA, "p", joined=(User(UserId("u"), "U"),))))
+    assert scene.poster.received == {}
+    scene.run(record(said(1)))
+    scene.run(record(said(2)))
+    first, second = (json.loads(frame) for frame in scene.poster.received[ADA])
+    assert [one["type"] for one in first] == ["message", "presence"]
+    assert (first[1]["members"], first[1]["joined"], first[1]["left"]) == (211, [], [])
+    assert second["type"] == "message"
+
+
+def test_a_wrong_number_of_members_is_mended(scene: Scene) -> None:
+    """Deaths between two writes make the count drift; the next reading of the members sets it."""
+    kept: Head | None = scene.store.rooms[TEA].head
+    assert kept is not None
+    scene.store.mend(TEA, kept, 40)
+    scene.run(record(said(1)))
+    assert scene.store.head(TEA).members == 1

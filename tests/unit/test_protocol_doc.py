@@ -1,0 +1,104 @@
+"""docs/protocol.md says what the code does: every frame, every error and every limit."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from chalicelib import protocol
+from chalicelib.errors import RETRY, Code
+from chalicelib.protocol import Frame, Request
+from chalicelib.service.connect import NAME_LIMIT
+from chalicelib.service.reading import WHO_PAGE
+from chalicelib.store.port import ROOMS_LIMIT
+from tests.conftest import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DOC = (PROJECT / "docs/protocol.md").read_text()
+EXAMPLES = re.findall(r"```json\n(.*?)```", DOC, re.DOTALL)
+FROM_CLIENT = [line for text in EXAMPLES for line in text.splitlines() if line.startswith('{"act')]
+FROM_SERVER = [
+    re.sub(r",…\}", "}", text.replace("[…]", "[]")).replace(",…]", "]")
+    for text in EXAMPLES
+    if text.startswith('{"type"')
+]
+
+VERSION_1 = functools.reduce(
+    operator.or_, (kind for kind in Frame.__args__ if kind is not protocol.PlainMessageFrame)
+)
+DECODER = msgspec.json.Decoder(VERSION_1)
+
+
+def tags(union: Iterable[type]) -> set[str]:
+    """The actions or types of a union of frames."""
+    return {str(kind.__struct_config__.tag) for kind in union}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("example", FROM_CLIENT)
+def test_every_example_from_the_client_is_understood(example: str) -> None:
+    """What the document tells clients to send, the server takes."""
+    protocol.decode(example)
+
+
+@pytest.mark.parametrize("example", FROM_SERVER)
+def test_every_example_from_the_server_has_the_fields_that_it_sends(example: str) -> None:
+    """The examples of answers are frames, with no field that the server does not send."""
+    shown = msgspec.json.decode(example)
+    frame = DECODER.decode(msgspec.json.encode(elided(shown)))
+    assert set(shown) <= set(msgspec.json.decode(protocol.encode(frame)))
+
+
+def elided(frame: dict[str, object]) -> dict[str, object]:
+    """An example without the messages that it only hints at."""
+    return frame | ({"messages": []} if "messages" in frame else {})
+
+
+def test_every_action_and_every_type_is_documented() -> None:
+    """No frame goes without an example."""
+    actions = {msgspec.json.decode(example)["action"] for example in FROM_CLIENT}
+    types = {msgspec.json.decode(example)["type"] for example in FROM_SERVER}
+    assert actions == tags(Request.__args__)
+    assert types == tags(Frame.__args__)
+
+
+def test_every_error_is_documented_with_its_retry_rule() -> None:
+    """The table of the document is the table of the code."""
+    rows = re.findall(r"^\| `(\w+)` \| (never|later|reconnect) \|", DOC, re.MULTILINE)
+    assert dict(rows) == {str(code): str(RETRY[code]) for code in Code}
+
+
+def test_the_browser_client_has_the_same_table() -> None:
+    """Its codes are the server's, with the same rules, and three of its own."""
+    table = (PROJECT / "static/errors.js").read_text()
+    rows = dict(re.findall(r'^  (\w+): "(never|later|reconnect)",$', table, re.MULTILINE))
+    own = {"queue_full", "left", "closed"}
+    assert {code: rule for code, rule in rows.items() if code not in own} == {
+        str(code): str(RETRY[code]) for code in Code
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"({protocol.FRAME_LIMIT:,} bytes)",
+        f"({protocol.MESSAGE_LIMIT:,} bytes of UTF-8)",
+        f"| {protocol.SIGNAL_LIMIT // 1024} KB of JSON |",
+        f"| rooms per connection | {ROOMS_LIMIT} |",
+        f"1 to {protocol.ROOM_NAME_LIMIT} characters",
+        f"| {protocol.PAGE_LIMIT} messages,",
+        f"| about {WHO_PAGE} members |",
+        f"more than {NAME_LIMIT} characters are cut off",
+        f"up to {protocol.PING_LIMIT} joined rooms",
+        protocol.SUBPROTOCOL,
+    ],
+)
+def test_every_limit_is_documented(text: str) -> None:
+    """The figures of the document are those of the code."""
+    assert text in DOC

@@ -1,0 +1,200 @@
+"""Numbers, pages, recoveries and frames, decided without anything around them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import protocol, rooms
+from chalicelib.model import (
+    ConnectionId,
+    Epoch,
+    Head,
+    Member,
+    Message,
+    Numbered,
+    Protocol,
+    RoomId,
+    User,
+    UserId,
+)
+from chalicelib.protocol import FRAME_LIMIT
+from chalicelib.rooms import RECENT, Bulletin, Page, Presence, SignalSent
+
+TEA = RoomId("tea")
+EPOCH = Epoch("e")
+ADA = ConnectionId("Ada=")
+BOB = ConnectionId("Bob=")
+CAT = ConnectionId("Cat=")
+
+
+def user(name: str) -> User:
+    """Who somebody is."""
+    return User(UserId(f"user-{name}"), name)
+
+
+def message(number: int, sender: ConnectionId = ADA, text: str = "hi") -> Message:
+    """A message with an id of its own."""
+    return Message(f"id-{number}", TEA, "chat", text, user("Ada"), sender, 1_795_543_906_000)
+
+
+def numbered(seq: int, sender: ConnectionId = ADA, text: str = "hi") -> Numbered:
+    """A message under its number."""
+    return Numbered(seq, EPOCH, message(seq, sender, text))
+
+
+def member(connection_id: ConnectionId, speaks: Protocol = Protocol.V1) -> Member:
+    """A member."""
+    return Member(connection_id, user(connection_id), speaks)
+
+
+def head(seq: int = 0, *keys: int) -> Head:
+    """Where a room stands, whose newest messages have these numbers as ids."""
+    return Head(EPOCH, seq, tuple(message(key).key for key in keys), version=1, members=3)
+
+
+def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[Any]]:
+    """What each member is posted, frame by frame."""
+    frames: dict[ConnectionId, list[Any]] = {}
+    for connection_id, frame in bulletin.posts(members):
+        frames.setdefault(connection_id, []).append(json.loads(frame))
+    return frames
+
+
+def test_new_messages_get_the_next_numbers() -> None:
+    """Numbers go on from the head without a gap, in the order of the batch."""
+    result = rooms.number(head(7, 7), [message(8), message(9)])
+    assert [one.seq for one in result.numbered] == [8, 9]
+    assert result.fresh == result.numbered
+    assert result.head.seq == 9
+    assert result.head.recent == tuple(message(n).key for n in (7, 8, 9))
+
+
+def test_known_messages_keep_their_numbers() -> None:
+    """A batch that comes again, mixed with new messages and with itself, numbers nothing twice."""
+    result = rooms.number(head(7, 5, 6, 7), [message(6), message(8), message(8), message(7)])
+    assert [one.seq for one in result.numbered] == [6, 8, 8, 7]
+    assert [one.seq for one in result.fresh] == [8]
+    assert result.head.seq == 8
+
+
+@given(st.lists(st.lists(st.integers(0, 40), max_size=10), max_size=20))
+def test_numbers_are_dense_however_messages_repeat(batches: list[list[int]]) -> None:
+    """Any batches with any repetitions within the recent ones: one number each, without gaps."""
+    at, seqs = head(), dict[int, int]()
+    for batch in batches:
+        result = rooms.number(at, [message(key) for key in batch])
+        for key, one in zip(batch, result.numbered, strict=True):
+            assert seqs.setdefault(key, one.seq) == one.seq
+        at = result.head
+    assert sorted(seqs.values()) == list(range(1, at.seq + 1))
+
+
+def test_a_head_keeps_only_the_newest_keys() -> None:
+    """The head stays small, and still tells the number of each key that it keeps."""
+    at = head()
+    for number in range(RECENT * 2):
+        at = rooms.number(at, [message(number)]).head
+    assert len(at.recent) == RECENT
+    assert at.seq_of(message(RECENT * 2 - 1).key) == RECENT * 2
+    assert at.seq_of(message(RECENT).key) == RECENT + 1
+    assert at.seq_of(message(RECENT - 1).key) is None
+
+
+def test_two_users_may_use_the_same_id() -> None:
+    """A key stands for one user's id, so nobody takes another's."""
+    mine = message(1)
+    yours = Message("id-1", TEA, "chat", "hi", user("Bob"), BOB, mine.sent_at)
+    assert mine.key != yours.key
+    assert [one.seq for one in rooms.number(head(), [mine, yours]).numbered] == [1, 2]
+
+
+def test_members_get_one_frame_and_senders_their_own() -> None:
+    """Who only listens gets the shared frame; who said something gets its ack in its place."""
+    bulletin = Bulletin(TEA, (numbered(1, ADA), numbered(2, BOB)))
+    frames = received(bulletin, member(ADA), member(BOB), member(CAT))
+    [cat] = frames[CAT]
+    [ada] = frames[ADA]
+    assert [(one["type"], one["seq"]) for one in cat] == [("message", 1), ("message", 2)]
+    assert [(one["type"], one["seq"]) for one in ada] == [("ack", 1), ("message", 2)]
+    assert [(one["type"], one["seq"]) for one in frames[BOB][0]] == [("message", 1), ("ack", 2)]
+
+
+def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
+    """Both connections get their ack, the old one's new self the message too, others only one."""
+    again = Numbered(1, EPOCH, message(1, BOB))
+    bulletin = Bulletin(TEA, (numbered(1, ADA), again))
+    frames = received(bulletin, member(ADA), member(BOB), member(CAT), member(CAT, Protocol.PLAIN))
+    assert [one["type"] for one in frames[BOB][0]] == ["message", "ack"]
+    assert [one["type"] for one in frames[CAT]] == ["message", "message"]
+    assert "seq" in frames[CAT][0]
+    assert "seq" not in frames[CAT][1]
+
+
+def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
+    """Signals, presence and acks mean nothing to it."""
+    signal = SignalSent(msgspec.Raw(b"1"), user("Bob"), BOB)
+    bulletin = Bulletin(TEA, (numbered(1, ADA), signal), Presence((user("x"),), (), 3))
+    frames = received(bulletin, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
+    assert ADA not in frames
+    assert [one["data"]["senderConnectionId"] for one in frames[CAT]] == [ADA]
+
+
+def test_who_has_left_gets_its_acks_alone() -> None:
+    """A sender that is no member any more learns its number and nothing else."""
+    bulletin = Bulletin(TEA, (numbered(1, ADA), numbered(2, BOB)))
+    acks = [(to, json.loads(frame)["seq"]) for to, frame in bulletin.acks([member(BOB)])]
+    assert acks == [(ADA, 1)]
+
+
+@given(st.lists(st.integers(1, 40_000), max_size=20))
+def test_objects_are_packed_within_the_limit_in_their_order(sizes: list[int]) -> None:
+    """Frames hold every object once, in order, within the limit unless one alone is over it."""
+    objects = [json.dumps("x" * size).encode() for size in sizes]
+    frames = list(protocol.pack(objects))
+    unpacked = []
+    for frame in frames:
+        content = json.loads(frame)
+        assert len(frame) <= FRAME_LIMIT or isinstance(content, str)
+        unpacked += content if isinstance(content, list) else [content]
+    assert [len(one) for one in unpacked] == sizes
+
+
+def test_a_page_is_cut_by_size_but_never_to_nothing() -> None:
+    """A page fits into a frame, oldest first, and one message always comes."""
+    long = [numbered(seq, text="x" * 12_000) for seq in (1, 2, 3)]
+    forward = rooms.page(long, newest_first=False, more=False)
+    assert ([one.seq for one in forward.messages], forward.more) == ([1, 2], True)
+    backward = rooms.page(long[::-1], newest_first=True, more=False)
+    assert ([one.seq for one in backward.messages], backward.more) == ([2, 3], True)
+    huge = rooms.page([numbered(1, text="\x01" * 16_000)], newest_first=False, more=False)
+    assert len(huge.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "epoch", "kept", "reason", "given"),
+    [
+        (3, "e", [4, 5], None, [4, 5]),
+        (5, "e", [], None, []),
+        (2, "e", [3, 4], "more", [3, 4]),
+        (1, "e", [4, 5], "expired", [4, 5]),
+        (1, "e", [4], "expired", [4]),
+        (1, "e", [], "expired", []),
+        (1, "e", [2, 4, 5], "expired", [2, 4, 5]),
+        (3, "other", [4, 5], "epoch", []),
+        (6, "e", [], "epoch", []),
+    ],
+)
+def test_what_a_client_that_comes_back_is_given(
+    since: int, epoch: str, kept: list[int], reason: str | None, given: list[int]
+) -> None:
+    """A room at 5: all that was missed, or as much as there is and the reason for the rest."""
+    missed = Page(tuple(numbered(seq) for seq in kept), more=False)
+    recovery = rooms.recover(head(5), since, epoch, missed)
+    assert recovery.reason == reason
+    assert [one.seq for one in recovery.messages] == given
