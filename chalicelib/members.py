@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from chalicelib.model import Span
+
 if TYPE_CHECKING:
-    from chalicelib.model import Head, Member, RoomId
+    from chalicelib.model import Census, Epoch, Member, RoomId
     from chalicelib.store import Store
+
+    Version = tuple[Epoch, int]
 
 LIMIT: Final = 50_000
 """Members kept over all rooms: about 20 MB of a container's memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """The members of one room at one version.
-
-    Attributes:
-        fresh: whether they have just been read, because the version had changed.
-    """
-
-    members: tuple[Member, ...]
-    fresh: bool
-
-
 class MemberCache:
-    """Reads a room's members only when the head's version is another than at the last reading.
+    """Reads a room's members only when the version is another than at the last reading.
 
     That is exact: whoever comes or goes writes the member first and changes the version after
     that, so what was read under a version, or after it, lacks nobody of that version.
@@ -40,31 +31,54 @@ class MemberCache:
         self._size = 0
         # Locally, broadcasts of several rooms share the process.
         self._lock = threading.Lock()
-        self._rooms: OrderedDict[RoomId, tuple[tuple[str, int], tuple[Member, ...]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[RoomId, Span], tuple[Version, tuple[Member, ...]]] = (
+            OrderedDict()
+        )
 
-    def of(self, room: RoomId, head: Head) -> Roster:
-        """Return the members of a room that stands at `head`.
+    def of(self, room: RoomId, span: Span, census: Census) -> tuple[Member, ...]:
+        """Return the members of a room in a span, as of a census or later.
 
         Raises:
             UnavailableError: they can't be read.
         """
-        version = (head.epoch, head.version)
+        key, version = (room, span), (census.epoch, census.version)
         with self._lock:
-            kept = self._rooms.get(room)
+            kept = self._kept.get(key)
             if kept and kept[0] == version:
-                self._rooms.move_to_end(room)
-                return Roster(kept[1], fresh=False)
-        members = tuple(self._store.members(room))
-        if len(members) != head.members:
-            self._store.mend(room, head, len(members))
+                self._kept.move_to_end(key)
+                return kept[1]
+        members = tuple(self._store.members(room, span))
+        if span == Span() and len(members) != census.members:
+            self._store.mend(room, census, len(members))
         with self._lock:
-            self._keep(room, version, members)
-        return Roster(members, fresh=True)
+            self._keep(key, version, members)
+        return members
 
-    def _keep(self, room: RoomId, version: tuple[str, int], members: tuple[Member, ...]) -> None:
-        old = self._rooms.pop(room, None)
+    def _keep(
+        self, key: tuple[RoomId, Span], version: Version, members: tuple[Member, ...]
+    ) -> None:
+        old = self._kept.pop(key, None)
         self._size += len(members) - (len(old[1]) if old else 0)
-        self._rooms[room] = (version, members)
-        while self._size > self._limit and len(self._rooms) > 1:
-            _, (_, dropped) = self._rooms.popitem(last=False)
+        self._kept[key] = (version, members)
+        while self._size > self._limit and len(self._kept) > 1:
+            _, (_, dropped) = self._kept.popitem(last=False)
             self._size -= len(dropped)
+
+
+class LastCensus:
+    """Remembers for which census a room was last told its number of members."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._versions: OrderedDict[RoomId, Version] = OrderedDict()
+
+    def replace(self, room: RoomId, census: Census) -> bool:
+        """Note that a room is told now; return whether its members have changed since."""
+        version = (census.epoch, census.version)
+        with self._lock:
+            changed = self._versions.pop(room, None) != version
+            self._versions[room] = version
+            if len(self._versions) > self._limit:
+                self._versions.popitem(last=False)
+        return changed

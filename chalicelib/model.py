@@ -69,6 +69,31 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The members of a room whose hashes lie between two of 65,536 slots, both included."""
+
+    first: int = 0
+    last: int = 0xFFFF
+
+    def __str__(self) -> str:
+        """Write it as eight hexadecimal digits."""
+        return f"{self.first:04x}{self.last:04x}"
+
+    def holds(self, connection_id: ConnectionId) -> bool:
+        """Whether a connection's members lie in it."""
+        return self.first <= slot(connection_id) <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which members a room has, by version, and about how many."""
+
+    epoch: Epoch
+    version: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """Where a room stands.
 
@@ -86,6 +111,11 @@ class Head:
     recent: tuple[MessageKey, ...]
     version: int
     members: int
+
+    @property
+    def census(self) -> Census:
+        """Which members the room has."""
+        return Census(self.epoch, self.version, self.members)
 
     def seq_of(self, key: MessageKey) -> int | None:
         """Return the number of a recent message, or None if it is not among them."""
@@ -126,6 +156,11 @@ class Numbered:
     seq: int
     epoch: Epoch
     message: Message
+
+
+def slot(connection_id: ConnectionId) -> int:
+    """Return where a connection's members lie among 65,536 slots, evenly spread."""
+    return int.from_bytes(hashlib.sha256(connection_id.encode()).digest()[:2])
 
 
 def message_key(user_id: UserId, message_id: str) -> MessageKey:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.bulletin import Bulletin
 from chalicelib.errors import UnavailableError
-from chalicelib.model import ConnectionId, Member, Message, Numbered, Origin, RoomId, User
+from chalicelib.model import (
+    Census,
+    ConnectionId,
+    Member,
+    Message,
+    Numbered,
+    Origin,
+    RoomId,
+    Span,
+    User,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +30,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.events import QueueRecord
+
+
+RECEIVE_BATCH: Final = 10
+"""Records of one delivery to a function: a FIFO queue's mapping allows no more.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+"""
+
+BATCH_ENTRIES: Final = 10
+BATCH_BYTES: Final = 1024 * 1024
+"""What one SendMessageBatch holds.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
 
 
 class _Job(msgspec.Struct, frozen=True):
@@ -61,6 +86,19 @@ class PresenceJob(_Job, frozen=True, tag="presence"):
     left: tuple[User, ...] = ()
 
 
+class FanoutJob(_Job, frozen=True, tag="fanout"):
+    """Tell a bulletin to the members of a span, as they are by a census that counts them."""
+
+    bulletin: Bulletin
+    span: Span
+    census: Census
+
+    @property
+    def group(self) -> str:
+        """A group for each span, so that spans go on side by side, each in its order."""
+        return f"{self.room}\n{self.span}"
+
+
 class RetryJob(_Job, frozen=True, tag="retry"):
     """Tell some members again what they could not be told before."""
 
@@ -74,7 +112,7 @@ class RetryJob(_Job, frozen=True, tag="retry"):
         return f"{self.room}\nretry"
 
 
-Job = MessageJob | SignalJob | PresenceJob | RetryJob
+Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob
 
 
 class Outbox(Protocol):
@@ -86,6 +124,9 @@ class Outbox(Protocol):
 
     def publish(self, job: Job) -> None:
         """Queue a job, unless one with its id was queued for the room within the last 5 minutes."""
+
+    def publish_all(self, jobs: Sequence[Job]) -> None:
+        """Queue jobs like `publish`; when it fails, any of them may be queued."""
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """Put what can't be carried out where people look at it, with the reason."""
@@ -122,6 +163,25 @@ class SqsOutbox:
                 MessageGroupId=_digest(job.group),
                 MessageDeduplicationId=_digest(f"{job.room}\n{job.id}"),
             )
+
+    def publish_all(self, jobs: Sequence[Job]) -> None:
+        """See `Outbox.publish_all`."""
+        with _available("take jobs"):
+            for batch in _batches([(job, encode(job)) for job in jobs]):
+                answer = self._client.send_message_batch(
+                    QueueUrl=self._queue_url(),
+                    Entries=[
+                        {
+                            "Id": str(number),
+                            "MessageBody": body,
+                            "MessageGroupId": _digest(job.group),
+                            "MessageDeduplicationId": _digest(f"{job.room}\n{job.id}"),
+                        }
+                        for number, (job, body) in enumerate(batch)
+                    ],
+                )
+                if answer.get("Failed"):
+                    raise UnavailableError(f"The queue refused {len(answer['Failed'])} jobs.")
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`."""
@@ -167,6 +227,19 @@ def _available(task: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise UnavailableError(f"The queue did not {task}: {error}") from error
+
+
+def _batches(jobs: Sequence[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
+    batch: list[tuple[Job, str]] = []
+    size = 0
+    for job, body in jobs:
+        if batch and (len(batch) == BATCH_ENTRIES or size + len(body) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((job, body))
+        size += len(body)
+    if batch:
+        yield batch
 
 
 def encode(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Pure decisions about rooms: who gets which number, and who is to receive what."""
+"""Pure decisions about rooms: which number a message gets, and what a client reads of the past."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib import protocol
-from chalicelib.model import ConnectionId, Numbered, Protocol
-from chalicelib.protocol import FRAME_LIMIT, PresenceFrame, SignalFrame
+from chalicelib.model import Numbered
+from chalicelib.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from msgspec import Raw
-
-    from chalicelib.model import Head, Member, Message, RoomId, User
+    from chalicelib.model import Head, Message
 
 RECENT: Final = 100
 """How many keys a head keeps, to know a message that comes again.
 
 Ten full batches. A key is 16 bytes, so that writing a head costs two write units.
 """
-
-PRESENCE_LIMIT: Final = 200
-"""Members up to which a room is told names, and more than once; above it only the count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,115 +52,6 @@ def number(head: Head, messages: Iterable[Message]) -> Numbering:
             fresh.append(Numbered(seq, head.epoch, message))
         numbered.append(Numbered(seq, head.epoch, message))
     return Numbering(tuple(numbered), tuple(fresh), head)
-
-
-@dataclass(frozen=True, slots=True)
-class SignalSent:
-    """A signal on its way to the members; `data` is JSON."""
-
-    data: Raw
-    user: User
-    sender: ConnectionId
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Who came and who went, and how many there are now."""
-
-    joined: tuple[User, ...]
-    left: tuple[User, ...]
-    members: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bulletin:
-    """What a batch has to tell the members of one room.
-
-    Attributes:
-        entries: messages and signals, in order.
-        presence: comings and goings, if any are to be told.
-    """
-
-    room: RoomId
-    entries: tuple[Numbered | SignalSent, ...]
-    presence: Presence | None = None
-
-    def posts(self, members: Iterable[Member]) -> Iterator[tuple[ConnectionId, bytes]]:
-        """Yield what to post to whom, each member's frames in order.
-
-        Frames are encoded once for all who get the same; only those who sent something get frames
-        of their own, with acks in place of their messages.
-        """
-        senders = {entry.message.sender for entry in self.messages()} | {
-            entry.sender for entry in self.entries if isinstance(entry, SignalSent)
-        }
-        shared = list(protocol.pack(self._objects(None)))
-        plain = [
-            (entry.message.sender, protocol.encode(protocol.plain_message_frame(entry)))
-            for entry in _once(self.messages())
-        ]
-        for member in members:
-            if member.protocol is Protocol.PLAIN:
-                frames: Iterable[bytes] = (frame for sender, frame in plain if sender != member.id)
-            elif member.id in senders:
-                frames = protocol.pack(self._objects(member.id))
-            else:
-                frames = shared
-            for frame in frames:
-                yield member.id, frame
-
-    def acks(self, members: Iterable[Member]) -> Iterator[tuple[ConnectionId, bytes]]:
-        """Yield the acks for who said something and is no member any more."""
-        present = {member.id for member in members}
-        for sender in {entry.message.sender for entry in self.messages()} - present:
-            acks = (
-                protocol.encode(protocol.ack_frame(entry))
-                for entry in self.messages()
-                if entry.message.sender == sender
-            )
-            for frame in protocol.pack(acks):
-                yield sender, frame
-
-    def messages(self) -> tuple[Numbered, ...]:
-        """Return the messages among the entries."""
-        return tuple(entry for entry in self.entries if isinstance(entry, Numbered))
-
-    def _objects(self, receiver: ConnectionId | None) -> Iterator[bytes]:
-        """Yield the encoded objects for one receiver, or for everyone who has sent nothing."""
-        shown: set[int] = set()
-        for entry in self.entries:
-            if isinstance(entry, SignalSent):
-                if entry.sender != receiver:
-                    yield protocol.encode(
-                        SignalFrame(
-                            room=self.room,
-                            data=entry.data,
-                            sender=protocol.user_frame(entry.user),
-                        )
-                    )
-            elif entry.message.sender == receiver:
-                yield protocol.encode(protocol.ack_frame(entry))
-            elif entry.seq not in shown:
-                shown.add(entry.seq)
-                yield protocol.encode(protocol.message_frame(entry))
-        if self.presence:
-            yield protocol.encode(
-                PresenceFrame(
-                    room=self.room,
-                    members=self.presence.members,
-                    joined=[protocol.user_frame(user) for user in self.presence.joined],
-                    left=[protocol.user_frame(user) for user in self.presence.left],
-                )
-            )
-
-
-def _once(numbered: Iterable[Numbered]) -> Iterator[Numbered]:
-    """Leave out what a batch holds again, having been sent again."""
-    shown: set[int] = set()
-    for entry in numbered:
-        if entry.seq not in shown:
-            shown.add(entry.seq)
-            yield entry
 
 
 ENVELOPE: Final = 1024

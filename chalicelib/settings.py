@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import SettingsError
+from chalicelib.fanout import Fanout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,9 @@ class Settings:
         region: the AWS region (`AWS_REGION`, which Lambda sets).
         poster: how posts are sent (`FANFARE_POSTER`): `sockets`, by the project's own engine, or
             `boto3`, for comparison and for odd environments.
+        fanout: how a room's posts are shared and gathered: `FANFARE_LEAF` (members),
+            `FANFARE_BRANCHING` (jobs), `FANFARE_LINGER_PER_MEMBER_MS` and
+            `FANFARE_LINGER_LIMIT_MS`; `chalicelib/fanout.py` has the defaults and their reasons.
         websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
@@ -34,6 +39,7 @@ class Settings:
     dead_letter_queue: str
     region: str
     poster: str = "sockets"
+    fanout: Fanout = field(default_factory=Fanout)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
 
@@ -50,6 +56,7 @@ class Settings:
             dead_letter_queue=_fifo(env, "FANFARE_DEAD_LETTER_QUEUE"),
             region=_required(env, "AWS_REGION", "an AWS region such as eu-central-1"),
             poster=_choice(env, "FANFARE_POSTER", ("sockets", "boto3")),
+            fanout=_fanout(env),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
         )
@@ -100,6 +107,34 @@ def _required(env: Mapping[str, str], key: str, form: str) -> str:
             " (.chalice/config.json holds it in environment_variables)"
         )
     return value
+
+
+def _fanout(env: Mapping[str, str]) -> Fanout:
+    default = Fanout()
+    return Fanout(
+        leaf=int(_number(env, "FANFARE_LEAF", default.leaf, 1, 10_000)),
+        branching=int(_number(env, "FANFARE_BRANCHING", default.branching, 2, 100)),
+        linger_per_member=_number(
+            env, "FANFARE_LINGER_PER_MEMBER_MS", default.linger_per_member * 1000, 0, 100
+        )
+        / 1000,
+        linger_limit=_number(env, "FANFARE_LINGER_LIMIT_MS", default.linger_limit * 1000, 0, 5000)
+        / 1000,
+    )
+
+
+def _number(env: Mapping[str, str], key: str, default: float, least: float, most: float) -> float:
+    """Return a number within bounds, or the default where none is set."""
+    value = env.get(key)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise SettingsError(f"{key} is {value!r}: it takes a number from {least} to {most}")
+    return number
 
 
 def _choice(env: Mapping[str, str], key: str, choices: tuple[str, ...]) -> str:

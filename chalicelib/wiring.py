@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from chalicelib import settings
 from chalicelib.errors import SettingsError
-from chalicelib.members import MemberCache
+from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import UserId
 from chalicelib.outbox import SqsOutbox
 from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
@@ -75,7 +75,16 @@ class Graph:
             Reading(store),
         )
         self.disconnect = Disconnect(store, herald)
-        self.broadcast = Broadcast(store, outbox, self.poster, MemberCache(store), herald, _new_id)
+        self.broadcast = Broadcast(
+            store,
+            outbox,
+            self.poster,
+            MemberCache(store),
+            LastCensus(),
+            herald,
+            _new_id,
+            settings.fanout,
+        )
 
     def poster(self, origin: Origin) -> Poster:
         """Return the poster for an API and stage, kept for the container's life."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path("infra", "resources.json")
 _STOP_SECONDS = 5.0
-_MAXIMUM_CONCURRENCY = 10
+_MAXIMUM_CONCURRENCY = 64  # batches in flight; one poller at a time asks the queue
 
 
 class Runtime:

@@ -6,13 +6,12 @@ one, so that a test can let a worker die or wait between any two of them.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Code, FrameError
-from chalicelib.model import Epoch, Head, Member
+from chalicelib.model import Epoch, Head, Member, slot
 from chalicelib.posting import Reason, Report
 from chalicelib.store import Departure
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE, ROOMS_LIMIT
@@ -21,7 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.events import QueueRecord
-    from chalicelib.model import Connection, ConnectionId, MessageKey, Numbered, RoomId
+    from chalicelib.model import (
+        Census,
+        Connection,
+        ConnectionId,
+        MessageKey,
+        Numbered,
+        RoomId,
+        Span,
+    )
     from chalicelib.outbox import Job
     from chalicelib.posting import Post
 
@@ -98,9 +105,9 @@ class MemoryStore:
         departures = [self._remove_member(connection_id, left) for left in sorted(rooms)]
         return [departure for departure in departures if departure]
 
-    def members(self, room: RoomId) -> Iterator[Member]:
+    def members(self, room: RoomId, span: Span) -> Iterator[Member]:
         """See `Store.members`."""
-        connections = self._sorted_members(room)
+        connections = [one for one in self._sorted_members(room) if span.holds(one.id)]
         self._announce("Query")
         for connection in connections:
             yield Member(connection.id, connection.user, connection.protocol)
@@ -110,12 +117,12 @@ class MemoryStore:
     ) -> tuple[list[Member], str | None]:
         """See `Store.members_page`."""
         page: list[Member] = []
-        slot = ""
+        place = ""
         for connection in self._sorted_members(room):
-            last, slot = slot, _slot(connection.id)
-            if after and slot <= after:
+            last, place = place, _slot(connection.id)
+            if after and place <= after:
                 continue
-            if len(page) >= limit and slot != last:
+            if len(page) >= limit and place != last:
                 return page, last
             page.append(Member(connection.id, connection.user, connection.protocol))
         return page, None
@@ -145,10 +152,10 @@ class MemoryStore:
         self._announce("UpdateItem")
         return None if moved else head
 
-    def mend(self, room: RoomId, head: Head, members: int) -> None:
+    def mend(self, room: RoomId, census: Census, members: int) -> None:
         """See `Store.mend`."""
         kept = self.rooms[room].head
-        if kept and kept.version == head.version:
+        if kept and kept.version == census.version:
             self.rooms[room].head = replace(kept, members=members)
         self._announce("UpdateItem")
 
@@ -204,7 +211,7 @@ class MemoryStore:
 
 
 def _slot(connection_id: ConnectionId) -> str:
-    return hashlib.sha256(connection_id.encode()).hexdigest()[:4]
+    return f"{slot(connection_id):04x}"
 
 
 class MemoryOutbox:
@@ -219,6 +226,11 @@ class MemoryOutbox:
     def publish(self, job: Job) -> None:
         """See `Outbox.publish`."""
         self.jobs.append(job)
+
+    def publish_all(self, jobs: Sequence[Job]) -> None:
+        """See `Outbox.publish_all`."""
+        for job in jobs:
+            self.publish(job)
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`."""

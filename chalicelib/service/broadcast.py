@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from chalicelib import outbox, rooms
+from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
 from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.outbox import MessageJob, PresenceJob, RetryJob, SignalJob
+from chalicelib.model import Protocol, Span
+from chalicelib.outbox import (
+    RECEIVE_BATCH,
+    FanoutJob,
+    MessageJob,
+    PresenceJob,
+    RetryJob,
+    SignalJob,
+)
 from chalicelib.posting import Report
-from chalicelib.rooms import PRESENCE_LIMIT, Bulletin, Presence, SignalSent
+from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from chalicelib.events import QueueEvent, QueueRecord
-    from chalicelib.members import MemberCache, Roster
-    from chalicelib.model import ConnectionId, Head, Member, Numbered, Origin, RoomId
+    from chalicelib.fanout import Fanout
+    from chalicelib.members import LastCensus, MemberCache
+    from chalicelib.model import Census, ConnectionId, Head, Member, Numbered, Origin, RoomId
     from chalicelib.outbox import Job, Outbox
     from chalicelib.posting import Poster
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
+    from chalicelib.store import Departure, Store
 
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
@@ -39,9 +52,20 @@ LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What became of the jobs of a group, and how many could gain from waiting for more."""
+
+    report: Report = field(default_factory=Report)
+    audience: int = 0
+
+
 @dataclass(frozen=True)
 class Broadcast:
     """Numbers a batch of messages, room by room, and posts it with signals and presence.
+
+    A worker posts to the members of a room itself, or shares them among further jobs. Then it
+    keeps a busy room to itself for a moment, so that what comes meanwhile shares frames.
 
     Dying anywhere is safe. Until the records are deleted they come again, get the numbers they
     have, and are posted again; clients drop what they have already.
@@ -51,8 +75,11 @@ class Broadcast:
     outbox: Outbox
     poster: Callable[[Origin], Poster]
     members: MemberCache
+    last_told: LastCensus
     herald: Herald
     new_id: Callable[[], str]
+    fanout: Fanout
+    sleep: Callable[[float], None] = time.sleep
 
     def __call__(self, event: QueueEvent, remaining: float) -> Report:
         """Run the use case for a batch, within the invocation's `remaining` seconds.
@@ -63,17 +90,24 @@ class Broadcast:
         """
         deadline = time.monotonic() + remaining * POSTING_SHARE
         total = Report()
+        audience = 0
         done: list[QueueRecord] = []
         failed: list[QueueRecord] = []
-        for records, jobs in self._groups(event.records, done, failed):
+        groups = self._groups(event.records, done, failed)
+        for records, jobs in groups:
             try:
-                total.merge(self._serve(jobs, deadline))
+                served = self._serve(jobs, deadline)
             except UnavailableError:
                 failed += records
             else:
                 done += records
+                total.merge(served.report)
+                audience = served.audience
         if failed:
             self._come_again(done, failed)
+        # Where others wait, or more is waiting already, there is nothing to wait for.
+        if len(groups) == 1 and len(event.records) < RECEIVE_BATCH:
+            self.sleep(min(self.fanout.linger(audience), max(deadline - time.monotonic(), 0)))
         return total
 
     def _groups(
@@ -121,28 +155,49 @@ class Broadcast:
             ) from error
         raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
 
-    def _serve(self, jobs: Sequence[Job], deadline: float) -> Report:
-        total = Report()
-        for retry in jobs:
-            if isinstance(retry, RetryJob):
-                total.merge(self._retry(retry, deadline))
-        news = [job for job in jobs if not isinstance(job, RetryJob)]
-        if news:
-            total.merge(self._tell(news, deadline))
-        return total
+    def _serve(self, jobs: Sequence[Job], deadline: float) -> Served:
+        """Carry out the jobs of one group, which are all of one kind."""
+        room, origin, ids = jobs[0].room, jobs[-1].origin, [job.id for job in jobs]
+        match jobs[-1]:
+            case RetryJob():
+                return self._retry([job for job in jobs if isinstance(job, RetryJob)], deadline)
+            case FanoutJob(span=span, census=census):
+                bulletin = gather(job.bulletin for job in jobs if isinstance(job, FanoutJob))
+            case _:
+                numbered, head = self._number(room, jobs, deadline)
+                span, census = Span(), head.census
+                bulletin = Bulletin(numbered, _signals(jobs), self._presence(jobs, census))
+        if not bulletin:
+            return Served()
+        parts = self.fanout.split(span, census.members)
+        if len(parts) == 1:
+            return self._post_to_span(room, bulletin, span, census, origin, deadline)
+        share = replace(census, members=ceil(census.members / len(parts)))
+        self.outbox.publish_all(
+            [
+                FanoutJob(origin, room, _same_each_time(ids, part), bulletin, part, share)
+                for part in parts
+            ]
+        )
+        return Served(audience=census.members)
 
-    def _tell(
-        self, jobs: Sequence[MessageJob | SignalJob | PresenceJob], deadline: float
-    ) -> Report:
-        """Number and post what one room is to be told."""
-        room, origin = jobs[0].room, jobs[-1].origin
-        numbered, head = self._number(room, jobs, deadline)
-        entries = _entries(jobs, numbered)
-        if not entries and head.members > PRESENCE_LIMIT:
-            return Report()
-        roster = self.members.of(room, head)
-        bulletin = Bulletin(room, entries, _presence(jobs, roster))
-        return self._post(bulletin, roster.members, origin, deadline, attempt=0)
+    def _presence(self, jobs: Sequence[Job], census: Census) -> Presence | None:
+        """Gather the news of comings and goings; somebody who came and went is told as both.
+
+        A large room is only told its number of members, along with messages, when it has changed.
+        """
+        if census.members > PRESENCE_LIMIT:
+            told = any(isinstance(job, MessageJob) for job in jobs)
+            changed = told and self.last_told.replace(jobs[0].room, census)
+            return Presence((), (), census.members) if changed else None
+        news = [job for job in jobs if isinstance(job, PresenceJob)]
+        if not news:
+            return None
+        return Presence(
+            joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
+            left=tuple(dict.fromkeys(user for job in news for user in job.left)),
+            members=census.members,
+        )
 
     def _number(
         self, room: RoomId, jobs: Sequence[Job], deadline: float
@@ -165,85 +220,83 @@ class Broadcast:
                 return numbering.numbered, advanced
         raise UnavailableError(f"The room {room!r} could not be numbered in time.")
 
-    def _post(
+    def _post_to_span(
         self,
+        room: RoomId,
         bulletin: Bulletin,
-        members: Sequence[Member],
+        span: Span,
+        census: Census,
         origin: Origin,
         deadline: float,
-        attempt: int,
-    ) -> Report:
-        posts = bulletin.posts(members)
-        if not attempt:
-            posts = chain(posts, bulletin.acks(members))
+    ) -> Served:
+        members = self.members.of(room, span, census)
+        posts = chain(bulletin.posts(room, members), bulletin.acks(members, span))
         report = self.poster(origin).post(posts, deadline)
-        self._forget(report.gone, bulletin.room, origin)
+        self._forget(report.gone, room, origin)
+        self._retry_later(room, bulletin, members, report, origin, attempt=1)
+        # Frames for the plain form hold one message each, so waiting would gather nothing.
+        audience = sum(member.protocol is not Protocol.PLAIN for member in members)
+        return Served(report, audience)
+
+    def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> Served:
+        total = Report()
+        for job in jobs:
+            bulletin = Bulletin(job.messages)
+            posts = bulletin.posts(job.room, job.members)
+            report = self.poster(job.origin).post(posts, deadline)
+            self._forget(report.gone, job.room, job.origin)
+            self._retry_later(
+                job.room, bulletin, job.members, report, job.origin, attempt=job.attempt + 1
+            )
+            total.merge(report)
+        return Served(total)
+
+    def _retry_later(
+        self,
+        room: RoomId,
+        bulletin: Bulletin,
+        members: Iterable[Member],
+        report: Report,
+        origin: Origin,
+        *,
+        attempt: int,
+    ) -> None:
+        """Queue what members have missed for a further attempt, for them alone.
+
+        Should that fail too, or have been tried often enough, the clients' own rules are left:
+        they see the gap, or learn from a `pong` how far the room has come.
+        """
         missed = [member for member in members if member.id in report.failed]
-        messages = bulletin.messages()
-        if messages and attempt < ATTEMPTS:
+        if not bulletin.messages or attempt > ATTEMPTS:
+            return
+        with suppress(UnavailableError):
             for start in range(0, len(missed), RETRY_MEMBERS):
-                self._retry_later(
+                self.outbox.publish(
                     RetryJob(
                         origin=origin,
-                        room=bulletin.room,
+                        room=room,
                         id=self.new_id(),
-                        messages=messages,
+                        messages=bulletin.messages,
                         members=tuple(missed[start : start + RETRY_MEMBERS]),
-                        attempt=attempt + 1,
+                        attempt=attempt,
                     )
                 )
-        return report
-
-    def _retry(self, job: RetryJob, deadline: float) -> Report:
-        bulletin = Bulletin(job.room, job.messages)
-        return self._post(bulletin, job.members, job.origin, deadline, job.attempt)
-
-    def _retry_later(self, job: RetryJob) -> None:
-        """Queue a retry; should that fail too, the clients' gap detection finds the loss."""
-        try:
-            self.outbox.publish(job)
-        except UnavailableError:
-            return
 
     def _forget(self, gone: Iterable[ConnectionId], room: RoomId, origin: Origin) -> None:
         """Forget who is gone; who can't be forgotten now will answer 410 again."""
-        departures = []
-        try:
+        departures: list[Departure] = []
+        with suppress(UnavailableError):
             for connection_id in gone:
                 departures += self.store.forget(connection_id, room)
-        except UnavailableError:
-            pass
         self.herald.left(origin, departures)
 
 
-def _entries(
-    jobs: Iterable[Job], numbered: Iterable[Numbered]
-) -> tuple[Numbered | SignalSent, ...]:
-    """Put messages, with their numbers, and signals into the order of the batch."""
-    numbers = iter(numbered)
-    entries: list[Numbered | SignalSent] = []
-    for job in jobs:
-        if isinstance(job, MessageJob):
-            entries.append(next(numbers))
-        elif isinstance(job, SignalJob):
-            entries.append(SignalSent(msgspec.Raw(job.data), job.user, job.sender))
-    return tuple(entries)
-
-
-def _presence(jobs: Sequence[Job], roster: Roster) -> Presence | None:
-    """Gather the news of comings and goings; somebody who came and went again is told as both.
-
-    A large room is only told its number of members, and only along with messages.
-    """
-    members = len(roster.members)
-    if members > PRESENCE_LIMIT:
-        told = any(isinstance(job, MessageJob) for job in jobs)
-        return Presence((), (), members) if told and roster.fresh else None
-    news = [job for job in jobs if isinstance(job, PresenceJob)]
-    if not news:
-        return None
-    return Presence(
-        joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
-        left=tuple(dict.fromkeys(user for job in news for user in job.left)),
-        members=members,
+def _signals(jobs: Iterable[Job]) -> tuple[SignalSent, ...]:
+    return tuple(
+        SignalSent(job.data, job.user, job.sender) for job in jobs if isinstance(job, SignalJob)
     )
+
+
+def _same_each_time(ids: Iterable[str], part: Span) -> str:
+    """Make a job's id of what it is made from, so that a batch that comes again queues it once."""
+    return hashlib.sha256("\n".join([*ids, str(part)]).encode()).hexdigest()

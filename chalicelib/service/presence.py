@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
 from chalicelib.outbox import PresenceJob
-from chalicelib.rooms import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
     from chalicelib.model import Connection, Origin, RoomId
     from chalicelib.outbox import Outbox
     from chalicelib.store import Departure
+
+
+PRESENCE_LIMIT: Final = 200
+"""Members up to which a room is told names; above it only the count, along with messages."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
 
-    from chalicelib.model import Connection, ConnectionId, Member, MessageKey, Numbered, RoomId
+    from chalicelib.model import (
+        Census,
+        Connection,
+        ConnectionId,
+        Member,
+        MessageKey,
+        Numbered,
+        RoomId,
+        Span,
+    )
     from chalicelib.store.items import Item
 
 WRITE_BATCH: Final = 25
@@ -123,10 +132,13 @@ class DynamoStore:
         departures = (self._remove_member(connection_id, left) for left in sorted(rooms))
         return [departure for departure in departures if departure]
 
-    def members(self, room: RoomId) -> Iterator[Member]:
-        """See `Store.members`."""
-        for item in self._query(room, "M#", "M$", ConsistentRead=True):
-            yield read_member(item)
+    def members(self, room: RoomId, span: Span) -> Iterator[Member]:
+        """See `Store.members`.
+
+        Connection ids are base64, so every one of a slot sorts before a tilde.
+        """
+        first, last = f"M#{span.first:04x}", f"M#{span.last:04x}~"
+        return map(read_member, self._query(room, first, last))
 
     def members_page(
         self, room: RoomId, after: str | None, limit: int
@@ -195,7 +207,7 @@ class DynamoStore:
             return None
         return read_head(item)
 
-    def mend(self, room: RoomId, head: Head, members: int) -> None:
+    def mend(self, room: RoomId, census: Census, members: int) -> None:
         """See `Store.mend`."""
         with suppress(_ConditionFailedError), self._available():
             self._client.update_item(
@@ -205,7 +217,7 @@ class DynamoStore:
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={
                     ":members": {"N": str(members)},
-                    ":version": {"N": str(head.version)},
+                    ":version": {"N": str(census.version)},
                 },
             )
 

@@ -13,7 +13,6 @@ among workers without a member ever moving. Every item carries `expires_at`.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.model import (
@@ -30,6 +29,7 @@ from chalicelib.model import (
     RoomId,
     User,
     UserId,
+    slot,
 )
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def head_key(room: RoomId) -> Item:
 
 def member_key(room: RoomId, connection_id: ConnectionId) -> Item:
     """Return the key of a connection's place in a room."""
-    slot = hashlib.sha256(connection_id.encode()).hexdigest()[:4]
-    return {"pk": {"S": room_key(room)}, "sk": {"S": f"M#{slot}{connection_id}"}}
+    place = f"M#{slot(connection_id):04x}{connection_id}"
+    return {"pk": {"S": room_key(room)}, "sk": {"S": place}}
 
 
 def seq_key(seq: int) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from chalicelib.model import (
+        Census,
         Connection,
         ConnectionId,
         Epoch,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         MessageKey,
         Numbered,
         RoomId,
+        Span,
         User,
     )
 
@@ -83,8 +85,8 @@ class Store(Protocol):
         and so its list of rooms, is gone already.
         """
 
-    def members(self, room: RoomId) -> Iterator[Member]:
-        """Yield the members of a room, whoever joined before the call included."""
+    def members(self, room: RoomId, span: Span) -> Iterator[Member]:
+        """Yield a room's members in a span, whoever joined before the call included."""
 
     def members_page(
         self, room: RoomId, after: str | None, limit: int
@@ -106,7 +108,7 @@ class Store(Protocol):
         The result holds the version and the members as they are at that moment.
         """
 
-    def mend(self, room: RoomId, head: Head, members: int) -> None:
+    def mend(self, room: RoomId, census: Census, members: int) -> None:
         """Correct a head's number of members, if its version is still the same.
 
         Members that expire, and deaths between two writes of a join, make it drift.

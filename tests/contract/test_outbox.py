@@ -158,6 +158,18 @@ def test_rooms_do_not_wait_for_each_other(queues: Queues) -> None:
     assert len(set(groups)) == 3
 
 
+def test_many_jobs_are_queued_in_as_few_calls_as_they_fit_into(queues: Queues) -> None:
+    """Ten to a call, or fewer where they are long, and each arrives once."""
+    calls: list[str] = []
+    queues.sqs.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+    long = "x" * (300 * 1024)
+    queues.outbox.publish_all([job(long, str(number), room=f"r{number}") for number in range(5)])
+    queues.outbox.publish_all([job("hi", f"s{n}", room=f"s{n}") for n in range(13)])
+    assert calls.count("SendMessageBatch") == 2 + 2
+    arrived = [*queues.received(), *queues.received(), *queues.received()]
+    assert len(arrived) == 18
+
+
 def test_what_is_buried_lies_in_the_dead_letter_queue_with_its_reason(queues: Queues) -> None:
     """People find the record as it was, and why it could not be carried out."""
     queues.sqs.send_message(

@@ -21,6 +21,7 @@ from chalicelib.model import (
     Origin,
     Protocol,
     RoomId,
+    Span,
     User,
     UserId,
 )
@@ -119,7 +120,7 @@ def read(
 
 def names(store: Store, room: RoomId = LOBBY) -> set[str]:
     """The names of a room's members."""
-    return {member.user.username for member in store.members(room)}
+    return {member.user.username for member in store.members(room, Span())}
 
 
 def test_a_connection_comes_back_as_it_was_added(store: Store) -> None:
@@ -168,7 +169,7 @@ def test_a_member_is_known_with_its_protocol(store: Store) -> None:
     plain = connection("Ada", Protocol.PLAIN)
     store.add(plain)
     store.join(plain, LOBBY)
-    [member] = store.members(LOBBY)
+    [member] = store.members(LOBBY, Span())
     assert (member.id, member.user, member.protocol) == (plain.id, plain.user, Protocol.PLAIN)
 
 
@@ -180,7 +181,7 @@ def test_a_large_room_is_read_to_its_last_member(store: Store) -> None:
     for one in crowd:
         store.add(one)
         store.join(one, LOBBY)
-    assert {member.id for member in store.members(LOBBY)} == {one.id for one in crowd}
+    assert {member.id for member in store.members(LOBBY, Span())} == {one.id for one in crowd}
 
 
 def test_pages_of_members_hold_everyone_once(store: Store) -> None:
@@ -356,10 +357,10 @@ def test_the_number_of_members_is_mended_only_where_nobody_came_meanwhile(store:
     """A correction that is out of date is dropped."""
     ada = added(store, "Ada", LOBBY)
     head = store.head(LOBBY)
-    store.mend(LOBBY, head, 7)
+    store.mend(LOBBY, head.census, 7)
     assert store.head(LOBBY).members == 7
     store.join(ada, LOBBY)
-    store.mend(LOBBY, head, 1)
+    store.mend(LOBBY, head.census, 1)
     assert store.head(LOBBY).members == 7
 
 
@@ -375,12 +376,12 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: store.join(ada, LOBBY),
             lambda: store.leave(ada, LOBBY),
             lambda: store.forget(ada.id),
-            lambda: list(store.members(LOBBY)),
+            lambda: list(store.members(LOBBY, Span())),
             lambda: store.members_page(LOBBY, None, 3),
             lambda: store.head(LOBBY),
             lambda: store.append(numbered),
             lambda: store.advance(LOBBY, head, head),
-            lambda: store.mend(LOBBY, head, 1),
+            lambda: store.mend(LOBBY, head.census, 1),
             lambda: read(store, head),
             lambda: store.find(LOBBY, head, message(1).key),
         ):

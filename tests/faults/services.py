@@ -46,12 +46,21 @@ class FifoQueue:
 
     def publish(self, job: Job) -> None:
         """See `Outbox.publish`."""
+        self._send(job)
+        announce("SendMessage")
+
+    def publish_all(self, jobs: Sequence[Job]) -> None:
+        """See `Outbox.publish_all`."""
+        for job in jobs:
+            self._send(job)
+        announce("SendMessageBatch")
+
+    def _send(self, job: Job) -> None:
         key = (job.room, job.id)
         if self._clock() - self._sent.get(key, -1e9) >= DEDUPLICATION_SECONDS:
             self._sent[key] = self._clock()
             self._count += 1
             self.messages.append(Queued(str(self._count), job.group, outbox.encode(job)))
-        announce("SendMessage")
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`; here every record is a job."""

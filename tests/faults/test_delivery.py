@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 from moto import mock_aws
 
 from chalicelib.errors import UnavailableError
+from chalicelib.fanout import Fanout
 from chalicelib.model import RoomId
 from chalicelib.posting import Reason
 from chalicelib.store.dynamo import DynamoStore
@@ -40,9 +41,11 @@ numbers = st.integers(min_value=0, max_value=9)
 class Delivery(RuleBasedStateMachine):
     """Any interleaving of clients, workers, redeliveries, deaths, failures and losses."""
 
+    fanout = Fanout()
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.make_store)
+        self.world = World(self.make_store, self.fanout)
         self.posts_were_lost = False
 
     def make_store(self, clock: Callable[[], float]) -> tuple[Store, Store]:
@@ -255,7 +258,13 @@ class Delivery(RuleBasedStateMachine):
         return self.world.invocations[which % len(self.world.invocations)]
 
 
-class DynamoDelivery(Delivery):
+class TreeDelivery(Delivery):
+    """The same with workers that share every room of two members among others."""
+
+    fanout = Fanout(leaf=1, branching=2)
+
+
+class DynamoDelivery(TreeDelivery):
     """The same over the real store code and an emulated table."""
 
     def __init__(self) -> None:
@@ -288,7 +297,21 @@ def test_delivery_over_the_store_in_memory() -> None:
     run_state_machine_as_test(
         Delivery,
         settings=settings(
-            max_examples=2000,
+            max_examples=1000,
+            stateful_step_count=60,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.timeout(900)
+def test_delivery_through_a_tree_of_workers() -> None:
+    """The same where each message goes through one or two further levels of jobs."""
+    run_state_machine_as_test(
+        TreeDelivery,
+        settings=settings(
+            max_examples=1000,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),

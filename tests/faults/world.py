@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
-from chalicelib.members import MemberCache
+from chalicelib.fanout import Fanout
+from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import ConnectionId, RoomId, UserId
 from chalicelib.protocol import SUBPROTOCOL
 from chalicelib.service.broadcast import Broadcast
@@ -43,7 +44,11 @@ class World:
         observer: the same store, for looking at it without being held.
     """
 
-    def __init__(self, make_store: Callable[[Callable[[], float]], tuple[Store, Store]]) -> None:
+    def __init__(
+        self,
+        make_store: Callable[[Callable[[], float]], tuple[Store, Store]],
+        fanout: Fanout = Fanout(),  # noqa: B008 - frozen
+    ) -> None:
         self.now = START
         self.store, self.observer = make_store(lambda: self.now)
         self.queue = FifoQueue(lambda: self.now)
@@ -55,9 +60,9 @@ class World:
         self._of: dict[ConnectionId, list[Invocation]] = {}
         self._numbered: dict[tuple[str, int], int] = {}
         self._left: dict[tuple[ConnectionId, str], int] = {}
-        self._wire()
+        self._wire(fanout)
 
-    def _wire(self) -> None:
+    def _wire(self, fanout: Fanout) -> None:
         def poster(_: object) -> Gateway:
             return self.gateway
 
@@ -76,7 +81,17 @@ class World:
         self._disconnect = Disconnect(self.store, herald)
         # Two containers, each with a cache of its own: which one a batch meets is chance.
         self._broadcasts = [
-            Broadcast(self.store, self.queue, poster, MemberCache(self.store), herald, new_id)
+            Broadcast(
+                self.store,
+                self.queue,
+                poster,
+                MemberCache(self.store),
+                LastCensus(),
+                herald,
+                new_id,
+                fanout,
+                sleep=lambda _: None,
+            )
             for _ in range(2)
         ]
 

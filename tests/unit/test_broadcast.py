@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import outbox
+from chalicelib import outbox, rooms
+from chalicelib.bulletin import Bulletin
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.members import MemberCache
+from chalicelib.fanout import Fanout
+from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import (
     Connection,
     ConnectionId,
@@ -19,10 +21,11 @@ from chalicelib.model import (
     Origin,
     Protocol,
     RoomId,
+    Span,
     User,
     UserId,
 )
-from chalicelib.outbox import MessageJob, PresenceJob, RetryJob, SignalJob
+from chalicelib.outbox import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob
 from chalicelib.posting import Reason
 from chalicelib.service.broadcast import ATTEMPTS, LONGEST_DELAY, Broadcast
 from chalicelib.service.presence import Herald
@@ -90,6 +93,8 @@ class Scene:
     store: BrokenStore = field(default_factory=lambda: BrokenStore(lambda: NOW))
     outbox: BrokenOutbox = field(default_factory=BrokenOutbox)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
+    fanout: Fanout = field(default_factory=Fanout)
+    slept: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.broadcast = Broadcast(
@@ -97,8 +102,11 @@ class Scene:
             self.outbox,
             lambda _: self.poster,
             MemberCache(self.store),
+            LastCensus(),
             Herald(self.outbox, lambda: "id"),
             lambda: "id",
+            self.fanout,
+            self.slept.append,
         )
 
     def join(self, name: str, room: RoomId = TEA) -> ConnectionId:
@@ -259,7 +267,7 @@ def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
     scene.outbox.broken = frozenset({"publish"})
     scene.store.forgetful = False
     scene.run(record(said(1)))
-    assert {member.id for member in scene.store.members(TEA)} == {ADA, bob}
+    assert {member.id for member in scene.store.members(TEA, Span())} == {ADA, bob}
 
 
 def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
@@ -267,8 +275,8 @@ def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
     bob = scene.join("Bob")
     scene.poster.ill[ADA] = Reason.GONE
     scene.run(record(said(1)))
-    assert {member.id for member in scene.store.members(TEA)} == {bob}
-    assert list(scene.store.members(COFFEE)) == []
+    assert {member.id for member in scene.store.members(TEA, Span())} == {bob}
+    assert list(scene.store.members(COFFEE, Span())) == []
     [news] = scene.outbox.jobs
     assert isinstance(news, PresenceJob)
     assert (news.room, [user.username for user in news.left]) == (TEA, ["Ada"])
@@ -292,6 +300,100 @@ def test_a_wrong_number_of_members_is_mended(scene: Scene) -> None:
     """Deaths between two writes make the count drift; the next reading of the members sets it."""
     kept: Head | None = scene.store.rooms[TEA].head
     assert kept is not None
-    scene.store.mend(TEA, kept, 40)
+    scene.store.mend(TEA, kept.census, 40)
     scene.run(record(said(1)))
     assert scene.store.head(TEA).members == 1
+
+
+def large_room(leaf: int = 4, members: int = 30) -> tuple[Scene, set[ConnectionId]]:
+    """A room that needs a tree of workers."""
+    scene = Scene(fanout=Fanout(leaf=leaf, branching=3))
+    return scene, {scene.join(f"c{number}") for number in range(members)}
+
+
+def run_queued(scene: Scene) -> int:
+    """Carry out the jobs that are queued, and those that they queue; return how many there were."""
+    count = 0
+    while scene.outbox.jobs:
+        jobs, scene.outbox.jobs = scene.outbox.jobs, []
+        for job in jobs:
+            count += 1
+            scene.run(record(job))
+    return count
+
+
+def test_a_large_room_is_served_by_a_tree_of_workers() -> None:
+    """Each member gets the message once; the first worker posts nothing itself."""
+    scene, members = large_room()
+    scene.run(record(said(1)))
+    assert len(scene.outbox.jobs) == 3
+    assert scene.poster.received == {}
+    assert run_queued(scene) == 3 + 9
+    assert {one for one in members if scene.seqs(one) == [1]} == members
+
+
+def test_the_sender_that_has_left_gets_one_ack_from_the_tree() -> None:
+    """Of all workers one tells a sender that is no member its number."""
+    scene, _ = large_room()
+    scene.run(record(said(1)))
+    run_queued(scene)
+    [ack] = map(json.loads, scene.poster.received[SENDER])
+    assert (ack["type"], ack["seq"]) == ("ack", 1)
+
+
+def test_a_batch_that_comes_again_queues_the_same_jobs() -> None:
+    """The queue drops the second ones, since their ids are the same."""
+    scene, _ = large_room()
+    batch = [record(said(number), number) for number in (1, 2)]
+    scene.run(*batch)
+    first = [job.id for job in scene.outbox.jobs]
+    scene.run(*batch)
+    assert [job.id for job in scene.outbox.jobs[len(first) :]] == first
+    assert len(set(first)) == len(first)
+
+
+def test_what_waits_for_one_worker_shares_a_frame() -> None:
+    """A backlog is gathered again at each level: three bulletins, one post for each member."""
+    scene, members = large_room(leaf=100, members=5)
+    scene.fanout = Fanout(leaf=100)
+    head = scene.store.head(TEA)
+    jobs: list[Job] = []
+    for number in (1, 2, 3):
+        numbering = rooms.number(scene.store.head(TEA), [said(number).message])
+        scene.store.append(numbering.fresh)
+        scene.store.advance(TEA, scene.store.head(TEA), numbering.head)
+        bulletin = Bulletin(numbering.numbered)
+        jobs.append(FanoutJob(ORIGIN, TEA, str(number), bulletin, Span(), head.census))
+    scene.run(*(record(job, number) for number, job in enumerate(jobs)))
+    for one in members:
+        assert len(scene.poster.received[one]) == 1
+        assert scene.seqs(one) == [1, 2, 3]
+
+
+def test_jobs_that_cannot_be_queued_come_again_with_their_batch() -> None:
+    """Nothing is deleted until the next workers have their jobs."""
+    scene, members = large_room()
+    scene.outbox.broken = frozenset({"publish"})
+    batch = record(said(1))
+    with pytest.raises(BatchError):
+        scene.run(batch)
+    scene.outbox.broken = frozenset()
+    scene.run(batch)
+    run_queued(scene)
+    assert {one for one in members if scene.seqs(one) == [1]} == members
+
+
+def test_a_busy_room_is_kept_for_a_moment(scene: Scene) -> None:
+    """After its posts the worker waits, half a millisecond for each member."""
+    for number in range(9):
+        scene.join(f"c{number}")
+    scene.run(record(said(1)))
+    assert scene.slept == [pytest.approx(0.005)]
+
+
+def test_nobody_waits_where_others_do(scene: Scene) -> None:
+    """Not when the batch was full, held another room as well, or had nobody to tell."""
+    scene.run(*(record(said(number), number) for number in range(10)))
+    scene.run(record(said(20)), record(said(21, COFFEE), 2))
+    scene.run(record(said(22, RoomId("empty"))))
+    assert sum(scene.slept) == 0

@@ -22,6 +22,8 @@ PURE = (
     "protocol/frames",
     "events",
     "rooms",
+    "bulletin",
+    "fanout",
 )
 PURE_PACKAGES = tuple(f"chalicelib.{name.split('/')[0]}" for name in PURE)
 AWS = ("boto3", "botocore", "aws_lambda_powertools")

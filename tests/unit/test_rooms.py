@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import protocol, rooms
+from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
 from chalicelib.model import (
     ConnectionId,
     Epoch,
@@ -20,11 +20,12 @@ from chalicelib.model import (
     Numbered,
     Protocol,
     RoomId,
+    Span,
     User,
     UserId,
 )
 from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.rooms import RECENT, Bulletin, Page, Presence, SignalSent
+from chalicelib.rooms import RECENT, Page
 
 TEA = RoomId("tea")
 EPOCH = Epoch("e")
@@ -61,7 +62,7 @@ def head(seq: int = 0, *keys: int) -> Head:
 def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[Any]]:
     """What each member is posted, frame by frame."""
     frames: dict[ConnectionId, list[Any]] = {}
-    for connection_id, frame in bulletin.posts(members):
+    for connection_id, frame in bulletin.posts(TEA, members):
         frames.setdefault(connection_id, []).append(json.loads(frame))
     return frames
 
@@ -116,7 +117,7 @@ def test_two_users_may_use_the_same_id() -> None:
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
     """Who only listens gets the shared frame; who said something gets its ack in its place."""
-    bulletin = Bulletin(TEA, (numbered(1, ADA), numbered(2, BOB)))
+    bulletin = Bulletin((numbered(1, ADA), numbered(2, BOB)))
     frames = received(bulletin, member(ADA), member(BOB), member(CAT))
     [cat] = frames[CAT]
     [ada] = frames[ADA]
@@ -128,7 +129,7 @@ def test_members_get_one_frame_and_senders_their_own() -> None:
 def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
     """Both connections get their ack, the old one's new self the message too, others only one."""
     again = Numbered(1, EPOCH, message(1, BOB))
-    bulletin = Bulletin(TEA, (numbered(1, ADA), again))
+    bulletin = Bulletin((numbered(1, ADA), again))
     frames = received(bulletin, member(ADA), member(BOB), member(CAT), member(CAT, Protocol.PLAIN))
     assert [one["type"] for one in frames[BOB][0]] == ["message", "ack"]
     assert [one["type"] for one in frames[CAT]] == ["message", "message"]
@@ -138,8 +139,8 @@ def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
 
 def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
     """Signals, presence and acks mean nothing to it."""
-    signal = SignalSent(msgspec.Raw(b"1"), user("Bob"), BOB)
-    bulletin = Bulletin(TEA, (numbered(1, ADA), signal), Presence((user("x"),), (), 3))
+    signal = SignalSent("1", user("Bob"), BOB)
+    bulletin = Bulletin((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
     frames = received(bulletin, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
     assert ADA not in frames
     assert [one["data"]["senderConnectionId"] for one in frames[CAT]] == [ADA]
@@ -147,9 +148,29 @@ def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
 
 def test_who_has_left_gets_its_acks_alone() -> None:
     """A sender that is no member any more learns its number and nothing else."""
-    bulletin = Bulletin(TEA, (numbered(1, ADA), numbered(2, BOB)))
-    acks = [(to, json.loads(frame)["seq"]) for to, frame in bulletin.acks([member(BOB)])]
+    bulletin = Bulletin((numbered(1, ADA), numbered(2, BOB)))
+    acks = [(to, json.loads(frame)["seq"]) for to, frame in bulletin.acks([member(BOB)], Span())]
     assert acks == [(ADA, 1)]
+
+
+def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
+    """Of the workers that share a room, one tells a sender that has left its number."""
+    bulletin = Bulletin((numbered(1, ADA),))
+    halves = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF))
+    acks = [list(bulletin.acks([], half)) for half in halves]
+    assert sorted(len(some) for some in acks) == [0, 1]
+
+
+def test_bulletins_are_gathered_in_their_order() -> None:
+    """What waits for one worker becomes one bulletin, with all comings and the newest number."""
+    signal = SignalSent("1", user("Bob"), BOB)
+    one = Bulletin((numbered(1),), (signal,), Presence((user("x"),), (), 3))
+    two = Bulletin((numbered(2),), (), Presence((), (user("y"),), 2))
+    assert gather([one, Bulletin((numbered(3),)), two]) == Bulletin(
+        (numbered(1), numbered(3), numbered(2)),
+        (signal,),
+        Presence((user("x"),), (user("y"),), 2),
+    )
 
 
 @given(st.lists(st.integers(1, 40_000), max_size=20))

@@ -1,0 +1,141 @@
+"""What a room is told at once, and what each member receives of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chalicelib import protocol
+from chalicelib.model import ConnectionId, Numbered, Protocol, Span, User
+from chalicelib.protocol import PresenceFrame, SignalFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from chalicelib.model import Member, RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSent:
+    """A signal on its way to the members; `data` is JSON."""
+
+    data: str
+    user: User
+    sender: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who came and who went, and how many there are now."""
+
+    joined: tuple[User, ...]
+    left: tuple[User, ...]
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """Messages and signals in their order, and comings and goings if any are to be told.
+
+    A message may be among them twice, having come over two connections; each gets its ack.
+    """
+
+    messages: tuple[Numbered, ...] = ()
+    signals: tuple[SignalSent, ...] = ()
+    presence: Presence | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.messages or self.signals or self.presence)
+
+    def posts(
+        self, room: RoomId, members: Iterable[Member]
+    ) -> Iterator[tuple[ConnectionId, bytes]]:
+        """Yield what to post to whom, each member's frames in order.
+
+        Frames are encoded once for all who get the same; only those who sent something get frames
+        of their own, with acks in place of their messages.
+        """
+        senders = {one.message.sender for one in self.messages}
+        senders |= {one.sender for one in self.signals}
+        shared = list(protocol.pack(self._objects(room, None)))
+        plain = [
+            (one.message.sender, protocol.encode(protocol.plain_message_frame(one)))
+            for one in _once(self.messages)
+        ]
+        for member in members:
+            if member.protocol is Protocol.PLAIN:
+                frames: Iterable[bytes] = (frame for sender, frame in plain if sender != member.id)
+            elif member.id in senders:
+                frames = protocol.pack(self._objects(room, member.id))
+            else:
+                frames = shared
+            for frame in frames:
+                yield member.id, frame
+
+    def acks(self, members: Iterable[Member], span: Span) -> Iterator[tuple[ConnectionId, bytes]]:
+        """Yield the acks for who said something, would lie in the span, and is no member now."""
+        senders = {one.message.sender for one in self.messages}
+        for sender in senders - {member.id for member in members}:
+            if span.holds(sender):
+                acks = (
+                    protocol.encode(protocol.ack_frame(one))
+                    for one in self.messages
+                    if one.message.sender == sender
+                )
+                for frame in protocol.pack(acks):
+                    yield sender, frame
+
+    def _objects(self, room: RoomId, receiver: ConnectionId | None) -> Iterator[bytes]:
+        """Yield the encoded objects for one receiver, or for everyone who has sent nothing."""
+        shown: set[int] = set()
+        for one in self.messages:
+            if one.message.sender == receiver:
+                yield protocol.encode(protocol.ack_frame(one))
+            elif one.seq not in shown:
+                shown.add(one.seq)
+                yield protocol.encode(protocol.message_frame(one))
+        for signal in self.signals:
+            if signal.sender != receiver:
+                yield protocol.encode(
+                    SignalFrame(
+                        room=room,
+                        data=msgspec.Raw(signal.data.encode()),
+                        sender=protocol.user_frame(signal.user),
+                    )
+                )
+        if self.presence:
+            yield protocol.encode(
+                PresenceFrame(
+                    room=room,
+                    members=self.presence.members,
+                    joined=[protocol.user_frame(user) for user in self.presence.joined],
+                    left=[protocol.user_frame(user) for user in self.presence.left],
+                )
+            )
+
+
+def gather(bulletins: Iterable[Bulletin]) -> Bulletin:
+    """Make one bulletin of several, in their order; the newest number of members counts."""
+    messages: list[Numbered] = []
+    signals: list[SignalSent] = []
+    presence: Presence | None = None
+    for one in bulletins:
+        messages += one.messages
+        signals += one.signals
+        if one.presence and presence:
+            joined = (*presence.joined, *one.presence.joined)
+            left = (*presence.left, *one.presence.left)
+            presence = Presence(joined, left, one.presence.members)
+        presence = presence if one.presence is None else presence or one.presence
+    return Bulletin(tuple(messages), tuple(signals), presence)
+
+
+def _once(messages: Iterable[Numbered]) -> Iterator[Numbered]:
+    shown: set[int] = set()
+    for one in messages:
+        if one.seq not in shown:
+            shown.add(one.seq)
+            yield one

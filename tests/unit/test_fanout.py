@@ -1,0 +1,58 @@
+"""How large rooms are shared among workers, and busy ones wait for more."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.fanout import Fanout
+from chalicelib.model import ConnectionId, Span, slot
+
+
+def test_a_room_that_one_worker_can_serve_is_not_shared() -> None:
+    """Up to a leaf there is one part, the whole span."""
+    assert Fanout().split(Span(), 1000) == (Span(),)
+    assert Fanout().split(Span(), 0) == (Span(),)
+
+
+@pytest.mark.parametrize(
+    ("members", "parts"), [(1001, 2), (2500, 3), (10_000, 10), (10_001, 10), (1_000_000, 10)]
+)
+def test_larger_rooms_are_shared_among_as_few_as_can(members: int, parts: int) -> None:
+    """About a leaf for each, and no more jobs than one call queues."""
+    assert len(Fanout().split(Span(), members)) == parts
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.integers(0, 10**7), st.integers(2, 10))
+def test_parts_cover_every_slot_once(one: int, other: int, members: int, branching: int) -> None:
+    """However a span is cut, its slots lie in exactly one part each."""
+    span = Span(min(one, other), max(one, other))
+    parts = Fanout(branching=branching).split(span, members)
+    assert parts[0].first == span.first
+    assert parts[-1].last == span.last
+    assert all(left.last + 1 == right.first for left, right in itertools.pairwise(parts))
+    assert all(part.first <= part.last for part in parts)
+
+
+@given(st.text(min_size=1))
+def test_a_connection_lies_in_one_part(connection_id: str) -> None:
+    """Every member is served by one worker."""
+    parts = Fanout().split(Span(), 10_000)
+    assert sum(part.holds(ConnectionId(connection_id)) for part in parts) == 1
+    assert 0 <= slot(ConnectionId(connection_id)) <= 0xFFFF
+
+
+def test_members_spread_evenly() -> None:
+    """Ten parts of a room of ten thousand hold about a thousand each."""
+    ids = [ConnectionId(f"{number:015}=") for number in range(10_000)]
+    for part in Fanout().split(Span(), len(ids)):
+        assert 850 < sum(part.holds(one) for one in ids) < 1150
+
+
+@pytest.mark.parametrize(("members", "seconds"), [(0, 0), (10, 0.005), (400, 0.2), (99_999, 0.5)])
+def test_the_linger_grows_with_the_members_up_to_a_limit(members: int, seconds: float) -> None:
+    """Small rooms hardly wait, and no room waits for longer than a talker would notice."""
+    assert Fanout().linger(members) == pytest.approx(seconds)
