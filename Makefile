@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check format clean
+.PHONY: help run test check bench format clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ check: $(READY) ## Run every check: format, lint, types, tests.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest
+
+bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
+	@$(BIN)/python -m bench
 
 format: $(READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff check --fix .

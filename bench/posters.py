@@ -6,7 +6,10 @@ import asyncio
 import importlib
 import re
 import ssl
+import threading
 import time
+from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -15,7 +18,9 @@ from botocore.credentials import ReadOnlyCredentials
 from bench.servers import run
 from chalicelib.model import ConnectionId
 from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.posting.endpoint import Endpoint
 from chalicelib.posting.limits import Limits
+from chalicelib.posting.sigv4 import Signer
 from chalicelib.posting.socket_poster import SocketPoster
 
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ PATIENCE: Final = 120
 """Seconds after which a run is ended, whatever it has done."""
 
 WRK_SECONDS: Final = 5
+
+CRT_SOCKETS: Final = 64
 
 LUA: Final = """
 wrk.method = "POST"
@@ -97,6 +104,64 @@ def aiobotocore(url: str, count: int, pem: Path) -> int:
             await asyncio.wait_for(asyncio.gather(*(post_some() for _ in range(64))), PATIENCE)
 
     asyncio.run(post_all())
+    return count
+
+
+def awscrt(url: str, count: int, pem: Path) -> int:
+    """Post with the AWS common runtime's HTTP client, in C, and this project's signatures."""
+    http, io = importlib.import_module("awscrt.http"), importlib.import_module("awscrt.io")
+    endpoint = Endpoint.parse(url)
+    signer = Signer(endpoint, REGION)
+    bootstrap = io.ClientBootstrap(group := io.EventLoopGroup(1), io.DefaultHostResolver(group))
+    tls = None
+    if endpoint.secure:
+        options = io.TlsContextOptions()
+        # Without the key, which stands in the same file, and which it does not expect.
+        options.override_default_trust_store(pem.with_name(f"{pem.name}.crt").read_bytes())
+        tls = io.ClientTlsContext(options).new_connection_options()
+        tls.set_server_name(endpoint.name)
+    left, done, answered = posts(count), threading.Event(), 0
+
+    def post_next(connection: Any) -> None:
+        """Send the next request, from the client's own thread, once the last is answered."""
+        post = next(left, None)
+        if post is None:
+            return
+        signer.set(CREDENTIALS, time.time())
+        head = signer.request("POST", *post).split(b"\r\n\r\n")[0].decode()
+        line, *headers = head.split("\r\n")
+        request = http.HttpRequest(
+            "POST",
+            line.split(" ")[1],
+            http.HttpHeaders([tuple(header.split(":", 1)) for header in headers]),
+            BytesIO(post[1]),
+        )
+        stream = connection.request(request)
+        stream.completion_future.add_done_callback(lambda future: ended(connection, future))
+        stream.activate()
+
+    def ended(connection: Any, future: Any) -> None:
+        nonlocal answered
+        if future.exception() is None and future.result() == HTTPStatus.OK:
+            answered += 1
+        if answered == count or future.exception() is not None:
+            done.set()
+        post_next(connection)
+
+    opening = [
+        http.HttpClientConnection.new(
+            endpoint.name, endpoint.port, bootstrap, tls_connection_options=tls
+        )
+        for _ in range(CRT_SOCKETS)
+    ]
+    connections = [one.result(PATIENCE) for one in opening]
+    for connection in connections:
+        post_next(connection)
+    done.wait(PATIENCE)
+    for connection in connections:
+        connection.close().result(PATIENCE)
+    if answered != count:
+        raise RuntimeError(f"{count - answered} posts failed.")
     return count
 
 

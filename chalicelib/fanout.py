@@ -19,7 +19,8 @@ class Fanout:
         branching: jobs that a worker shares a larger room among: what one SendMessageBatch holds
             (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
         linger_per_member: seconds that a worker keeps a room to itself after it has posted, for
-            each member that it posted to. Half a millisecond costs 1/50 of the post that it saves.
+            each member that it posted to. Half a millisecond of a function costs 1/70 of the post
+            that it saves.
         linger_limit: seconds at most, which is what a talker notices.
     """
 

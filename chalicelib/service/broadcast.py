@@ -171,7 +171,10 @@ class Broadcast:
             return Served()
         parts = self.fanout.split(span, census.members)
         if len(parts) == 1:
-            return self._post_to_span(room, bulletin, span, census, origin, deadline)
+            served = self._post_to_span(room, bulletin, span, census, origin, deadline)
+            # Leaves gather what waits, but don't wait for it: the room's first worker has, and a
+            # leaf that did would keep one of the queue's few pollers from other leaves.
+            return served if span == Span() else Served(served.report)
         share = replace(census, members=ceil(census.members / len(parts)))
         self.outbox.publish_all(
             [
@@ -179,7 +182,7 @@ class Broadcast:
                 for part in parts
             ]
         )
-        return Served(audience=census.members)
+        return Served(audience=census.members if span == Span() else 0)
 
     def _presence(self, jobs: Sequence[Job], census: Census) -> Presence | None:
         """Gather the news of comings and goings; somebody who came and went is told as both.

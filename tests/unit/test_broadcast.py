@@ -397,3 +397,12 @@ def test_nobody_waits_where_others_do(scene: Scene) -> None:
     scene.run(record(said(20)), record(said(21, COFFEE), 2))
     scene.run(record(said(22, RoomId("empty"))))
     assert sum(scene.slept) == 0
+
+
+def test_only_the_first_worker_of_a_large_room_waits() -> None:
+    """The room is kept once, for all of its members, and no leaf keeps a poller busy."""
+    scene, members = large_room()
+    scene.run(record(said(1)))
+    assert scene.slept == [pytest.approx(0.0005 * len(members))]
+    run_queued(scene)
+    assert sum(scene.slept[1:]) == 0

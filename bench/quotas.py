@@ -1,0 +1,86 @@
+"""What AWS documents and charges, and what was measured: the constants of the simulation.
+
+Nothing here was measured on AWS. Prices are of us-east-1, in US dollars, read in September 2026.
+Seconds, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Documented by AWS.
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+# One bucket for the account and Region: WebSocket messages in and posts out share it with REST.
+GATEWAY_RATE: Final = 10_000.0
+GATEWAY_BURST: Final = 5_000.0
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+NEW_CONNECTIONS_PER_SECOND: Final = 500
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html: FIFO takes 10 at most.
+BATCH: Final = 10
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+# Written of standard queues: five batches at a time, then 300 more a minute, up to 1,000. Of FIFO
+# queues it only says that there are never more than message groups.
+POLLERS: Final = 5
+POLLERS_PER_SECOND: Final = 5.0
+MOST_POLLERS: Final = 1_000
+
+# https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
+LAMBDA_CONCURRENCY: Final = 1_000
+LAMBDA_STARTS: Final = 1_000
+LAMBDA_STARTS_PER_SECOND: Final = 100.0
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
+# A room's members share a partition until DynamoDB splits it for its heat, which takes minutes.
+PARTITION_READ_UNITS: Final = 3_000.0
+READ_UNIT_BYTES: Final = 4_096
+
+# Published by others.
+
+# https://bitesizedserverless.com/bite/serverless-messaging-latency-compared/
+# SQS FIFO into Lambda, from the sender's call to the handler: 1,024 messages, eu-west-1, 2022.
+QUEUE_LATENCY: Final = ((0.10, 0.0219), (0.50, 0.0281), (0.90, 0.0612), (0.99, 0.645))
+
+# Measured by this project, on one core of an AMD EPYC in November 2026; see docs/scale.md.
+
+ENGINE_RATE: Final = 15_600.0  # posts a second over 256 open TLS sockets, each answered in 15 ms
+HANDSHAKE: Final = 0.000_72  # to open one of the sockets
+SOCKETS: Final = 256
+MEMBER_READ: Final = 0.000_025_7  # to parse one member out of a Query's answer
+MEMBER_BYTES: Final = 116
+IMPORTS: Final = 0.33  # to import the application and to build its clients
+THROTTLED_SHARE: Final = 0.85  # of the quota, that pacing between 0.7 and 1.0 of it uses
+
+# Assumed: AWS publishes no figures.
+
+POST_SECONDS: Final = 0.015  # until the gateway answers a post
+INVOKE: Final = 0.010  # from the gateway to the message function
+PLATFORM_START: Final = 0.2  # of a cold start, before any import
+TABLE_CALL: Final = 0.005  # "single-digit milliseconds"
+QUEUE_CALL: Final = 0.010
+
+# This project's own: .chalice/config.json and docs/protocol.md.
+
+MESSAGE_GB: Final = 0.5
+BROADCAST_GB: Final = 1_769 / 1_024
+PING_SECONDS: Final = 240
+
+# Prices.
+
+MONTH: Final = 730 * 3_600
+# https://aws.amazon.com/api-gateway/pricing/: each direction, for every 32 KB begun
+PRICE_MESSAGE: Final = 1.00e-6
+PRICE_MESSAGE_ABOVE: Final = 0.80e-6
+PRICE_TIER: Final = 1e9
+PRICE_CONNECTION_MINUTE: Final = 0.25e-6
+# https://aws.amazon.com/lambda/pricing/, x86
+PRICE_INVOCATION: Final = 0.20e-6
+PRICE_GB_SECOND: Final = 1.66667e-5
+# https://aws.amazon.com/sqs/pricing/, FIFO
+PRICE_QUEUE_REQUEST: Final = 0.50e-6
+# https://aws.amazon.com/dynamodb/pricing/on-demand/
+PRICE_WRITE_UNIT: Final = 0.625e-6
+PRICE_READ_UNIT: Final = 0.125e-6

@@ -1,0 +1,67 @@
+"""What every part of the benchmark says of itself: the machine, the versions, and its rows."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PACKAGES = ("boto3", "botocore", "httptools", "msgspec", "aiobotocore", "awscrt", "ministack")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.platform(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return what the figures were measured with."""
+    installed = {
+        name: importlib.metadata.version(name)
+        for name in PACKAGES
+        if importlib.util.find_spec(name) is not None
+    }
+    return {"python": platform.python_version(), "openssl": ssl.OPENSSL_VERSION} | installed
+
+
+def about() -> dict[str, Any]:
+    """Return `machine` and `versions`; call it before measuring, for the load that there was."""
+    return {"machine": machine(), "versions": versions()}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows of one kind as a table for people, each column as wide as it must be."""
+    if not rows:
+        return ""
+    cells = [[name.replace("_", " ") for name in rows[0]]]
+    cells += [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in cells
+    )
+
+
+def progress(text: str) -> None:
+    """Tell a person who waits what is measured."""
+    print(f"{text} …", file=sys.stderr, flush=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,257 @@
+"""The real broadcast, on the embedded table, with a queue in this process.
+
+What the queue does is what SQS does: a batch of up to 10 in flight for each group, in order, and
+groups side by side; each batch in a thread, as each would have a function of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from chalicelib import outbox
+from chalicelib.events import QueueEvent, QueueRecord
+from chalicelib.members import LastCensus, MemberCache
+from chalicelib.model import (
+    Connection,
+    ConnectionId,
+    Message,
+    Origin,
+    Protocol,
+    RoomId,
+    Span,
+    User,
+    UserId,
+)
+from chalicelib.outbox import RECEIVE_BATCH, MessageJob
+from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.presence import Herald
+from chalicelib.store.dynamo import DynamoStore
+from chalicelib.store.items import member_item
+from localdev.emulator import Emulator
+from localdev.resources import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.fanout import Fanout
+    from chalicelib.outbox import Job
+    from chalicelib.posting import Post, Poster, Report
+
+PROJECT: Final = Path(__file__).parent.parent
+STAGE: Final = "bench"
+TABLE: Final = f"fanfare-{STAGE}"
+ORIGIN: Final = Origin("a1b2c3d4e5", "prod")
+REMAINING: Final = 30.0
+WRITE_BATCH: Final = 25
+
+
+class TimedPoster:
+    """Notes when posts have ended, and counts them, for whoever posts through it.
+
+    Attributes:
+        posts: how many there were in all.
+        ended: when the newest ones of a thread had all been answered, by `time.perf_counter`.
+    """
+
+    def __init__(self, poster: Poster) -> None:
+        self._poster = poster
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+        self.posts = 0
+        self.ended = 0.0
+
+    @property
+    def thread_ended(self) -> float:
+        """When the newest posts of the calling thread had been answered."""
+        ended: float = getattr(self._thread, "ended", 0.0)
+        return ended
+
+    def post(self, posts: Iterable[Post], deadline: float) -> Report:
+        """See `Poster.post`.
+
+        Raises:
+            RuntimeError: a post failed, so that the figures would mean nothing.
+        """
+        report = self._poster.post(posts, deadline)
+        self._thread.ended = time.perf_counter()
+        if report.failed or report.gone:
+            raise RuntimeError(f"Posts failed: {report.failed or report.gone}")
+        with self._lock:
+            self.posts += report.posts
+            self.ended = max(self.ended, self._thread.ended)
+        return report
+
+
+class Queue:
+    """An outbox whose jobs are carried out by threads of this process.
+
+    Attributes:
+        delays: seconds from a message's acceptance until its posts were answered.
+    """
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self._groups: defaultdict[str, deque[tuple[QueueRecord, float]]] = defaultdict(deque)
+        self._busy: set[str] = set()
+        self._idle = threading.Condition()
+        self._threads = ThreadPoolExecutor(32)
+        self._ids = itertools.count()
+        self.broadcast: Broadcast
+        self.poster: TimedPoster
+        self._error: BaseException | None = None
+
+    def publish(self, job: Job) -> None:
+        """See `Outbox.publish`."""
+        number = str(next(self._ids))
+        record = QueueRecord(number, number, outbox.encode(job), {"ApproximateReceiveCount": "1"})
+        with self._idle:
+            self._groups[job.group].append((record, time.perf_counter()))
+            if job.group not in self._busy:
+                self._busy.add(job.group)
+                self._threads.submit(self._work, job.group)
+
+    def publish_all(self, jobs: Sequence[Job]) -> None:
+        """See `Outbox.publish_all`."""
+        for job in jobs:
+            self.publish(job)
+
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """See `Outbox.bury`; nothing here is to be buried."""
+        raise RuntimeError(f"{record.body}: {reason}")
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """See `Outbox.delete`; what was taken is off the queue already."""
+
+    def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
+        """See `Outbox.delay`; nothing here is to fail."""
+        raise RuntimeError(f"{len(records)} records would come again after {seconds} s")
+
+    def wait(self) -> None:
+        """Wait until everything is done.
+
+        Raises:
+            RuntimeError: something failed.
+        """
+        with self._idle:
+            self._idle.wait_for(lambda: not self._busy)
+        if self._error:
+            raise RuntimeError("A broadcast failed.") from self._error
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    def _work(self, group: str) -> None:
+        try:
+            while batch := self._take(group):
+                self.broadcast(QueueEvent([record for record, _ in batch]), REMAINING)
+                ended = self.poster.thread_ended
+                self.delays += [ended - accepted for _, accepted in batch]
+        except Exception as error:
+            with self._idle:
+                self._error = error
+                self._busy.discard(group)
+                self._idle.notify_all()
+
+    def _take(self, group: str) -> list[tuple[QueueRecord, float]]:
+        with self._idle:
+            waiting = self._groups[group]
+            batch = [waiting.popleft() for _ in range(min(RECEIVE_BATCH, len(waiting)))]
+            if not batch:
+                self._busy.discard(group)
+                self._idle.notify_all()
+            return batch
+
+
+class Stage:
+    """A table with rooms in it, and the broadcast that serves them."""
+
+    def __init__(self, dynamodb: DynamoDBClient, poster: Poster, fanout: Fanout) -> None:
+        self.store = DynamoStore(dynamodb, TABLE, time.time)
+        self._dynamodb = dynamodb
+        self._ids = itertools.count()
+        self.poster = TimedPoster(poster)
+        self.queue = Queue()
+        self.queue.poster = self.poster
+        self.queue.broadcast = Broadcast(
+            self.store,
+            self.queue,
+            lambda _: self.poster,
+            MemberCache(self.store),
+            LastCensus(),
+            Herald(self.queue, self._new_id),
+            self._new_id,
+            fanout,
+        )
+
+    def fill(self, room: RoomId, members: int) -> None:
+        """Make a room that has so many members."""
+        connections = [_connection(_member(room, number)) for number in range(members)]
+        self.store.add(connections[0])
+        head = self.store.join(connections[0], room)
+        expiry: Any = {"expires_at": {"N": str(int(time.time()) + 7200)}}
+        requests: list[Any] = [
+            {"PutRequest": {"Item": member_item(room, one) | expiry}} for one in connections[1:]
+        ]
+        for start in range(0, len(requests), WRITE_BATCH):
+            batch = requests[start : start + WRITE_BATCH]
+            self._dynamodb.batch_write_item(RequestItems={TABLE: batch})
+        self.store.mend(room, head.census, members)
+
+    def say(self, room: RoomId) -> None:
+        """Accept a message of the first member, which gets an ack in its place."""
+        message = Message(
+            id=self._new_id(),
+            room=room,
+            type="chat",
+            text="x" * 100,
+            user=User(UserId("sender"), "Sender"),
+            sender=_member(room, 0),
+            sent_at=int(time.time() * 1000),
+        )
+        self.queue.publish(MessageJob(ORIGIN, room, message.key, message))
+
+    def read(self, room: RoomId) -> Iterator[ConnectionId]:
+        """Read a room's members from the table, as the plain algorithm does for each message."""
+        return (member.id for member in self.store.members(room, Span()))
+
+    def _new_id(self) -> str:
+        return f"bench-{time.time_ns()}-{next(self._ids)}"
+
+
+@contextmanager
+def embedded_table() -> Iterator[DynamoDBClient]:
+    """Give the embedded DynamoDB, with the project's table."""
+    endpoint = Emulator(PROJECT / "bench", os.getpid()).endpoint()
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    stack = Stack(session.client("cloudformation", endpoint_url=endpoint), "bench-resources")
+    stack.deploy((PROJECT / "infra/resources.json").read_text(), STAGE)
+    client = session.client("dynamodb", endpoint_url=endpoint)
+    yield client
+    client.close()
+
+
+def _member(room: RoomId, number: int) -> ConnectionId:
+    return ConnectionId(f"{room}-{number:07}=")
+
+
+def _connection(connection_id: ConnectionId) -> Connection:
+    return Connection(
+        connection_id,
+        User(UserId(connection_id), "Somebody"),
+        Protocol.V1,
+        int(time.time() * 1000),
+        ORIGIN,
+    )
