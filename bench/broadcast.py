@@ -17,17 +17,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import boto3
-
-from bench.posters import CREDENTIALS, FRAME, REGION
+from bench.posters import CREDENTIALS, FRAME, REGION, boto3_client
 from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import Stage, embedded_table
 from chalicelib.fanout import Fanout
 from chalicelib.model import RoomId
-from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.posting.boto3_poster import Boto3Poster
 from chalicelib.posting.socket_poster import SocketPoster
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def measure(recipients: Sequence[int] = RECIPIENTS, rounds: int = ROUNDS) -> Ite
         pem = certificate(Path(name))
         with server(SERVICE_MS, pem, Path(name)) as url:
             stage = Stage(dynamodb, socket_poster(url, pem), Fanout())
-            plain = _boto3_poster(url, pem)
+            plain = Boto3Poster(boto3_client(url, pem))
             for members in recipients:
                 progress(f"broadcast: {members:,} recipients")
                 room = RoomId(f"room-{members}-{time.time_ns()}")
@@ -95,16 +93,3 @@ def _plain(stage: Stage, poster: Poster, room: RoomId, members: int, rounds: int
         if len(report.delivered) != members:
             raise RuntimeError(f"Only {len(report.delivered)} of {members} posts were delivered.")
     return Row(members, "plain", round(statistics.median(took), 3), report.posts)
-
-
-def _boto3_poster(url: str, pem: Path) -> Boto3Poster:
-    client: Any = boto3.client(
-        "apigatewaymanagementapi",
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS.access_key,
-        aws_secret_access_key=CREDENTIALS.secret_key,
-        endpoint_url=url,
-        verify=str(pem),
-        config=CLIENT_CONFIG,
-    )
-    return Boto3Poster(client)

@@ -64,9 +64,9 @@ def fanfare(url: str, count: int, pem: Path) -> int:
     return _checked(report, count)
 
 
-def boto3_threads(url: str, count: int, pem: Path) -> int:
-    """Post with boto3 from 64 threads."""
-    client: Any = boto3.client(
+def boto3_client(url: str, pem: Path) -> Any:
+    """Make boto3's client, as `Boto3Poster` wants it, which trusts a certificate."""
+    return boto3.client(
         "apigatewaymanagementapi",
         region_name=REGION,
         aws_access_key_id=CREDENTIALS.access_key,
@@ -75,6 +75,11 @@ def boto3_threads(url: str, count: int, pem: Path) -> int:
         verify=str(pem),
         config=CLIENT_CONFIG,
     )
+
+
+def boto3_threads(url: str, count: int, pem: Path) -> int:
+    """Post with boto3 from 64 threads."""
+    client = boto3_client(url, pem)
     report = Boto3Poster(client).post(posts(count), time.monotonic() + PATIENCE)
     client.close()
     return _checked(report, count)

@@ -52,7 +52,6 @@ SOCKETS: Final = 256
 MEMBER_READ: Final = 0.000_025_7  # to parse one member out of a Query's answer
 MEMBER_BYTES: Final = 116
 IMPORTS: Final = 0.33  # to import the application and to build its clients
-THROTTLED_SHARE: Final = 0.85  # of the quota, that pacing between 0.7 and 1.0 of it uses
 
 # Assumed: AWS publishes no figures.
 
@@ -62,11 +61,12 @@ PLATFORM_START: Final = 0.2  # of a cold start, before any import
 TABLE_CALL: Final = 0.005  # "single-digit milliseconds"
 QUEUE_CALL: Final = 0.010
 
-# This project's own: .chalice/config.json and docs/protocol.md.
+# This project's own: .chalice/config.json, docs/protocol.md and chalicelib/posting/pacing.py.
 
 MESSAGE_GB: Final = 0.5
 BROADCAST_GB: Final = 1_769 / 1_024
 PING_SECONDS: Final = 240
+THROTTLED_SHARE: Final = 0.85  # of the quota: pacing falls to 0.7 of it, and climbs to all
 
 # Prices.
 

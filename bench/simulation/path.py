@@ -134,6 +134,7 @@ class Path:
             groups.setdefault(job.group, []).append(job)
         for jobs in groups.values():
             yield from self._serve(jobs, container)
+        # Only where numbers are given; the leaves of a tree would hold pollers up.
         if self._linger and batch[-1].fresh:
             yield self._env.timeout(linger(batch[-1].members, len(groups), len(batch)))
 

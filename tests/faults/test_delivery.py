@@ -291,43 +291,32 @@ class DynamoDelivery(TreeDelivery):
             self._aws.stop()
 
 
-@pytest.mark.timeout(900)
-def test_delivery_over_the_store_in_memory() -> None:
-    """Thousands of histories of faults, and each ends with every message once, in order."""
+def explore(machine: type[Delivery], examples: int) -> None:
+    """Run so many histories of faults."""
     run_state_machine_as_test(
-        Delivery,
+        machine,
         settings=settings(
-            max_examples=1000,
+            max_examples=examples,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.timeout(900)
+def test_delivery_over_the_store_in_memory() -> None:
+    """A thousand histories of faults, and each ends with every message once, in order."""
+    explore(Delivery, 1000)
 
 
 @pytest.mark.timeout(900)
 def test_delivery_through_a_tree_of_workers() -> None:
     """The same where each message goes through one or two further levels of jobs."""
-    run_state_machine_as_test(
-        TreeDelivery,
-        settings=settings(
-            max_examples=1000,
-            stateful_step_count=60,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    explore(TreeDelivery, 1000)
 
 
 @pytest.mark.timeout(900)
 def test_delivery_over_the_table() -> None:
     """The same over DynamoDB's real calls, on an emulated table."""
-    run_state_machine_as_test(
-        DynamoDelivery,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=50,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    explore(DynamoDelivery, 25)

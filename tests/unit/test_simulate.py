@@ -266,6 +266,14 @@ def test_many_rooms_saturate_the_quota_and_share_frames_then() -> None:
     assert above.posts_per_delivered < below.posts_per_delivered == 1
 
 
+def test_only_the_first_worker_of_a_large_room_lingers() -> None:
+    """One of 2,000 members keeps its worker for half a second, and its two leaves keep none."""
+    lingering, hasty = (run(Load(2_000), replace(STILL, linger=linger)) for linger in (True, False))
+    assert lingering.last == hasty.last
+    extra = lingering.usage.broadcast_seconds - hasty.usage.broadcast_seconds
+    assert extra * hasty.last == pytest.approx(0.5)
+
+
 def test_a_million_members_do_not_fit_into_the_default_quota() -> None:
     """Their pings alone take 8,333 requests a second, and workers would run out of time."""
     outcome = run(Load(1_000_000), KIND)
