@@ -91,5 +91,6 @@ def _plain(stage: Stage, poster: Poster, room: RoomId, members: int, rounds: int
         report = poster.post(posts, time.monotonic() + PATIENCE)
         took.append(time.perf_counter() - began)
         if len(report.delivered) != members:
-            raise RuntimeError(f"Only {len(report.delivered)} of {members} posts were delivered.")
+            failed = members - len(report.delivered)
+            raise RuntimeError(f"{failed} of {members} plain posts failed: {report.complaints}")
     return Row(members, "plain", round(statistics.median(took), 3), report.posts)

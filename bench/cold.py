@@ -1,7 +1,9 @@
 """How long a container's first invocation takes: `python -m bench cold`.
 
 Each handler in a process of its own, as in a new container: importing app.py, and the first call,
-with the embedded AWS. The median of several. Lambda's own start of a container comes on top.
+with the embedded AWS. The broadcast tells one member a message and another one its ack, over TLS,
+through a server that answers after 15 ms; http serves the page. The median of several. Lambda's own
+start of a container comes on top.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.report import progress
+from bench.servers import certificate, server
 from bench.stage import ORIGIN, PROJECT, TABLE, Stage, embedded_table
 from chalicelib import outbox
 from chalicelib.fanout import Fanout
-from chalicelib.model import LOBBY, Connection, ConnectionId, Protocol, User, UserId
-from chalicelib.outbox import PresenceJob
+from chalicelib.model import LOBBY, Connection, ConnectionId, Message, Protocol, User, UserId
+from chalicelib.outbox import MessageJob
 from chalicelib.posting import Report
 
 if TYPE_CHECKING:
@@ -30,20 +35,35 @@ if TYPE_CHECKING:
 
     from chalicelib.posting import Post
 
-HANDLERS: Final = ("on_ws_connect", "on_ws_message", "on_ws_disconnect", "broadcast", "health")
+HANDLERS: Final = ("connect", "message", "disconnect", "broadcast", "http")
 ROUNDS: Final = 5
+SERVICE_MS: Final = 15
 CONNECTION: Final = ConnectionId("PJqB0fHsqRcCHlw=")
+ADA: Final = User(UserId("ada"), "Ada")
+BOB: Final = User(UserId("bob"), "Bob")
+
+PAGE: Final = {
+    "requestContext": {"httpMethod": "GET", "resourcePath": "/"},
+    "headers": {"accept": "text/html"},
+    "pathParameters": None,
+    "multiValueQueryStringParameters": None,
+    "stageVariables": None,
+    "body": None,
+    "isBase64Encoded": False,
+}
+"""What a GET of the page comes to, as far as Chalice reads it."""
 
 SCRIPT: Final = """
 import json, sys, time
-event = json.load(sys.stdin)
+name, event = sys.argv[1], json.load(sys.stdin)
 began = time.perf_counter()
 import app
 imported = time.perf_counter()
 from chalice.local import LambdaContext
-handler = app.health if sys.argv[1] == "health" else app.app.handler_map[sys.argv[1]]
+handlers = app.app.handler_map
+handler = handlers.get(name) or handlers.get("on_ws_" + name) or app.app
 started = time.perf_counter()
-handler() if sys.argv[1] == "health" else handler(event, LambdaContext("bench", 512, 30000))
+handler(event, LambdaContext("bench", 512, 30000))
 print(json.dumps([imported - began, time.perf_counter() - started]), file=sys.stderr)
 """
 
@@ -67,22 +87,24 @@ class _Nobody:
 
 def measure(handlers: Sequence[str] = HANDLERS, rounds: int = ROUNDS) -> Iterator[Row]:
     """Measure each handler."""
-    with embedded_table() as dynamodb:
-        stage = Stage(dynamodb, _Nobody(), Fanout())
-        environment = _environment(dynamodb)
-        for handler in handlers:
-            progress(f"cold: {handler}")
-            took = []
-            for _ in range(rounds):
-                _connect(stage)
-                took.append(_first(handler, _event(handler), environment))
-            imports, calls = zip(*took, strict=True)
-            yield Row(
-                handler,
-                round(statistics.median(imports) * 1000, 1),
-                round(statistics.median(calls) * 1000, 1),
-            )
-        stage.queue.close()
+    with tempfile.TemporaryDirectory() as name, embedded_table() as dynamodb:
+        pem = certificate(Path(name))
+        with server(SERVICE_MS, pem, Path(name)) as url:
+            stage = Stage(dynamodb, _Nobody(), Fanout())
+            environment = _environment(dynamodb, url, pem)
+            for handler in handlers:
+                progress(f"cold: {handler}")
+                took = []
+                for _ in range(rounds):
+                    _connect(stage)
+                    took.append(_first(handler, _event(handler), environment))
+                imports, calls = zip(*took, strict=True)
+                yield Row(
+                    handler,
+                    round(statistics.median(imports) * 1000, 1),
+                    round(statistics.median(calls) * 1000, 1),
+                )
+            stage.queue.close()
 
 
 def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float, float]:
@@ -106,11 +128,13 @@ def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float
     return imported, called
 
 
-def _environment(dynamodb: DynamoDBClient) -> dict[str, str]:
-    endpoint = dynamodb.meta.endpoint_url
+def _environment(dynamodb: DynamoDBClient, url: str, pem: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": endpoint,
+        "SSL_CERT_FILE": str(pem),
+        "WEBSOCKET_ENDPOINT": url,
+        "AWS_ENDPOINT_URL": dynamodb.meta.endpoint_url,
+        "AWS_CONFIG_FILE": os.devnull,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
@@ -123,24 +147,19 @@ def _environment(dynamodb: DynamoDBClient) -> dict[str, str]:
 
 def _connect(stage: Stage) -> None:
     """Have the connection there that the recorded events are about."""
-    connection = Connection(
-        CONNECTION,
-        User(UserId("ada"), "Ada"),
-        Protocol.PLAIN,
-        int(time.time() * 1000),
-        ORIGIN,
-    )
+    now = int(time.time() * 1000)
+    connection = Connection(CONNECTION, ADA, Protocol.PLAIN, now, ORIGIN)
     stage.store.add(connection)
     stage.store.join(connection, LOBBY)
 
 
 def _event(handler: str) -> Any:
-    """Return a recorded event for a handler; the broadcast gets news that nobody is told of."""
-    if handler == "health":
-        return {}
-    name = handler.removeprefix("on_ws_")
-    event = json.loads((PROJECT / f"tests/functional/events/{name}.json").read_text())
+    """Return a recorded event for a handler; the broadcast's holds what Bob tells Ada."""
+    if handler == "http":
+        return PAGE
+    event = json.loads((PROJECT / f"tests/functional/events/{handler}.json").read_text())
     if handler == "broadcast":
-        job = PresenceJob(ORIGIN, LOBBY, "bench", joined=(User(UserId("ada"), "Ada"),))
-        event["Records"][0]["body"] = outbox.encode(job)
+        new, now = str(time.time_ns()), int(time.time() * 1000)
+        message = Message(new, LOBBY, "chat", "hi", BOB, ConnectionId("PJqC1fHsqRcCHlw="), now)
+        event["Records"][0]["body"] = outbox.encode(MessageJob(ORIGIN, LOBBY, new, message))
     return event

@@ -6,8 +6,10 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import ssl
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ def machine() -> dict[str, Any]:
     """Return what the figures were measured on."""
     return {
         "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
         "system": platform.platform(),
         "load": os.getloadavg()[0],
     }
@@ -59,9 +61,14 @@ def progress(text: str) -> None:
     print(f"{text} …", file=sys.stderr, flush=True)
 
 
+def _processor() -> str:
+    """Return the processor's model, which `platform` does not find on Linux."""
+    known = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*: (.+)", known.read_text()) if known.exists() else None
+    return model[1] if model else platform.processor() or platform.machine()
+
+
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

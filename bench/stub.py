@@ -7,6 +7,7 @@ certificate with its key. One loop over non-blocking sockets, since what it serv
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 import socket
 import ssl
@@ -20,7 +21,8 @@ ANSWER: Final = (
     b"Content-Type: application/json\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
 )
 RECEIVE: Final = 64 * 1024
-"""Bytes; every request is smaller and comes in one piece, as those of a benchmark do here."""
+END_OF_HEAD: Final = b"\r\n\r\n"
+LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Stub:
@@ -31,6 +33,7 @@ class Stub:
         self._tls = tls
         self._selector = selectors.DefaultSelector()
         self._due: deque[tuple[float, socket.socket]] = deque()
+        self._begun: dict[socket.socket, bytes] = {}
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._listener.settimeout(0)
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -69,16 +72,36 @@ class Stub:
             return
         except OSError:
             data = b""
-        if data:
-            self._due.append((time.monotonic() + self._service_seconds, sock))
-        else:
+        if not data:
+            self._begun.pop(sock, None)
             self._selector.unregister(sock)
             sock.close()
+            return
+        data = self._begun.pop(sock, b"") + data
+        while end := end_of_request(data):
+            self._due.append((time.monotonic() + self._service_seconds, sock))
+            data = data[end:]
+        if data:
+            self._begun[sock] = data
 
     def _answer(self, sock: socket.socket) -> None:
         # Who has left meanwhile needs no answer.
         with contextlib.suppress(OSError, ValueError):
             sock.send(ANSWER)
+
+
+def end_of_request(data: bytes) -> int:
+    """Return where the first request ends, or 0 if there is more to come of it.
+
+    Clients may send a body after its head, as boto3 does; an answer to each piece would be one
+    too many, and make the client throw its connection away.
+    """
+    head = data.find(END_OF_HEAD)
+    if head < 0:
+        return 0
+    length = LENGTH.search(data, 0, head)
+    end = head + len(END_OF_HEAD) + (int(length[1]) if length else 0)
+    return end if end <= len(data) else 0
 
 
 def main() -> None:
