@@ -88,3 +88,10 @@ class FrameError(FanfareError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def unknown_connection() -> FrameError:
+    """Make the error for a connection that has been forgotten, or was never kept."""
+    return FrameError(
+        Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
+    )

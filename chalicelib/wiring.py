@@ -128,11 +128,8 @@ def graph() -> Graph:
     The lock matters where handlers share a process, as they do locally: boto3 sessions are not
     thread-safe (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html).
     """
-    with _building:
+    with _lock:
         return _graph()
-
-
-_building: Final = threading.Lock()
 
 
 @functools.cache

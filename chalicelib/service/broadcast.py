@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.members import LastCensus, MemberCache
     from chalicelib.model import Census, ConnectionId, Head, Member, Numbered, Origin, RoomId
     from chalicelib.outbox import Job, Outbox
-    from chalicelib.posting import Poster
+    from chalicelib.posting import Post, Poster
     from chalicelib.service.presence import Herald
     from chalicelib.store import Departure, Store
 
@@ -234,9 +234,7 @@ class Broadcast:
     ) -> Served:
         members = self.members.of(room, span, census)
         posts = chain(bulletin.posts(room, members), bulletin.acks(members, span))
-        report = self.poster(origin).post(posts, deadline)
-        self._forget(report.gone, room, origin)
-        self._retry_later(room, bulletin, members, report, origin, attempt=1)
+        report = self._post(room, bulletin, members, posts, origin, deadline, attempt=1)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
         audience = sum(member.protocol is not Protocol.PLAIN for member in members)
         return Served(report, audience)
@@ -244,15 +242,28 @@ class Broadcast:
     def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> Served:
         total = Report()
         for job in jobs:
+            room, members, origin = job.room, job.members, job.origin
             bulletin = Bulletin(job.messages)
-            posts = bulletin.posts(job.room, job.members)
-            report = self.poster(job.origin).post(posts, deadline)
-            self._forget(report.gone, job.room, job.origin)
-            self._retry_later(
-                job.room, bulletin, job.members, report, job.origin, attempt=job.attempt + 1
-            )
-            total.merge(report)
+            posts = bulletin.posts(room, members)
+            attempt = job.attempt + 1
+            total.merge(self._post(room, bulletin, members, posts, origin, deadline, attempt))
         return Served(total)
+
+    def _post(
+        self,
+        room: RoomId,
+        bulletin: Bulletin,
+        members: Iterable[Member],
+        posts: Iterable[Post],
+        origin: Origin,
+        deadline: float,
+        attempt: int,
+    ) -> Report:
+        """Post, forget who is gone, and have tried again what members have missed."""
+        report = self.poster(origin).post(posts, deadline)
+        self._forget(report.gone, room, origin)
+        self._retry_later(room, bulletin, members, report, origin, attempt)
+        return report
 
     def _retry_later(
         self,
@@ -261,7 +272,6 @@ class Broadcast:
         members: Iterable[Member],
         report: Report,
         origin: Origin,
-        *,
         attempt: int,
     ) -> None:
         """Queue what members have missed for a further attempt, for them alone.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import protocol, rooms
 from chalicelib.errors import Code, FrameError
-from chalicelib.model import Epoch, RoomId
+from chalicelib.model import RoomId
 from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
 from chalicelib.rooms import Recovery
 
@@ -59,9 +59,9 @@ class Membership:
     def _recover(self, room: RoomId, head: Head, request: Join) -> Recovery:
         if request.since is None or request.epoch is None:
             return Recovery((), None)
-        missed = self.store.messages(
-            room, Epoch(request.epoch), above=request.since, below=head.seq + 1
-        )
+        # The current epoch's: of another one nothing can be given, so nothing is looked for.
+        above = request.since if request.epoch == head.epoch else head.seq
+        missed = self.store.messages(room, head.epoch, above=above, below=head.seq + 1)
         page = rooms.page(tuple(islice(missed, PAGE_LIMIT)), newest_first=False, more=False)
         return rooms.recover(head, request.since, request.epoch, page)
 

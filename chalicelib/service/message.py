@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
-from chalicelib.errors import Code, FrameError, UnavailableError
+from chalicelib.errors import Code, FrameError, UnavailableError, unknown_connection
 from chalicelib.model import Origin, Protocol
 from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Say, Signal, Who
 
@@ -60,9 +60,7 @@ class Receive:
         request = protocol.decode(body)
         connection = self.store.connection(event.request_context.connection_id)
         if connection is None:
-            raise FrameError(
-                Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
-            )
+            raise unknown_connection()
         if connection.protocol is Protocol.PLAIN and not isinstance(request, Say):
             raise protocol.unknown_action(protocol.action(request), ["message"])
         return self._perform(connection, request)

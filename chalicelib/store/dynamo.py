@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import Code, FrameError, UnavailableError
+from chalicelib.errors import Code, FrameError, UnavailableError, unknown_connection
 from chalicelib.model import Epoch, Head
+from chalicelib.protocol import PAGE_LIMIT
 from chalicelib.store.items import (
     connection_item,
     connection_key,
@@ -56,6 +57,12 @@ WRITE_BATCH: Final = 25
 """Items in one BatchWriteItem.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+"""
+
+MESSAGES_READ: Final = PAGE_LIMIT + 1
+"""Messages that one Query reads: an answer's, and one that tells whether there are more.
+
+Without a limit each would read, and be charged for, a megabyte.
 """
 
 
@@ -228,7 +235,11 @@ class DynamoStore:
         if below - above < 2:
             return
         for item in self._query(
-            room, seq_key(above + 1), seq_key(below - 1), ScanIndexForward=not newest_first
+            room,
+            seq_key(above + 1),
+            seq_key(below - 1),
+            ScanIndexForward=not newest_first,
+            Limit=MESSAGES_READ,
         ):
             if item["epoch"]["S"] == epoch:
                 yield read_message(room, item)
@@ -277,9 +288,7 @@ class DynamoStore:
                 )
         except _ConditionFailedError as failure:
             if failure.item is None:
-                raise FrameError(
-                    Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
-                ) from None
+                raise unknown_connection() from None
             raise FrameError(
                 Code.TOO_MANY_ROOMS, f"A connection may be in {ROOMS_LIMIT} rooms: leave one first."
             ) from None

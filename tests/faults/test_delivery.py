@@ -129,8 +129,7 @@ class Delivery(RuleBasedStateMachine):
     def requests_finish(self) -> None:
         """Everything but the broadcasts runs to its end."""
         for invocation in self.world.requests():
-            while not invocation.over:
-                self.world.step(invocation)
+            self.world.finish(invocation)
 
     @rule(
         who=numbers,
@@ -161,8 +160,7 @@ class Delivery(RuleBasedStateMachine):
             elif end == "fails" and invocation.at not in {"POST", "start"}:
                 self.world.step(invocation, UnavailableError(invocation.at))
             else:
-                while not invocation.over:
-                    self.world.step(invocation)
+                self.world.finish(invocation)
         if again:
             self.world.queue.time_out()
 
@@ -179,9 +177,7 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: self.world.invocations)
     def finish(self, which: int) -> None:
         """A function runs to its end."""
-        invocation = self._invocation(which)
-        while not invocation.over:
-            self.world.step(invocation)
+        self.world.finish(self._invocation(which))
 
     @rule(which=numbers)
     @precondition(lambda self: self.world.invocations)

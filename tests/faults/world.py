@@ -173,6 +173,11 @@ class World:
             self._observe_numbers()
         self.tidy()
 
+    def finish(self, invocation: Invocation) -> None:
+        """Let an invocation run to its end."""
+        while not invocation.over:
+            self.step(invocation)
+
     def kill(self, invocation: Invocation) -> None:
         """Let an invocation die where it stands."""
         self.step(invocation, Killed())
@@ -215,8 +220,7 @@ class World:
         """Let every function run to its end, and the queue run dry."""
         while self.invocations or not self.queue.empty():
             for invocation in list(self.invocations):
-                while not invocation.over:
-                    self.step(invocation)
+                self.finish(invocation)
             self.tidy()
             self.queue.time_out()
             self.work(0, 10)

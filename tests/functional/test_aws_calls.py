@@ -102,3 +102,12 @@ def test_nothing_is_ever_scanned(lambdas: Lambdas, calls: Callable[[], Counter[s
     lambdas.disconnect(ADA)
     lambdas.broadcast()
     assert "Scan" not in calls()
+
+
+def test_resuming_from_another_epoch_reads_no_history(
+    lambdas: Lambdas, calls: Callable[[], Counter[str]]
+) -> None:
+    """Nothing of another epoch can be given, so a made-up one costs no reading of the room."""
+    join = {"action": "join", "room": "tea", "since": 0, "epoch": "made-up"}
+    lambdas.message(ADA, join)
+    assert calls()["Query"] == 0
