@@ -25,11 +25,11 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
         try:
             connection = wiring.graph().connect(gateway_event)
         except HandshakeError as error:
-            meter.count(Metric.HANDSHAKES_REFUSED, code="bad_request")
-            meter.note(reason=str(error))
-            return {"statusCode": HTTPStatus.BAD_REQUEST}
+            meter.count(Metric.HANDSHAKES_REFUSED, code=str(error.status.value))
+            meter.note(reason=error.reason)
+            return {"statusCode": error.status}
         except UnavailableError as error:
-            meter.count(Metric.HANDSHAKES_REFUSED, code="unavailable")
+            meter.count(Metric.HANDSHAKES_REFUSED, code=str(HTTPStatus.SERVICE_UNAVAILABLE.value))
             meter.note(reason=str(error))
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
         meter.count(Metric.CONNECTIONS_OPENED)

@@ -11,7 +11,10 @@ FanfareError
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from http import HTTPStatus
 
 
 class Retry(StrEnum):
@@ -33,6 +36,7 @@ class Code(StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     TOO_LARGE = "too_large"
     BAD_ROOM = "bad_room"
+    FORBIDDEN = "forbidden"
     NOT_JOINED = "not_joined"
     TOO_MANY_ROOMS = "too_many_rooms"
     UNKNOWN_CONNECTION = "unknown_connection"
@@ -45,6 +49,7 @@ RETRY: Final[dict[Code, Retry]] = {
     Code.UNKNOWN_ACTION: Retry.NEVER,
     Code.TOO_LARGE: Retry.NEVER,
     Code.BAD_ROOM: Retry.NEVER,
+    Code.FORBIDDEN: Retry.NEVER,
     Code.NOT_JOINED: Retry.NEVER,
     Code.TOO_MANY_ROOMS: Retry.NEVER,
     Code.UNKNOWN_CONNECTION: Retry.RECONNECT,
@@ -73,7 +78,17 @@ class BatchError(FanfareError):
 
 
 class HandshakeError(FanfareError):
-    """A client asks for a connection in a way that can't be; the handshake answers 400."""
+    """A client is not let in.
+
+    Attributes:
+        status: what the handshake answers; the client is told nothing more.
+        reason: what the log says; it holds nothing that could be a secret.
+    """
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 class FrameError(FanfareError):
@@ -95,3 +110,11 @@ def unknown_connection() -> FrameError:
     return FrameError(
         Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
     )
+
+
+def forbidden() -> FrameError:
+    """Make the error for what is not this connection's right.
+
+    It is the same for every room, whether there is such a room or not.
+    """
+    return FrameError(Code.FORBIDDEN, "This is not yours to do here.")

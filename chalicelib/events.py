@@ -20,6 +20,7 @@ class RequestContext(msgspec.Struct, frozen=True, rename="camel"):
     api_id: str
     stage: str
     connected_at: int
+    domain_name: str | None = None
     disconnect_status_code: int | None = None
     disconnect_reason: str | None = None
 
@@ -66,10 +67,14 @@ class QueueEvent(msgspec.Struct, frozen=True):
 
 def offered_subprotocols(event: GatewayEvent) -> list[str]:
     """Return what the client offers in `Sec-WebSocket-Protocol`, in its order."""
-    offers = (
-        value for name, value in event.headers.items() if name.lower() == "sec-websocket-protocol"
-    )
-    return [offer.strip() for value in offers for offer in value.split(",")]
+    offers = header(event, "sec-websocket-protocol") or ""
+    return [offer.strip() for offer in offers.split(",") if offer.strip()]
+
+
+def header(event: GatewayEvent, name: str) -> str | None:
+    """Return the value of a header, whatever case the client wrote its name in; None if absent."""
+    values = [value for key, value in event.headers.items() if key.lower() == name]
+    return ",".join(values) if values else None
 
 
 def gateway_event(event: dict[str, Any]) -> GatewayEvent:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
+
+from chalicelib.identity import Rights
 
 ConnectionId = NewType("ConnectionId", str)
 RoomId = NewType("RoomId", str)
@@ -49,6 +51,8 @@ class Connection:
         id: as API Gateway names it; new at each reconnect.
         connected_at: milliseconds since 1970.
         rooms: the rooms it is a member of, or may be: what a `forget` has to clean.
+        rights: what it may do, as its token grants.
+        until: when its token ends, in seconds since 1970; None without a token.
     """
 
     id: ConnectionId
@@ -57,6 +61,8 @@ class Connection:
     connected_at: int
     origin: Origin
     rooms: frozenset[RoomId] = frozenset()
+    rights: Rights = field(default_factory=Rights)
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

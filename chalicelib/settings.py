@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from chalicelib.access import Access, AuthMode
 from chalicelib.errors import SettingsError
 from chalicelib.fanout import Fanout
+from chalicelib.origins import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,7 @@ class Settings:
         fanout: how a room's posts are shared and gathered: `FANFARE_LEAF` (members),
             `FANFARE_BRANCHING` (jobs), `FANFARE_LINGER_PER_MEMBER_MS` and
             `FANFARE_LINGER_LIMIT_MS`; `chalicelib/fanout.py` has the defaults and their reasons.
+        access: who gets in; `chalicelib/access.py` has the keys.
         websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
@@ -40,6 +44,7 @@ class Settings:
     region: str
     poster: str = "sockets"
     fanout: Fanout = field(default_factory=Fanout)
+    access: Access = field(default_factory=Access)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
 
@@ -57,6 +62,7 @@ class Settings:
             region=_required(env, "AWS_REGION", "an AWS region such as eu-central-1"),
             poster=_choice(env, "FANFARE_POSTER", ("sockets", "boto3")),
             fanout=_fanout(env),
+            access=_access(env),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
         )
@@ -121,6 +127,70 @@ def _fanout(env: Mapping[str, str]) -> Fanout:
         linger_limit=_number(env, "FANFARE_LINGER_LIMIT_MS", default.linger_limit * 1000, 0, 5000)
         / 1000,
     )
+
+
+def _access(env: Mapping[str, str]) -> Access:
+    prod = env.get("FANFARE_STAGE") == "prod"
+    mode = AuthMode(_choice(env, "FANFARE_AUTH", tuple(AuthMode)))
+    if prod and mode is AuthMode.ANONYMOUS and env.get("FANFARE_ANONYMOUS") != "allowed":
+        raise SettingsError(
+            "FANFARE_AUTH is 'anonymous' on the stage prod, where anybody could take any name:"
+            " set it to hs256 or jwks, or set FANFARE_ANONYMOUS to 'allowed'"
+        )
+    issued = mode is not AuthMode.ANONYMOUS
+    return Access(
+        mode=mode,
+        secret=_secret(env) if mode is AuthMode.HS256 else "",
+        jwks_url=_jwks_url(env) if mode is AuthMode.JWKS else "",
+        issuer=_required(env, "FANFARE_AUTH_ISSUER", "the tokens' issuer") if issued else "",
+        audience=_required(env, "FANFARE_AUTH_AUDIENCE", "the tokens' audience") if issued else "",
+        token_in_query=_choice(env, "FANFARE_AUTH_QUERY", ("refused", "allowed")) == "allowed",
+        private=_private(env),
+        origins=_origins(env, prod=prod),
+    )
+
+
+def _secret(env: Mapping[str, str]) -> str:
+    form = "an SSM parameter's name, such as /fanfare/secret, or the ARN of a secret"
+    name = _required(env, "FANFARE_AUTH_SECRET", form)
+    if not name.startswith(("/", "arn:")):
+        raise SettingsError(f"FANFARE_AUTH_SECRET is no place to look: it takes {form}")
+    return name
+
+
+def _jwks_url(env: Mapping[str, str]) -> str:
+    _required(env, "FANFARE_AUTH_JWKS_URL", "the URL of the issuer's keys")
+    # Keys that come unencrypted come from anybody; but for a test's issuer on this machine.
+    local = ("http://127.0.0.1:", "http://localhost:")
+    return _url(env, "FANFARE_AUTH_JWKS_URL", ("https://", *local)) or ""
+
+
+def _private(env: Mapping[str, str]) -> tuple[str, ...]:
+    patterns = _list(env, "FANFARE_PRIVATE_ROOMS")
+    for pattern in patterns:
+        if "*" in pattern[:-1]:
+            raise SettingsError(
+                f"FANFARE_PRIVATE_ROOMS holds {pattern!r}: a pattern is a room's name, or the"
+                " beginning of one with '*' at its end"
+            )
+    return patterns
+
+
+def _origins(env: Mapping[str, str], *, prod: bool) -> Origins:
+    listed = _list(env, "FANFARE_ORIGINS")
+    if "*" in listed or not (listed or prod):
+        return Origins()
+    for origin in listed:
+        if not re.fullmatch(r"https?://[^/?#@]+", origin):
+            raise SettingsError(
+                f"FANFARE_ORIGINS holds {origin!r}: an origin is like https://chat.example.com,"
+                " without a path"
+            )
+    return Origins(frozenset(origin.lower() for origin in listed), same_host=not listed)
+
+
+def _list(env: Mapping[str, str], key: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in env.get(key, "").split(","))))
 
 
 def _number(env: Mapping[str, str], key: str, default: float, least: float, most: float) -> float:

@@ -13,6 +13,8 @@ import boto3
 from botocore.config import Config
 
 from chalicelib import settings
+from chalicelib.access import AuthMode
+from chalicelib.auth.anonymous import Anonymous
 from chalicelib.errors import SettingsError
 from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import UserId
@@ -34,6 +36,8 @@ from chalicelib.telemetry import CurrentMeter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from chalicelib.access import Access
+    from chalicelib.auth import Authenticator
     from chalicelib.model import Origin
     from chalicelib.posting import Poster
     from chalicelib.settings import Settings
@@ -69,12 +73,20 @@ class Graph:
         outbox = SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
         meter = CurrentMeter()
         herald = Herald(outbox, _new_id, meter)
-        self.connect = Connect(store, herald, lambda: UserId(str(uuid.uuid4())))
+        access = settings.access
+        self.connect = Connect(
+            store,
+            herald,
+            self._authenticator(access),
+            access.origins,
+            access.private,
+            access.token_in_query,
+        )
         self.receive = Receive(
             store,
             self.poster,
             Saying(store, outbox, time.time, _new_id, meter),
-            Membership(store, herald),
+            Membership(store, herald, access.private),
             Reading(store),
             meter,
         )
@@ -97,6 +109,28 @@ class Graph:
             if endpoint not in self._posters:
                 self._posters[endpoint] = self._new_poster(endpoint)
             return self._posters[endpoint]
+
+    def _authenticator(self, access: Access) -> Authenticator:
+        if access.mode is AuthMode.ANONYMOUS:
+            return Anonymous(lambda: UserId(str(uuid.uuid4())))
+        # Only who checks tokens pays for importing what does it.
+        from chalicelib.auth.keys import IssuerKeys, SharedSecret
+        from chalicelib.auth.tokens import Tokens
+
+        if access.mode is AuthMode.JWKS:
+            algorithms, keys = ("RS256", "ES256"), IssuerKeys(access.jwks_url)
+            return Tokens(keys, algorithms, access.issuer, access.audience)
+        secret = SharedSecret(lambda: self._read_secret(access.secret))
+        return Tokens(secret, ("HS256",), access.issuer, access.audience)
+
+    def _read_secret(self, place: str) -> str:
+        from chalicelib.auth.keys import parameter, secret
+
+        region = self.settings.region
+        if place.startswith("arn:"):
+            client = self._session.client("secretsmanager", region_name=region, config=AWS_CONFIG)
+            return secret(client, place)
+        return parameter(self._session.client("ssm", region_name=region, config=AWS_CONFIG), place)
 
     def _new_poster(self, endpoint: str) -> Poster:
         if self.settings.poster == "boto3":

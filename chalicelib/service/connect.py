@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from chalicelib import events, protocol
+from chalicelib.auth import Credentials
 from chalicelib.errors import HandshakeError
-from chalicelib.model import LOBBY, Connection, Origin, Protocol, User, UserId
+from chalicelib.model import LOBBY, Connection, Origin, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from chalicelib.auth import Authenticator
     from chalicelib.events import GatewayEvent
+    from chalicelib.identity import Patterns
+    from chalicelib.origins import Origins
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
-
-ANONYMOUS: Final = "Anonymous"
-NAME_LIMIT: Final = 40
-"""Characters of a name; the rest of a longer one is cut off."""
-
-SESSION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
-
-USER_NAMESPACE: Final = uuid.UUID("5f0d1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10")
-"""Makes a user id of a session, which stays a secret between the client and the server."""
 
 
 @dataclass(frozen=True)
@@ -39,43 +30,53 @@ class Connect:
 
     store: Store
     herald: Herald
-    new_user_id: Callable[[], UserId]
+    authenticate: Authenticator
+    origins: Origins
+    private: Patterns
+    token_in_query: bool
 
     def __call__(self, event: GatewayEvent) -> Connection:
         """Run the use case for a `$connect` event.
 
         Raises:
-            HandshakeError: the query is not right.
+            HandshakeError: the client is not let in.
             UnavailableError: the connection could not be kept, so the handshake must fail.
         """
         context = event.request_context
-        query = event.query_string_parameters or {}
-        v1 = protocol.SUBPROTOCOL in events.offered_subprotocols(event)
+        origin = events.header(event, "origin")
+        if not self.origins.allow(origin, context.domain_name):
+            raise HandshakeError(HTTPStatus.FORBIDDEN, f"the origin {origin!r} is not allowed")
+        offered = events.offered_subprotocols(event)
+        identity = self.authenticate(self._credentials(event, offered))
+        v1 = protocol.SUBPROTOCOL in offered
         connection = Connection(
             id=context.connection_id,
-            user=User(self._user_id(query.get("session")), clean_name(query.get("username", ""))),
+            user=identity.user,
             protocol=Protocol.V1 if v1 else Protocol.PLAIN,
             connected_at=context.connected_at,
             origin=Origin(context.api_id, context.stage),
+            rights=identity.rights,
+            until=identity.until,
         )
+        if not v1 and not identity.rights.may_join(LOBBY, self.private):
+            raise HandshakeError(HTTPStatus.FORBIDDEN, "the plain form's room is not theirs")
         self.store.add(connection)
-        if connection.protocol is Protocol.PLAIN:
+        if not v1:
             head = self.store.join(connection, LOBBY)
             self.herald.joined(connection, LOBBY, head.members)
         return connection
 
-    def _user_id(self, session: str | None) -> UserId:
-        if session is None:
-            return self.new_user_id()
-        if not SESSION.fullmatch(session):
-            raise HandshakeError("`session` takes 16 to 64 characters of A-Z a-z 0-9 - _.")
-        return UserId(str(uuid.uuid5(USER_NAMESPACE, session)))
+    def _credentials(self, event: GatewayEvent, offered: list[str]) -> Credentials:
+        """Gather what the client shows.
 
-
-def clean_name(name: str) -> str:
-    """Return a name fit to be shown: one line, bounded, never empty."""
-    printable = "".join(
-        " " if unicodedata.category(character).startswith(("C", "Z")) else character
-        for character in unicodedata.normalize("NFC", name)
-    )
-    return " ".join(printable.split())[:NAME_LIMIT].strip() or ANONYMOUS
+        A token comes among the subprotocols, which no access log holds; in the query only where a
+        setting allows it.
+        """
+        query = event.query_string_parameters or {}
+        tokens = [offer for offer in offered if offer != protocol.SUBPROTOCOL]
+        from_query = query.get("token") if self.token_in_query else None
+        return Credentials(
+            token=tokens[0] if tokens else from_query,
+            session=query.get("session"),
+            username=query.get("username", ""),
+        )

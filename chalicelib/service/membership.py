@@ -7,12 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol, rooms
-from chalicelib.errors import Code, FrameError
+from chalicelib.errors import Code, FrameError, forbidden
 from chalicelib.model import RoomId
 from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
 from chalicelib.rooms import Recovery
 
 if TYPE_CHECKING:
+    from chalicelib.identity import Patterns
     from chalicelib.model import Connection, Head
     from chalicelib.protocol import Join, Leave
     from chalicelib.service.presence import Herald
@@ -25,14 +26,17 @@ class Membership:
 
     store: Store
     herald: Herald
+    private: Patterns = ()
 
     def join(self, connection: Connection, request: Join) -> JoinedFrame:
         """Make the connection a member; whatever is numbered from then on is delivered to it.
 
         Raises:
-            FrameError: `unknown_connection`, or `too_many_rooms`.
+            FrameError: `forbidden`, `unknown_connection`, or `too_many_rooms`.
         """
         room = RoomId(request.room)
+        if not connection.rights.may_join(room, self.private):
+            raise forbidden()
         head = self.store.join(connection, room)
         recovery = self._recover(room, head, request)
         if room not in connection.rooms:
@@ -74,3 +78,14 @@ def require_member(connection: Connection, room: RoomId) -> None:
     """
     if room not in connection.rooms:
         raise FrameError(Code.NOT_JOINED, f"Join the room {room!r} first.")
+
+
+def require_speaker(connection: Connection, room: RoomId) -> None:
+    """Refuse what only members may do whose rights let them speak.
+
+    Raises:
+        FrameError: `not_joined`, or `forbidden`.
+    """
+    require_member(connection, room)
+    if not connection.rights.may_publish(room):
+        raise forbidden()

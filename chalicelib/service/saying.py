@@ -9,7 +9,7 @@ from chalicelib import protocol
 from chalicelib.meter import Metric
 from chalicelib.model import Message, Numbered, RoomId
 from chalicelib.outbox import MessageJob, SignalJob
-from chalicelib.service.membership import require_member
+from chalicelib.service.membership import require_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +39,10 @@ class Saying:
         this connection, when it is numbered.
 
         Raises:
-            FrameError: `not_joined`.
+            FrameError: `not_joined`, or `forbidden`.
         """
         room = RoomId(request.room)
-        require_member(connection, room)
+        require_speaker(connection, room)
         message = Message(
             id=request.id or self.new_id(),
             room=room,
@@ -67,10 +67,10 @@ class Saying:
         """Queue a signal.
 
         Raises:
-            FrameError: `not_joined`.
+            FrameError: `not_joined`, or `forbidden`.
         """
         room = RoomId(request.room)
-        require_member(connection, room)
+        require_speaker(connection, room)
         self.outbox.publish(
             SignalJob(
                 origin=connection.origin,

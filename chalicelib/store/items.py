@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from chalicelib.identity import Rights
 from chalicelib.model import (
     Connection,
     ConnectionId,
@@ -104,7 +107,10 @@ def read_message(room: RoomId, item: Item) -> Numbered:
 
 def connection_item(connection: Connection) -> Item:
     """Write a connection, which is in no room yet."""
+    until: Item = {} if connection.until is None else {"until": {"N": str(connection.until)}}
     return {
+        **until,
+        "rights": {"S": msgspec.json.encode(connection.rights).decode()},
         **connection_key(connection.id),
         "user_id": {"S": connection.user.user_id},
         "username": {"S": connection.user.username},
@@ -124,6 +130,8 @@ def read_connection(connection_id: ConnectionId, item: Item) -> Connection:
         connected_at=int(item["connected_at"]["N"]),
         origin=Origin(item["api_id"]["S"], item["stage"]["S"]),
         rooms=read_rooms(item),
+        rights=read_rights(item),
+        until=int(item["until"]["N"]) if "until" in item else None,
     )
 
 
@@ -164,6 +172,11 @@ def read_member(item: Item) -> Member:
 def read_user(item: Item) -> User:
     """Read who a connection, a member or a message belongs to."""
     return User(UserId(item["user_id"]["S"]), item["username"]["S"])
+
+
+def read_rights(item: Item) -> Rights:
+    """Read what a connection may do; one that an older version kept may do what anybody may."""
+    return msgspec.json.decode(item["rights"]["S"], type=Rights) if "rights" in item else Rights()
 
 
 def read_rooms(item: Item) -> frozenset[RoomId]:

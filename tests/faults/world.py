@@ -6,11 +6,13 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.auth.anonymous import Anonymous
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
 from chalicelib.fanout import Fanout
 from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import ConnectionId, RoomId, UserId
+from chalicelib.origins import Origins
 from chalicelib.protocol import SUBPROTOCOL
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.connect import Connect
@@ -73,7 +75,14 @@ class World:
 
         self.meter = Tally()
         herald = Herald(self.queue, new_id, self.meter)
-        self._connect = Connect(self.store, herald, lambda: UserId(new_id()))
+        self._connect = Connect(
+            self.store,
+            herald,
+            Anonymous(lambda: UserId(new_id())),
+            Origins(),
+            private=(),
+            token_in_query=False,
+        )
         self._receive = Receive(
             self.store,
             poster,

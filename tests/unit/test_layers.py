@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PURE = (
     "errors",
     "meter",
+    "identity",
+    "origins",
+    "access",
     "model",
     "protocol/__init__",
     "protocol/limits",

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from chalicelib import protocol
+from chalicelib.auth.names import NAME_LIMIT
 from chalicelib.errors import RETRY, Code
 from chalicelib.protocol import Frame, Request
-from chalicelib.service.connect import NAME_LIMIT
 from chalicelib.service.reading import WHO_PAGE
 from chalicelib.store.port import ROOMS_LIMIT
 from tests.conftest import PROJECT

@@ -1,0 +1,41 @@
+"""Anybody is who they say they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.auth.names import clean_name, user_of_session
+from chalicelib.errors import HandshakeError
+from chalicelib.identity import Identity
+from chalicelib.model import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.auth.port import Credentials
+    from chalicelib.model import UserId
+
+SESSION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@dataclass(frozen=True)
+class Anonymous:
+    """Takes the client's word for its name, and its session for who it is."""
+
+    new_user_id: Callable[[], UserId]
+
+    def __call__(self, credentials: Credentials) -> Identity:
+        """See `Authenticator`; a token is not looked at."""
+        return Identity(User(self._user_id(credentials.session), clean_name(credentials.username)))
+
+    def _user_id(self, session: str | None) -> UserId:
+        if session is None:
+            return self.new_user_id()
+        if not SESSION.fullmatch(session):
+            raise HandshakeError(
+                HTTPStatus.BAD_REQUEST, "`session` takes 16 to 64 characters of A-Z a-z 0-9 - _."
+            )
+        return user_of_session(session)

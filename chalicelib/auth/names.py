@@ -1,0 +1,41 @@
+"""Names fit to be shown, and user ids that tell nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from typing import Final
+
+from chalicelib.model import UserId
+
+ANONYMOUS: Final = "Anonymous"
+NAME_LIMIT: Final = 40
+"""Characters of a name; the rest of a longer one is cut off."""
+
+_SESSIONS: Final = uuid.UUID("5f0d1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10")
+_SUBJECTS: Final = uuid.UUID("0b1f6d3e-52c4-4c0b-9a55-6a0c8b1d7e42")
+
+
+def clean_name(name: str) -> str:
+    """Return a name fit to be shown: one line, bounded, never empty.
+
+    Control characters and those that change the direction of text become spaces.
+    """
+    printable = "".join(
+        " " if unicodedata.category(character).startswith(("C", "Z")) else character
+        for character in unicodedata.normalize("NFC", name)
+    )
+    return " ".join(printable.split())[:NAME_LIMIT].strip() or ANONYMOUS
+
+
+def user_of_session(session: str) -> UserId:
+    """Make a user id of a session, which stays a secret between the client and the server."""
+    return UserId(str(uuid.uuid5(_SESSIONS, session)))
+
+
+def user_of_subject(issuer: str, subject: str) -> UserId:
+    """Make a user id of a token's subject, which may be an address of mail.
+
+    No session can lead to the id of a subject, nor one issuer's subject to another's.
+    """
+    return UserId(str(uuid.uuid5(_SUBJECTS, f"{issuer}\n{subject}")))

@@ -1,0 +1,36 @@
+"""What the use cases ask of authentication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from chalicelib.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows when it connects.
+
+    Attributes:
+        token: a JSON Web Token; it is kept out of `repr`, so that no log can hold it.
+        session: the client's own random value.
+        username: what the client wants to be called.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+    username: str = ""
+
+
+class Authenticator(Protocol):
+    """Tells who somebody is."""
+
+    def __call__(self, credentials: Credentials) -> Identity:
+        """Return who shows these credentials.
+
+        Raises:
+            HandshakeError: they prove nothing (401), or are malformed (400).
+            UnavailableError: the keys to check them with can't be had now.
+        """

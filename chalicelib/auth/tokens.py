@@ -1,0 +1,118 @@
+"""Whoever an issuer's token names, with the rights that it grants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import jwt
+import msgspec
+
+from chalicelib.auth.names import clean_name, user_of_subject
+from chalicelib.errors import HandshakeError
+from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights
+from chalicelib.model import User
+from chalicelib.protocol import ROOM_NAME_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.auth.keys import Keys
+    from chalicelib.auth.port import Credentials
+
+TOKEN_LIMIT: Final = 8 * 1024
+"""Characters of a token; longer ones are not even parsed. Headers end at 10,240 bytes."""
+
+LEEWAY: Final = 30
+"""Seconds by which clocks may differ."""
+
+NAME_CLAIMS: Final = ("name", "preferred_username", "cognito:username", "email")
+"""Where the name is looked for, the best first; else it is `Anonymous`."""
+
+RIGHTS_CLAIM: Final = "fanfare"
+"""The claim that grants rights: `{"join": ["team-*"], "publish": ["team-*"], "moderate": []}`."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Trusts what an issuer has signed, and nothing else in a token.
+
+    The algorithms are ours, never the token's: a public key can't be taken for a shared secret,
+    and `none` signs nothing (https://www.rfc-editor.org/rfc/rfc8725#section-3.1).
+    """
+
+    keys: Keys
+    algorithms: Sequence[str]
+    issuer: str
+    audience: str
+
+    def __call__(self, credentials: Credentials) -> Identity:
+        """See `Authenticator`; the client's session and name are not looked at."""
+        claims = self._claims(credentials.token)
+        try:
+            rights = read_rights(claims.get(RIGHTS_CLAIM))
+        except msgspec.ValidationError as error:
+            raise HandshakeError(
+                HTTPStatus.FORBIDDEN, f"The claim {RIGHTS_CLAIM!r} is not right: {error}."
+            ) from None
+        name = next((claims[key] for key in NAME_CLAIMS if isinstance(claims.get(key), str)), "")
+        user = User(user_of_subject(self.issuer, claims["sub"]), clean_name(name))
+        return Identity(user, rights, int(claims["exp"]))
+
+    def _claims(self, token: str | None) -> dict[str, Any]:
+        if not token or len(token) > TOKEN_LIMIT:
+            raise _refusal("no token" if not token else "the token is too long")
+        try:
+            # Which key it is to be checked with is all that is read of it before that.
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in self.algorithms:
+                raise _refusal("the algorithm is not one of ours")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self.keys.find(header.get("kid")),
+                algorithms=self.algorithms,
+                issuer=self.issuer,
+                audience=self.audience,
+                leeway=LEEWAY,
+                options={"require": ["exp", "sub", "iss", "aud"]},
+            )
+        except (jwt.InvalidTokenError, UnicodeError, RecursionError, OverflowError) as error:
+            raise _refusal(type(error).__name__) from None
+        if not claims["sub"]:
+            raise _refusal("the subject is empty")
+        return claims
+
+
+class _Grant(msgspec.Struct, frozen=True):
+    """The claim's form."""
+
+    join: list[str] | None = None
+    publish: list[str] | None = None
+    moderate: list[str] = []
+
+
+def read_rights(claim: Any) -> Rights:
+    """Read what a token grants; without a claim, every room that is not private.
+
+    Raises:
+        msgspec.ValidationError: it is of another form, or too long.
+    """
+    if claim is None:
+        return Rights()
+    grant = msgspec.convert(claim, _Grant)
+    for patterns in (grant.join, grant.publish, grant.moderate):
+        if patterns is not None and (
+            len(patterns) > PATTERNS_LIMIT or any(len(p) > ROOM_NAME_LIMIT + 1 for p in patterns)
+        ):
+            raise msgspec.ValidationError(f"more than {PATTERNS_LIMIT} patterns, or a long one")
+    return Rights(
+        None if grant.join is None else tuple(grant.join),
+        None if grant.publish is None else tuple(grant.publish),
+        tuple(grant.moderate),
+    )
+
+
+def _refusal(reason: str) -> HandshakeError:
+    """Make the error; its reason is for the log, and holds nothing of the token."""
+    return HandshakeError(HTTPStatus.UNAUTHORIZED, reason)

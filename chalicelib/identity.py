@@ -1,0 +1,67 @@
+"""Who somebody is proven to be, and what they may do in which rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from chalicelib.model import RoomId, User
+
+PATTERNS_LIMIT: Final = 50
+"""Patterns of one right; they are kept with each connection."""
+
+Patterns = tuple[str, ...]
+"""Names of rooms; one that ends in `*` stands for every name that begins so."""
+
+
+def matches(patterns: Patterns, room: RoomId) -> bool:
+    """Whether a room is meant by any of some patterns."""
+    return any(
+        room.startswith(pattern[:-1]) if pattern.endswith("*") else room == pattern
+        for pattern in patterns
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The rooms somebody may join, speak in, and moderate.
+
+    Attributes:
+        join: rooms to enter, read and be seen in; None for every room that is not private.
+        publish: rooms to speak in, as far as they may be joined; None for all of those.
+        moderate: rooms to keep order in.
+    """
+
+    join: Patterns | None = None
+    publish: Patterns | None = None
+    moderate: Patterns = ()
+
+    def may_join(self, room: RoomId, private: Patterns) -> bool:
+        """Whether the room may be entered, where some rooms are private."""
+        if self.join is None:
+            return not matches(private, room)
+        return matches(self.join, room)
+
+    def may_publish(self, room: RoomId) -> bool:
+        """Whether a member of the room may speak."""
+        return self.publish is None or matches(self.publish, room)
+
+    def may_moderate(self, room: RoomId) -> bool:
+        """Whether order in the room is theirs to keep."""
+        return matches(self.moderate, room)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who opens a connection.
+
+    Attributes:
+        user: who they are to others.
+        rights: what they may do.
+        until: when the proof of it ends, in seconds since 1970; None if it never does.
+    """
+
+    user: User
+    rights: Rights = field(default_factory=Rights)
+    until: int | None = None
