@@ -8,9 +8,9 @@ from chalice.app import SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, wiring
 from chalicelib.errors import HandshakeError, UnavailableError
+from chalicelib.jobs import RECEIVE_BATCH
 from chalicelib.meter import Metric
 from chalicelib.model import Protocol
-from chalicelib.outbox import RECEIVE_BATCH
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")

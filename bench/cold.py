@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import ORIGIN, PROJECT, TABLE, Stage, embedded_table
-from chalicelib import outbox
 from chalicelib.fanout import Fanout
+from chalicelib.jobs import MessageJob, encode
 from chalicelib.model import LOBBY, Connection, ConnectionId, Message, Protocol, User, UserId
-from chalicelib.outbox import MessageJob
 from chalicelib.posting import Report
 
 if TYPE_CHECKING:
@@ -161,5 +160,5 @@ def _event(handler: str) -> Any:
     if handler == "broadcast":
         new, now = str(time.time_ns()), int(time.time() * 1000)
         message = Message(new, LOBBY, "chat", "hi", BOB, ConnectionId("PJqC1fHsqRcCHlw="), now)
-        event["Records"][0]["body"] = outbox.encode(MessageJob(ORIGIN, LOBBY, new, message))
+        event["Records"][0]["body"] = encode(MessageJob(ORIGIN, LOBBY, new, message))
     return event

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from chalicelib import outbox
 from chalicelib.events import QueueEvent, QueueRecord
+from chalicelib.jobs import RECEIVE_BATCH, MessageJob, encode
 from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import (
     Connection,
@@ -32,7 +32,6 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.outbox import RECEIVE_BATCH, MessageJob
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.presence import Herald
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.fanout import Fanout
-    from chalicelib.outbox import Job
+    from chalicelib.jobs import Job
     from chalicelib.posting import Post, Poster, Report
 
 PROJECT: Final = Path(__file__).parent.parent
@@ -121,7 +120,7 @@ class Queue:
             "ApproximateReceiveCount": "1",
             "SentTimestamp": str(int(time.time() * 1000)),
         }
-        record = QueueRecord(number, number, outbox.encode(job), attributes)
+        record = QueueRecord(number, number, encode(job), attributes)
         with self._idle:
             self._groups[job.group].append((record, time.perf_counter()))
             if job.group not in self._busy:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.bulletin import Bulletin
 from chalicelib.errors import UnavailableError
-from chalicelib.model import (
-    Census,
-    ConnectionId,
-    Member,
-    Message,
-    Numbered,
-    Origin,
-    RoomId,
-    Span,
-    User,
-)
+from chalicelib.jobs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.events import QueueRecord
+    from chalicelib.jobs import Job
 
-
-RECEIVE_BATCH: Final = 10
-"""Records of one delivery to a function: a FIFO queue's mapping allows no more.
-
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-"""
 
 BATCH_ENTRIES: Final = 10
 BATCH_BYTES: Final = 1024 * 1024
@@ -44,75 +26,6 @@ BATCH_BYTES: Final = 1024 * 1024
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
-
-
-class _Job(msgspec.Struct, frozen=True):
-    """Something to tell a room.
-
-    Attributes:
-        origin: where to post: an SQS event doesn't tell it.
-        room: the room to tell.
-        id: what makes two jobs of a room the same one to the queue, for 5 minutes.
-    """
-
-    origin: Origin
-    room: RoomId
-    id: str
-
-    @property
-    def group(self) -> str:
-        """Jobs of one group are carried out in order, one batch at a time."""
-        return self.room
-
-
-class MessageJob(_Job, frozen=True, tag="message"):
-    """Number a message, and tell it."""
-
-    message: Message
-
-
-class SignalJob(_Job, frozen=True, tag="signal"):
-    """Tell a signal; `data` is JSON."""
-
-    data: str
-    user: User
-    sender: ConnectionId
-
-
-class PresenceJob(_Job, frozen=True, tag="presence"):
-    """Tell who came and who went."""
-
-    joined: tuple[User, ...] = ()
-    left: tuple[User, ...] = ()
-
-
-class FanoutJob(_Job, frozen=True, tag="fanout"):
-    """Tell a bulletin to the members of a span, as they are by a census that counts them."""
-
-    bulletin: Bulletin
-    span: Span
-    census: Census
-
-    @property
-    def group(self) -> str:
-        """A group for each span, so that spans go on side by side, each in its order."""
-        return f"{self.room}\n{self.span}"
-
-
-class RetryJob(_Job, frozen=True, tag="retry"):
-    """Tell some members again what they could not be told before."""
-
-    messages: tuple[Numbered, ...]
-    members: tuple[Member, ...]
-    attempt: int
-
-    @property
-    def group(self) -> str:
-        """A group of its own, so that the room does not wait: the numbers give the order."""
-        return f"{self.room}\nretry"
-
-
-Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob
 
 
 class Outbox(Protocol):
@@ -240,28 +153,6 @@ def _batches(jobs: Sequence[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]
         size += len(body)
     if batch:
         yield batch
-
-
-def encode(job: Job) -> str:
-    """Write a job as the body of an SQS message.
-
-    In ASCII: SQS refuses characters that XML 1.0 has no place for, such as U+FFFE, which people
-    may well send (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
-    """
-    return json.dumps(msgspec.to_builtins(job), separators=(",", ":"))
-
-
-def decode(body: str) -> Job:
-    """Read a job back from the body of an SQS message.
-
-    Raises:
-        msgspec.DecodeError: it is no job.
-    """
-    job: Job = _decoder.decode(body)
-    return job
-
-
-_decoder = msgspec.json.Decoder(Job)
 
 
 def _digest(text: str) -> str:

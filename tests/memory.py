@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.events import QueueRecord
+    from chalicelib.jobs import Job
     from chalicelib.model import (
         Census,
         Connection,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         RoomId,
         Span,
     )
-    from chalicelib.outbox import Job
     from chalicelib.posting import Post
 
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from chalicelib import outbox, rooms
+from chalicelib import rooms
 from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
 from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.meter import Metric
-from chalicelib.model import Protocol, Span
-from chalicelib.outbox import (
+from chalicelib.jobs import (
     RECEIVE_BATCH,
     FanoutJob,
     MessageJob,
     PresenceJob,
     RetryJob,
     SignalJob,
+    decode,
 )
+from chalicelib.meter import Metric
+from chalicelib.model import Protocol, Span
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
     from chalicelib.events import QueueEvent, QueueRecord
     from chalicelib.fanout import Fanout
+    from chalicelib.jobs import Job
     from chalicelib.members import LastCensus, MemberCache
     from chalicelib.meter import Meter
     from chalicelib.model import Census, Head, Numbered, Origin, RoomId
-    from chalicelib.outbox import Job, Outbox
+    from chalicelib.outbox import Outbox
     from chalicelib.service.delivery import Delivery
     from chalicelib.store import Store
 
@@ -102,7 +104,7 @@ class Broadcast:
         for record in records:
             self.meter.count(Metric.QUEUE_WAIT, max(now - record.sent_at, 0))
             try:
-                job = outbox.decode(record.body)
+                job = decode(record.body)
             except msgspec.DecodeError as error:
                 self._bury(record, str(error), done, failed)
                 continue

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
+from chalicelib.jobs import RetryJob
 from chalicelib.meter import Metric
-from chalicelib.outbox import RetryJob
 from chalicelib.posting import Reason
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
-from chalicelib.outbox import PresenceJob
+from chalicelib.jobs import PresenceJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
+from chalicelib.jobs import MessageJob, SignalJob
 from chalicelib.meter import Metric
 from chalicelib.model import Message, Numbered, RoomId
-from chalicelib.outbox import MessageJob, SignalJob
 from chalicelib.service.membership import require_speaker
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib import outbox
 from chalicelib.errors import UnavailableError
 from chalicelib.events import QueueRecord
+from chalicelib.jobs import MessageJob, PresenceJob, RetryJob, SignalJob, decode, encode
 from chalicelib.model import (
     ConnectionId,
     Epoch,
@@ -23,14 +23,14 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.outbox import MessageJob, PresenceJob, RetryJob, SignalJob, SqsOutbox
+from chalicelib.outbox import SqsOutbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.outbox import Job
+    from chalicelib.jobs import Job
 
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ADA = User(UserId("user-1"), "Ada")
@@ -86,7 +86,7 @@ class Queues:
 
     def received(self) -> list[Job]:
         """Every job that is handed over now."""
-        return [outbox.decode(message["Body"]) for message in self.receive(self.jobs)]
+        return [decode(message["Body"]) for message in self.receive(self.jobs)]
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_job_arrives_as_it_was_published(queues: Queues, job: Job) -> None:
     """Any job, with any text that JSON can carry, survives the queue, even what XML lacks."""
     queues.outbox.publish(job)
     assert queues.received() == [job]
-    assert outbox.encode(job).isascii()
+    assert encode(job).isascii()
 
 
 def test_one_message_id_is_one_message(queues: Queues) -> None:

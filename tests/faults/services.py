@@ -7,16 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import outbox
 from chalicelib.events import QueueRecord
+from chalicelib.jobs import encode
 from chalicelib.posting import Reason, Report
 from tests.faults.lambdas import announce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from chalicelib.jobs import Job
     from chalicelib.model import ConnectionId
-    from chalicelib.outbox import Job
     from chalicelib.posting import Post
 
 DEDUPLICATION_SECONDS = 300
@@ -60,7 +60,7 @@ class FifoQueue:
         if self._clock() - self._sent.get(key, -1e9) >= DEDUPLICATION_SECONDS:
             self._sent[key] = self._clock()
             self._count += 1
-            self.messages.append(Queued(str(self._count), job.group, outbox.encode(job)))
+            self.messages.append(Queued(str(self._count), job.group, encode(job)))
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`; here every record is a job."""

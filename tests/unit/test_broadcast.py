@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import outbox, rooms
+from chalicelib import rooms
 from chalicelib.bulletin import Bulletin
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import QueueEvent, QueueRecord
 from chalicelib.fanout import Fanout
+from chalicelib.jobs import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
 from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import (
     Connection,
@@ -25,7 +26,6 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.outbox import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob
 from chalicelib.posting import Reason
 from chalicelib.service.broadcast import LONGEST_DELAY, Broadcast
 from chalicelib.service.delivery import ATTEMPTS, Delivery
@@ -36,8 +36,8 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chalicelib.jobs import Job
     from chalicelib.model import Head, Numbered
-    from chalicelib.outbox import Job
 
 NOW = 1_795_543_903.0
 ORIGIN = Origin("a1b2c3d4e5", "api")
@@ -163,7 +163,7 @@ SENDER = ConnectionId("Sender=")
 
 def record(job: Job | str, number: int = 1, received: int = 1) -> QueueRecord:
     """A job as the mapping delivers it."""
-    body = job if isinstance(job, str) else outbox.encode(job)
+    body = job if isinstance(job, str) else encode(job)
     attributes = {
         "ApproximateReceiveCount": str(received),
         "SentTimestamp": str(int(NOW * 1000)),

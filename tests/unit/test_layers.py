@@ -27,6 +27,7 @@ PURE = (
     "events",
     "rooms",
     "bulletin",
+    "jobs",
     "fanout",
 )
 PURE_PACKAGES = tuple(f"chalicelib.{name.split('/')[0]}" for name in PURE)
