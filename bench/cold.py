@@ -2,8 +2,9 @@
 
 Each handler in a process of its own, as in a new container: importing app.py, and the first call,
 with the embedded AWS. The broadcast tells one member a message and another one its ack, over TLS,
-through a server that answers after 15 ms; http serves the page. The median of several. Lambda's own
-start of a container comes on top.
+through a server that answers after 15 ms; http serves the page. The medians of several, and the
+most memory that a process took, which says how small a function's memory may be. Lambda's own start
+of a container comes on top.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ PAGE: Final = {
 """What a GET of the page comes to, as far as Chalice reads it."""
 
 SCRIPT: Final = """
-import json, sys, time
+import json, re, sys, time
 name, event = sys.argv[1], json.load(sys.stdin)
 began = time.perf_counter()
 import app
@@ -63,7 +64,10 @@ handlers = app.app.handler_map
 handler = handlers.get(name) or handlers.get("on_ws_" + name) or app.app
 started = time.perf_counter()
 handler(event, LambdaContext("bench", 512, 30000))
-print(json.dumps([imported - began, time.perf_counter() - started]), file=sys.stderr)
+called = time.perf_counter() - started
+# getrusage would tell the parent's memory, which a process has until it executes another program.
+peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+print(json.dumps([imported - began, called, peak]), file=sys.stderr)
 """
 
 
@@ -74,6 +78,7 @@ class Row:
     handler: str
     import_ms: float
     first_call_ms: float
+    peak_mb: float
 
 
 class _Nobody:
@@ -97,17 +102,18 @@ def measure(handlers: Sequence[str] = HANDLERS, rounds: int = ROUNDS) -> Iterato
                 for _ in range(rounds):
                     _connect(stage)
                     took.append(_first(handler, _event(handler), environment))
-                imports, calls = zip(*took, strict=True)
+                imports, calls, peaks = zip(*took, strict=True)
                 yield Row(
                     handler,
                     round(statistics.median(imports) * 1000, 1),
                     round(statistics.median(calls) * 1000, 1),
+                    round(max(peaks) / 1024, 1),
                 )
             stage.queue.close()
 
 
-def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float, float]:
-    """Return the seconds of the import and of the first call.
+def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float, ...]:
+    """Return the seconds of the import and of the first call, and the most memory in KiB.
 
     Raises:
         RuntimeError: the handler failed.
@@ -123,8 +129,7 @@ def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float
     )
     if run.returncode:
         raise RuntimeError(f"{handler} failed:\n{run.stderr}")
-    imported, called = json.loads(run.stderr.splitlines()[-1])
-    return imported, called
+    return tuple(json.loads(run.stderr.splitlines()[-1]))
 
 
 def _environment(dynamodb: DynamoDBClient, url: str, pem: Path) -> dict[str, str]:

@@ -94,6 +94,7 @@ def test_a_first_call_is_measured_in_a_process_of_its_own(handler: str) -> None:
     assert row.handler == handler
     assert row.import_ms > 0
     assert row.first_call_ms > 0
+    assert 10 < row.peak_mb < 200
 
 
 def test_memory_is_measured_over_the_baseline() -> None:
