@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# For every platform and every Python that the project runs on, not only for this one's.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock"
 
-.PHONY: help run test check bench format clean
+.PHONY: help run test check fuzz bench format clean
+.PHONY: audit lock licences
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -21,8 +25,21 @@ check: $(READY) ## Run every check: format, lint, types, tests.
 	@$(BIN)/mypy
 	@$(BIN)/pytest
 
+fuzz: $(READY) ## Give the functions 200,000 inputs that nobody sends by mistake; takes minutes.
+	@$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz --timeout=0
+
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
 	@$(BIN)/python -m bench
+
+audit: $(READY) ## Look up known weaknesses of what is pinned; says so where it can't.
+	@$(BIN)/python -m infra.audit
+
+lock: $(READY) ## Pin the packages and their hashes anew, after a change of requirements*.in.
+	@$(LOCK) requirements.in --output-file requirements.txt
+	@$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
+
+licences: $(READY) ## Write the list of licences of what ships, docs/licences.md.
+	@$(BIN)/python -m infra.licences
 
 format: $(READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff check --fix .
@@ -36,5 +53,6 @@ $(READY): requirements.txt requirements-dev.txt
 	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Try: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV) (once; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -1,13 +1,15 @@
 """Fanfare: rooms over WebSockets. Each handler gives its event to one use case."""
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
 from chalice import Chalice, NotFoundError, Response
-from chalice.app import SQSEvent, WebsocketEvent
+from chalice.app import Request, SQSEvent, WebsocketEvent
 
-from chalicelib import assets, events, protocol, settings, telemetry, wiring
-from chalicelib.errors import HandshakeError, UnavailableError
+from chalicelib import assets, events, protocol, settings, telemetry, web, wiring
+from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError
 from chalicelib.jobs import RECEIVE_BATCH
 from chalicelib.meter import Metric
 from chalicelib.model import Protocol
@@ -70,6 +72,14 @@ def broadcast(event: SQSEvent) -> None:
         wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
 
 
+@app.middleware("http")
+def harden(event: Any, respond: Callable[[Any], Response]) -> Response:
+    """Tell browsers to be careful with every answer of the HTTP side, errors included."""
+    response = respond(event)
+    response.headers.update(assets.HEADERS)
+    return response
+
+
 @app.route("/")
 def page() -> Response:
     """Serve the page."""
@@ -92,6 +102,29 @@ def config() -> Response:
     return Response({"websocketUrl": url}, headers={"Cache-Control": "no-store"})
 
 
+@app.route("/rooms/{room}/messages", methods=["POST"])
+def publish(room: str) -> Response:
+    """Take a message for a room from a server that has a token."""
+
+    def take(token: str | None, body: str) -> dict[str, Any]:
+        # Chalice hands on what stands between the slashes as it is (aws/chalice issue 511).
+        name = unquote(room, errors="surrogateescape")
+        return {"id": wiring.graph().publish(token, name, body)}
+
+    return _publication(take)
+
+
+@app.route("/users/{user_id}/messages", methods=["POST"])
+def notify(user_id: str) -> Response:
+    """Tell a user something, from a server that has a token."""
+
+    def take(token: str | None, body: str) -> dict[str, Any]:
+        notice_id, delivered = wiring.graph().notify(token, user_id, body)
+        return {"id": notice_id, "delivered": delivered}
+
+    return _publication(take)
+
+
 @app.route("/health")
 def health() -> dict[str, Any]:
     """Answer that the HTTP side runs and its settings are sound."""
@@ -99,11 +132,44 @@ def health() -> dict[str, Any]:
     return {"status": "ok"}
 
 
+def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:
+    """Answer what a server publishes: 202, or why not."""
+    request = cast("Request", app.current_request)
+    token = web.bearer(request.headers.get("authorization"))
+    with telemetry.invocation("publish", app.lambda_context) as meter:
+        try:
+            # What is no UTF-8 is no JSON, which has a code of its own.
+            body = cast("bytes", request.raw_body).decode(errors="surrogateescape")
+            accepted = take(token, body)
+        except HandshakeError as error:
+            meter.count(Metric.FRAMES_REFUSED, code=str(error.status.value))
+            meter.note(reason=error.reason)
+            return Response("", headers={"WWW-Authenticate": "Bearer"}, status_code=error.status)
+        except FrameError as error:
+            meter.count(Metric.FRAMES_REFUSED, code=error.code)
+            return Response(
+                web.body(error.code, error.message), web.headers(error), web.status(error)
+            )
+        except UnavailableError as error:
+            meter.count(Metric.FRAMES_REFUSED, code=Code.UNAVAILABLE)
+            meter.note(reason=str(error))
+            answer = web.body(Code.UNAVAILABLE, "This could not be done now; send it again.")
+            return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(accepted, status_code=HTTPStatus.ACCEPTED)
+
+
 def _file(name: str) -> Response:
     found = assets.find(name)
     if found is None:
         raise NotFoundError(f"There is no file {name!r} here.")
-    return Response(found.text, headers={"Content-Type": found.type, **assets.HEADERS})
+    return Response(
+        found.text,
+        headers={
+            "Content-Type": found.type,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": assets.policy(settings.load().websocket_url),
+        },
+    )
 
 
 if settings.under_chalice_cli():

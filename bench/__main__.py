@@ -7,7 +7,7 @@
     memory      what posting takes over the baseline
     simulate    the whole path at a scale that no machine here has
 
-`lobby` and `storm` measure a running application: `python -m bench.lobby`, `python -m bench.storm`.
+`lobby`, `storm` and `flood` measure a running application: `python -m bench.lobby` and so on.
 """
 
 from __future__ import annotations

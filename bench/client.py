@@ -25,7 +25,7 @@ from bench.link import Link, Timing
 from bench.room import ClientError, RefusedError, Room
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from bench.effects import Frame
@@ -43,6 +43,9 @@ class Client:
         url: the WebSocket API, such as `ws://127.0.0.1:8001/api`.
         username: what others see.
         session: the client's secret, 16 to 64 characters; a new random one if not given.
+        token: for servers that want one, a JSON Web Token, or what gets one: it is asked for each
+            connection, and when the server says that the token ends soon. An error that it raises
+            ends the client.
         timing: how long to wait for what.
         uniform: draws a random number between two others.
     """
@@ -53,16 +56,19 @@ class Client:
         username: str,
         *,
         session: str | None = None,
+        token: str | Callable[[], Awaitable[str]] | None = None,
         timing: Timing = Timing(),  # noqa: B008  (it is frozen)
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         query = {"username": username, "session": session or secrets.token_urlsafe(16)}
         self._url = f"{url}?{urlencode(query)}"
+        self._token = token
         self._timing = timing
         self._uniform = uniform
         self._ceiling = timing.backoff
         self._link: Link | None = None
         self._links: set[Link] = set()
+        self._renewals: set[asyncio.Task[None]] = set()
         self._rooms: dict[str, Room] = {}
         self._listeners: set[asyncio.Queue[Frame | None]] = set()
 
@@ -81,7 +87,8 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._staying.cancel()
+        for task in (self._staying, *self._renewals):
+            task.cancel()
         try:
             with suppress(asyncio.CancelledError):
                 await self._staying
@@ -253,20 +260,37 @@ class Client:
             try:
                 return await self._connect()
             except InvalidStatus as error:
-                if error.response.status_code in REFUSED_FOR_GOOD:
+                if self._is_final(error.response.status_code):
                     raise ClientError(f"The server refuses this client: {error}.") from error
             except (OSError, InvalidHandshake):
                 pass
             await self._back_off()
 
+    def _is_final(self, status: int) -> bool:
+        # The token of the next attempt may be a better one, where there is another.
+        wrong_token = status == HTTPStatus.UNAUTHORIZED and not callable(self._token)
+        return wrong_token or status in REFUSED_FOR_GOOD
+
     async def _connect(self) -> Link:
-        socket = await connect(
-            self._url, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None
-        )
+        token = await self._token() if callable(self._token) else self._token
+        offers = [SUBPROTOCOL, *([Subprotocol(token)] if token else [])]
+        socket = await connect(self._url, subprotocols=offers, compression=None, ping_interval=None)
         link = Link(socket, self._timing, self._receive, self._ping)
         self._links.add(link)
         link.task.add_done_callback(lambda _: self._links.discard(link))
         return link
+
+    def _renew(self, link: Link) -> None:
+        now = asyncio.get_running_loop().time()
+        if not callable(self._token) or now < link.renewed_at + self._timing.renewal:
+            return
+        link.renewed_at = now
+        task = asyncio.create_task(self._bring(link, self._token))
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
+
+    async def _bring(self, link: Link, token: Callable[[], Awaitable[str]]) -> None:
+        link.send({"action": "renew", "token": await token()})
 
     def _ping(self) -> Frame:
         # With the rooms, since what passes this client by in a room that falls silent afterwards
@@ -284,6 +308,8 @@ class Client:
             case {"type": "error", "retry": "reconnect"}:
                 link.abort()
                 return
+            case {"type": "expiring"}:
+                self._renew(link)
             case {"type": "error", "retry": "later", "room": str(name)} if name in self._rooms:
                 self._rooms[name].join_later(frame.get("retryAfter", self._timing.backoff))
             case {"type": "joined", "room": str(name)}:

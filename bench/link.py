@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class Timing:
         backoff: at most, before the first new connection; doubled with each further one.
         backoff_limit: what that doubles up to.
         steady: after which a connection counts as a good one, and the doubling starts anew.
+        renewal: from one new token to the next, however often the server warns of its end.
         lifetime: between which ages a connection is replaced; the gateway ends it at 2 hours.
     """
 
@@ -39,6 +41,7 @@ class Timing:
     backoff: float = 1
     backoff_limit: float = 30
     steady: float = 60
+    renewal: float = 30
     lifetime: tuple[float, float] = (105 * 60, 115 * 60)
 
 
@@ -48,6 +51,7 @@ class Link:
     Attributes:
         task: runs as long as the connection; an exception in it is a bug.
         opened_at: the event loop's time.
+        renewed_at: when it was last given a new token, likewise.
         rooms: those that answered `joined` over it.
         news: set at each such answer.
     """
@@ -65,6 +69,7 @@ class Link:
         self._ping = ping
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self.opened_at = self._heard_at = asyncio.get_running_loop().time()
+        self.renewed_at = -math.inf
         self.rooms: set[str] = set()
         self.news = asyncio.Event()
         self.task = asyncio.create_task(self._run())

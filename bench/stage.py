@@ -33,7 +33,9 @@ from chalicelib.model import (
     UserId,
 )
 from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import Delivery
+from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
 from chalicelib.store.dynamo import DynamoStore
 from chalicelib.store.items import member_item
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
     from chalicelib.fanout import Fanout
     from chalicelib.jobs import Job
-    from chalicelib.posting import Post, Poster, Report
+    from chalicelib.posting import Manager, Post, Poster, Report
 
 PROJECT: Final = Path(__file__).parent.parent
 STAGE: Final = "bench"
@@ -191,6 +193,8 @@ class Stage:
         self.queue = Queue()
         self.queue.poster = self.poster
         meter = CurrentMeter()  # it counts nothing outside of an invocation
+        herald = Herald(self.queue, self._new_id, meter)
+        closing = Closing(self.store, herald, _no_manager, meter)
         self.queue.broadcast = Broadcast(
             self.store,
             self.queue,
@@ -198,11 +202,12 @@ class Stage:
                 self.store,
                 self.queue,
                 lambda _: self.poster,
-                Herald(self.queue, self._new_id, meter),
+                herald,
                 self._new_id,
                 time.time,
                 meter,
             ),
+            Expiry(self.store, closing, time.time, meter),
             MemberCache(self.store),
             LastCensus(),
             fanout,
@@ -269,3 +274,7 @@ def _connection(connection_id: ConnectionId) -> Connection:
         int(time.time() * 1000),
         ORIGIN,
     )
+
+
+def _no_manager(origin: Origin) -> Manager:
+    raise AssertionError(f"nobody at {origin} has a token that could end")

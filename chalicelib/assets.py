@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 _FOLDER: Final = Path(__file__).parent.parent / "static"
 
@@ -18,13 +19,41 @@ _TYPES: Final = {
 }
 
 HEADERS: Final = {
-    "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none';"
-        " form-action 'self'; frame-ancestors 'none'"
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
     ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+"""What browsers are told about every answer of the HTTP side."""
+
+
+def policy(websocket_url: str | None) -> str:
+    """Return the Content Security Policy of the page.
+
+    It loads its own files and runs no other script, not even one that got into its text: there is
+    no inline script or style, and nothing ever makes markup of text. It connects to the WebSocket
+    API alone. Only where that is not reached over TLS, locally or when it has not been set yet, may
+    `?endpoint=` in the page's address lead to any other.
+    """
+    api = urlsplit(websocket_url or "")
+    server = f"wss://{api.netloc}" if api.scheme == "wss" else "ws: wss:"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            f"connect-src 'self' {server}",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
 
 
 @dataclass(frozen=True)

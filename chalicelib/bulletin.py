@@ -58,12 +58,13 @@ class Bulletin:
         Frames are encoded once for all who get the same; only those who sent something get frames
         of their own, with acks in place of their messages.
         """
-        senders = {one.message.sender for one in self.messages}
-        senders |= {one.sender for one in self.signals}
+        senders = self._senders() | {one.sender for one in self.signals}
         shared = list(protocol.pack(self._objects(room, None)))
         plain = [
             (one.message.sender, protocol.encode(protocol.plain_message_frame(one)))
             for one in _once(self.messages)
+            # The plain form knows no numbers, and so nothing of the message that goes.
+            if one.message.type == "chat"
         ]
         for member in members:
             if member.protocol is Protocol.PLAIN:
@@ -77,8 +78,7 @@ class Bulletin:
 
     def acks(self, members: Iterable[Member], span: Span) -> Iterator[tuple[ConnectionId, bytes]]:
         """Yield the acks for who said something, would lie in the span, and is no member now."""
-        senders = {one.message.sender for one in self.messages}
-        for sender in senders - {member.id for member in members}:
+        for sender in self._senders() - {member.id for member in members}:
             if span.holds(sender):
                 acks = (
                     protocol.encode(protocol.ack_frame(one))
@@ -88,11 +88,14 @@ class Bulletin:
                 for frame in protocol.pack(acks):
                     yield sender, frame
 
+    def _senders(self) -> set[ConnectionId]:
+        return {one.message.sender for one in self.messages if one.message.sender}
+
     def _objects(self, room: RoomId, receiver: ConnectionId | None) -> Iterator[bytes]:
         """Yield the encoded objects for one receiver, or for everyone who has sent nothing."""
         shown: set[int] = set()
         for one in self.messages:
-            if one.message.sender == receiver:
+            if receiver and one.message.sender == receiver:
                 yield protocol.encode(protocol.ack_frame(one))
             elif one.seq not in shown:
                 shown.add(one.seq)

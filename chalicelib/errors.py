@@ -6,6 +6,7 @@ FanfareError
 ├── BatchError           part of a batch must come again; what is done has been deleted
 ├── HandshakeError       a client asks for a connection in a way that can't be
 └── FrameError           a client's frame is refused; carries the code for the error frame
+    └── UnansweredError  … and it is not told so
 """
 
 from __future__ import annotations
@@ -37,9 +38,13 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     BAD_ROOM = "bad_room"
     FORBIDDEN = "forbidden"
+    BANNED = "banned"
+    MUTED = "muted"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, no password
     NOT_JOINED = "not_joined"
     TOO_MANY_ROOMS = "too_many_rooms"
     UNKNOWN_CONNECTION = "unknown_connection"
+    SLOW_DOWN = "slow_down"
     UNAVAILABLE = "unavailable"
 
 
@@ -50,9 +55,13 @@ RETRY: Final[dict[Code, Retry]] = {
     Code.TOO_LARGE: Retry.NEVER,
     Code.BAD_ROOM: Retry.NEVER,
     Code.FORBIDDEN: Retry.NEVER,
+    Code.BANNED: Retry.NEVER,
+    Code.MUTED: Retry.LATER,
+    Code.TOKEN_EXPIRED: Retry.RECONNECT,
     Code.NOT_JOINED: Retry.NEVER,
     Code.TOO_MANY_ROOMS: Retry.NEVER,
     Code.UNKNOWN_CONNECTION: Retry.RECONNECT,
+    Code.SLOW_DOWN: Retry.LATER,
     Code.UNAVAILABLE: Retry.LATER,
 }
 
@@ -97,18 +106,38 @@ class FrameError(FanfareError):
     Attributes:
         code: what the error frame says to a program.
         message: what it says to a person: which value was wrong, and what to do.
+        retry_after: seconds after which the same frame may be accepted, where that is known.
+        closes: whether the connection is closed after the answer.
     """
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        retry_after: float | None = None,
+        *,
+        closes: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
+        self.closes = closes
+
+
+class UnansweredError(FrameError):
+    """A client's frame is refused without an answer, as answers cost too."""
 
 
 def unknown_connection() -> FrameError:
-    """Make the error for a connection that has been forgotten, or was never kept."""
+    """Make the error for a connection that has been forgotten, or was never kept.
+
+    It is closed, since there is nothing by which to limit what else it sends.
+    """
     return FrameError(
-        Code.UNKNOWN_CONNECTION, "This connection is not known any more: connect again."
+        Code.UNKNOWN_CONNECTION,
+        "This connection is not known any more: connect again.",
+        closes=True,
     )
 
 

@@ -19,14 +19,24 @@ from chalicelib.model import UserId
 from chalicelib.outbox import SqsOutbox
 from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.posting.socket_poster import SocketPoster
+from chalicelib.service.admission import Admission
 from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
+from chalicelib.service.door import Door
+from chalicelib.service.expiry import Expiry
+from chalicelib.service.guard import Guard
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
+from chalicelib.service.moderation import Moderation
+from chalicelib.service.notify import Notify
 from chalicelib.service.presence import Herald
+from chalicelib.service.publish import Publish
+from chalicelib.service.publishers import Publishers
 from chalicelib.service.reading import Reading
+from chalicelib.service.renewal import Renewal
 from chalicelib.service.saying import Saying
 from chalicelib.store.dynamo import DynamoStore
 from chalicelib.telemetry import CurrentMeter
@@ -40,8 +50,10 @@ if TYPE_CHECKING:
     from chalicelib.access import Access
     from chalicelib.auth import Authenticator
     from chalicelib.model import Origin
-    from chalicelib.posting import Poster
+    from chalicelib.outbox import Outbox
+    from chalicelib.posting import Gateway
     from chalicelib.settings import Settings
+    from chalicelib.store import Store
 
 AWS_CONFIG: Final = Config(
     # The gateway gives a function 29 s; botocore would wait 60 s for a single answer.
@@ -58,46 +70,67 @@ class Graph:
     """The use cases of one container, on clients that they share.
 
     The clients are botocore's own: boto3 adds to them the transfer manager of S3, whose import
-    takes as long as everything else does.
+    takes as long as everything else does. What makes an adapter is a method, so that a test can put
+    a twin in its place.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._session = botocore.session.get_session()
-        self._posters: dict[str, Poster] = {}
+        self._posters: dict[str, Gateway] = {}
         self._lock = threading.Lock()
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.sqs: SQSClient = self._client("sqs")
-        store = DynamoStore(self.dynamodb, settings.table, time.time)
-
-        def url(name: str) -> Callable[[], str]:
-            return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
-
-        outbox = SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
+        limits = settings.limits
+        store, outbox = self._store(), self._outbox()
         meter = CurrentMeter()
         herald = Herald(outbox, _new_id, meter)
+        closing = Closing(store, herald, self.poster, meter)
         access = settings.access
+        authenticate = self._authenticator(access, limits.name)
+        admission = Admission(store, limits, time.time)
+        guard = Guard(store, time.time)
+        membership = Membership(store, herald, guard, access.private, limits.page)
         self.connect = Connect(
             store,
             herald,
-            self._authenticator(access),
+            authenticate,
             access.origins,
             access.private,
             access.token_in_query,
+            Door(store, closing, self.poster, limits, time.time),
+            guard,
         )
         self.receive = Receive(
-            store,
+            admission,
             self.poster,
             Saying(store, outbox, time.time, _new_id, meter),
-            Membership(store, herald, access.private),
-            Reading(store),
+            membership,
+            Reading(store, limits.page),
+            Renewal(store, membership, authenticate, time.time, meter),
+            Moderation(store, outbox, self.poster, membership, closing, time.time, meter),
+            closing,
             meter,
         )
+        anonymous = access.mode is AuthMode.ANONYMOUS
+        publishers = Publishers(None if anonymous else authenticate, admission)
+        self.publish = Publish(
+            publishers,
+            outbox,
+            guard,
+            access.private,
+            limits.bounds,
+            settings.origin,
+            time.time,
+            _new_id,
+            meter,
+        )
+        self.notify = Notify(publishers, store, self.poster, limits.bounds, time.time, _new_id)
         self.disconnect = Disconnect(store, herald)
         self.broadcast = Broadcast(
             store,
             outbox,
             Delivery(store, outbox, self.poster, herald, _new_id, time.time, meter),
+            Expiry(store, closing, time.time, meter),
             MemberCache(store),
             LastCensus(),
             settings.fanout,
@@ -105,7 +138,11 @@ class Graph:
             meter,
         )
 
-    def poster(self, origin: Origin) -> Poster:
+    @functools.cached_property
+    def _session(self) -> botocore.session.Session:
+        return botocore.session.get_session()
+
+    def poster(self, origin: Origin) -> Gateway:
         """Return the poster for an API and stage, kept for the container's life."""
         endpoint = self.settings.connections_endpoint(origin.api_id, origin.stage)
         with self._lock:
@@ -113,18 +150,30 @@ class Graph:
                 self._posters[endpoint] = self._new_poster(endpoint)
             return self._posters[endpoint]
 
-    def _authenticator(self, access: Access) -> Authenticator:
+    def _store(self) -> Store:
+        return DynamoStore(
+            self.dynamodb, self.settings.table, time.time, self.settings.limits.rooms
+        )
+
+    def _outbox(self) -> Outbox:
+        def url(name: str) -> Callable[[], str]:
+            return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+        settings = self.settings
+        return SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
+
+    def _authenticator(self, access: Access, name_limit: int) -> Authenticator:
         if access.mode is AuthMode.ANONYMOUS:
-            return Anonymous(lambda: UserId(str(uuid.uuid4())))
+            return Anonymous(lambda: UserId(str(uuid.uuid4())), name_limit)
         # Only who checks tokens pays for importing what does it.
-        from chalicelib.auth.keys import IssuerKeys, SharedSecret
+        from chalicelib.auth.keys import IssuerKeys, SharedSecret, issuer_keys
         from chalicelib.auth.tokens import Tokens
 
         if access.mode is AuthMode.JWKS:
-            algorithms, keys = ("RS256", "ES256"), IssuerKeys(access.jwks_url)
-            return Tokens(keys, algorithms, access.issuer, access.audience)
+            keys = IssuerKeys(lambda: issuer_keys(access.jwks_url))
+            return Tokens(keys, ("RS256", "ES256"), access.issuer, access.audience, name_limit)
         secret = SharedSecret(lambda: self._read_secret(access.secret))
-        return Tokens(secret, ("HS256",), access.issuer, access.audience)
+        return Tokens(secret, ("HS256",), access.issuer, access.audience, name_limit)
 
     def _read_secret(self, place: str) -> str:
         from chalicelib.auth.keys import parameter, secret
@@ -133,7 +182,7 @@ class Graph:
             return secret(self._client("secretsmanager"), place)
         return parameter(self._client("ssm"), place)
 
-    def _new_poster(self, endpoint: str) -> Poster:
+    def _new_poster(self, endpoint: str) -> Gateway:
         if self.settings.poster == "boto3":
             return Boto3Poster(self._client("apigatewaymanagementapi", CLIENT_CONFIG, endpoint))
         credentials = self._session.get_credentials()

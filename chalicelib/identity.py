@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from chalicelib.model import RoomId, User
 
+WARNED_SECONDS: Final = 300
+"""How long before a token's end its connection is warned with every answer.
+
+It is longer than a client's pings lie apart, so that even one that says nothing else hears of it.
+"""
+
+GRACE_SECONDS: Final = 60
+"""How long a connection outlives its token, for no other use than to bring a new one."""
+
 PATTERNS_LIMIT: Final = 50
 """Patterns of one right; they are kept with each connection."""
 
@@ -51,6 +60,10 @@ class Rights:
         """Whether order in the room is theirs to keep."""
         return matches(self.moderate, room)
 
+    def may_notify(self) -> bool:
+        """Whether they may tell any user anything: those who keep order everywhere may."""
+        return "*" in self.moderate
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -65,3 +78,18 @@ class Identity:
     user: User
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
+
+
+def ends_soon(until: int | None, now: float) -> bool:
+    """Whether a proof that holds until then is about to end, or has ended."""
+    return until is not None and until - WARNED_SECONDS <= now
+
+
+def has_ended(until: int | None, now: float) -> bool:
+    """Whether it proves nothing any more."""
+    return until is not None and until <= now
+
+
+def is_over(until: int | None, now: float) -> bool:
+    """Whether what it was given for has to end, too."""
+    return until is not None and until + GRACE_SECONDS <= now

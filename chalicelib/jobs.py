@@ -111,7 +111,10 @@ def decode(body: str) -> Job:
     Raises:
         msgspec.DecodeError: it is no job.
     """
-    job: Job = _decoder.decode(body)
+    try:
+        job: Job = _decoder.decode(body)
+    except (RecursionError, UnicodeError) as error:
+        raise msgspec.DecodeError(str(error)) from None
     return job
 
 

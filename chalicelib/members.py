@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from chalicelib.identity import is_over
 from chalicelib.model import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from chalicelib.model import Census, Epoch, Member, RoomId
     from chalicelib.store import Store
 
@@ -22,12 +26,16 @@ class MemberCache:
     """Reads a room's members only when the version is another than at the last reading.
 
     That is exact: whoever comes or goes writes the member first and changes the version after
-    that, so what was read under a version, or after it, lacks nobody of that version.
+    that, so what was read under a version, or after it, lacks nobody of that version. A renewed
+    token changes no version, so members whose time seems to be over are read again, too.
     """
 
-    def __init__(self, store: Store, limit: int = LIMIT) -> None:
+    def __init__(
+        self, store: Store, limit: int = LIMIT, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._limit = limit
+        self._clock = clock
         self._size = 0
         # Locally, broadcasts of several rooms share the process.
         self._lock = threading.Lock()
@@ -44,7 +52,7 @@ class MemberCache:
         key, version = (room, span), (census.epoch, census.version)
         with self._lock:
             kept = self._kept.get(key)
-            if kept and kept[0] == version:
+            if kept and kept[0] == version and not self._any_over(kept[1]):
                 self._kept.move_to_end(key)
                 return kept[1]
         members = tuple(self._store.members(room, span))
@@ -53,6 +61,10 @@ class MemberCache:
         with self._lock:
             self._keep(key, version, members)
         return members
+
+    def _any_over(self, members: Iterable[Member]) -> bool:
+        now = self._clock()
+        return any(is_over(member.until, now) for member in members)
 
     def _keep(
         self, key: tuple[RoomId, Span], version: Version, members: tuple[Member, ...]

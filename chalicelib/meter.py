@@ -24,10 +24,11 @@ class Metric(Enum):
 
     CONNECTIONS_OPENED = "ConnectionsOpened", Unit.COUNT, "A client was let in."
     CONNECTIONS_CLOSED = "ConnectionsClosed", Unit.COUNT, "A `$disconnect` came."
+    CONNECTIONS_CUT = "ConnectionsCut", Unit.COUNT, "The server has ended a connection."
     HANDSHAKES_REFUSED = "HandshakesRefused", Unit.COUNT, "A client was not let in; by code."
 
     MESSAGES_ACCEPTED = "MessagesAccepted", Unit.COUNT, "A message was queued for its room."
-    FRAMES_REFUSED = "FramesRefused", Unit.COUNT, "A frame was answered by an error; by code."
+    FRAMES_REFUSED = "FramesRefused", Unit.COUNT, "A frame was refused; by code."
 
     QUEUE_WAIT = "QueueWait", Unit.MILLISECONDS, "How long a record lay in the queue."
     MESSAGES_NUMBERED = "MessagesNumbered", Unit.COUNT, "A message got its number."

@@ -6,9 +6,12 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NewType
+from typing import TYPE_CHECKING, Final, Literal, NewType
 
 from chalicelib.identity import Rights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ConnectionId = NewType("ConnectionId", str)
 RoomId = NewType("RoomId", str)
@@ -27,12 +30,27 @@ class Protocol(StrEnum):
     V1 = "v1"
 
 
+class Sanction(StrEnum):
+    """What a moderator may lay on a user in a room, for a time."""
+
+    BAN = "ban"
+    MUTE = "mute"
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The WebSocket API and stage that hold a connection's socket, needed to post to it."""
 
     api_id: str
     stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one of a user's connections is reached."""
+
+    id: ConnectionId
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,7 @@ class Connection:
         rooms: the rooms it is a member of, or may be: what a `forget` has to clean.
         rights: what it may do, as its token grants.
         until: when its token ends, in seconds since 1970; None without a token.
+        muted: the rooms where its user may not speak, and until when, in seconds since 1970.
     """
 
     id: ConnectionId
@@ -63,15 +82,17 @@ class Connection:
     rooms: frozenset[RoomId] = frozenset()
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
+    muted: Mapping[RoomId, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One connection's place in one room."""
+    """One connection's place in one room; `until` is when its token ends, as far as is known."""
 
     id: ConnectionId
     user: User
     protocol: Protocol
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +152,30 @@ class Head:
             return None
 
 
+MessageType = Literal["chat", "delete", "deleted"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What somebody said in a room, accepted and on its way to the members.
 
     Attributes:
         id: the client's own name for it, unique for its user.
-        sender: the connection that it came over, which gets an ack instead of a copy.
+        type: `chat`; `delete`, which takes another message's text away; `deleted` without its own.
+        sender: the connection that it came over, which gets an ack instead of a copy; None if it
+            came another way.
         sent_at: milliseconds since 1970, when the message was accepted.
+        deletes: the number of the message that a `delete` is about.
     """
 
     id: str
     room: RoomId
-    type: str
+    type: MessageType
     text: str
     user: User
-    sender: ConnectionId
+    sender: ConnectionId | None
     sent_at: int
+    deletes: int | None = None
 
     @property
     def key(self) -> MessageKey:

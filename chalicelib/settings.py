@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from chalicelib.access import Access, AuthMode
 from chalicelib.errors import SettingsError
 from chalicelib.fanout import Fanout
-from chalicelib.origins import Origins
+from chalicelib.limits import LIMITS, Limits
+from chalicelib.model import Origin
+from chalicelib.origins import Origins, normal
+from chalicelib.protocol.limits import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +34,15 @@ class Settings:
         fanout: how a room's posts are shared and gathered: `FANFARE_LEAF` (members),
             `FANFARE_BRANCHING` (jobs), `FANFARE_LINGER_PER_MEMBER_MS` and
             `FANFARE_LINGER_LIMIT_MS`; `chalicelib/fanout.py` has the defaults and their reasons.
+        limits: what one connection and one user may do; `chalicelib/limits.py` has the keys.
         access: who gets in; `chalicelib/access.py` has the keys.
         websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
             (`WEBSOCKET_ENDPOINT`), for emulators; None on AWS.
+        origin: the WebSocket API's id and stage, for what is published over no connection
+            (`WEBSOCKET_API`, as `id/stage`). The API's own URL tells them, so only a custom domain
+            needs the setting; None where nothing tells.
     """
 
     table: str
@@ -44,9 +51,11 @@ class Settings:
     region: str
     poster: str = "sockets"
     fanout: Fanout = field(default_factory=Fanout)
+    limits: Limits = LIMITS
     access: Access = field(default_factory=Access)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
+    origin: Origin | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -62,9 +71,11 @@ class Settings:
             region=_required(env, "AWS_REGION", "an AWS region such as eu-central-1"),
             poster=_choice(env, "FANFARE_POSTER", ("sockets", "boto3")),
             fanout=_fanout(env),
+            limits=_limits(env),
             access=_access(env),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
+            origin=_origin(env),
         )
 
     def connections_endpoint(self, api_id: str, stage: str) -> str:
@@ -129,6 +140,32 @@ def _fanout(env: Mapping[str, str]) -> Fanout:
     )
 
 
+def _limits(env: Mapping[str, str]) -> Limits:
+    bounds = LIMITS.bounds
+
+    def number(key: str, default: float, least: float, most: float) -> float:
+        return _number(env, f"FANFARE_{key}", default, least, most)
+
+    return Limits(
+        bounds=Bounds(
+            message=int(number("MESSAGE_BYTES", bounds.message, 1, bounds.message)),
+            room_name=int(number("ROOM_NAME_LENGTH", bounds.room_name, 8, bounds.room_name)),
+            depth=int(number("JSON_DEPTH", bounds.depth, 4, 200)),
+            keys=int(number("JSON_KEYS", bounds.keys, 16, 10_000)),
+        ),
+        rooms=int(number("ROOMS_PER_CONNECTION", LIMITS.rooms, 1, LIMITS.rooms)),
+        name=int(number("NAME_LENGTH", LIMITS.name, 1, LIMITS.name)),
+        page=int(number("PAGE", LIMITS.page, 1, LIMITS.page)),
+        connections=int(number("CONNECTIONS_PER_USER", LIMITS.connections, 1, 1000)),
+        frames=number("FRAMES_PER_SECOND", LIMITS.frames, 0.1, 1000),
+        joins=number("JOINS_PER_SECOND", LIMITS.joins, 0.1, 1000),
+        user_frames=number("USER_FRAMES_PER_SECOND", LIMITS.user_frames, 0, 1000),
+        burst=number("BURST_SECONDS", LIMITS.burst, 1, 600),
+        abuse=number("ABUSE_SECONDS", LIMITS.abuse, 1, 600),
+        bar=number("BAR_SECONDS", LIMITS.bar, 0, 3600),
+    )
+
+
 def _access(env: Mapping[str, str]) -> Access:
     prod = env.get("FANFARE_STAGE") == "prod"
     mode = AuthMode(_choice(env, "FANFARE_AUTH", tuple(AuthMode)))
@@ -180,13 +217,32 @@ def _origins(env: Mapping[str, str], *, prod: bool) -> Origins:
     listed = _list(env, "FANFARE_ORIGINS")
     if "*" in listed or not (listed or prod):
         return Origins()
+    allowed = set()
     for origin in listed:
-        if not re.fullmatch(r"https?://[^/?#@]+", origin):
+        try:
+            allowed.add(normal(origin))
+        except ValueError:
             raise SettingsError(
                 f"FANFARE_ORIGINS holds {origin!r}: an origin is like https://chat.example.com,"
-                " without a path"
-            )
-    return Origins(frozenset(origin.lower() for origin in listed), same_host=not listed)
+                " without a path, and with a name's own letters as xn--"
+            ) from None
+    return Origins(frozenset(allowed), same_host=not listed)
+
+
+def _origin(env: Mapping[str, str]) -> Origin | None:
+    api = env.get("WEBSOCKET_API", "")
+    named = re.fullmatch(r"([a-z0-9]+)/([A-Za-z0-9_$-]+)", api)
+    if api and not named:
+        raise SettingsError(
+            f"WEBSOCKET_API is {api!r}: it takes a WebSocket API's id and stage, such as"
+            " a1b2c3d4e5/api"
+        )
+    url = env.get("WEBSOCKET_URL", "")
+    told = named or re.fullmatch(r"wss://([a-z0-9]+)\.execute-api\.[^/]+/([^/]+)/?", url)
+    if told:
+        return Origin(told[1], told[2])
+    # Then every post goes to that endpoint, whatever the origin.
+    return Origin("local", "local") if env.get("WEBSOCKET_ENDPOINT") else None
 
 
 def _list(env: Mapping[str, str], key: str) -> tuple[str, ...]:

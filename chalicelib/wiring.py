@@ -5,7 +5,6 @@ The function that serves the page needs no AWS client, and does not wait for one
 
 from __future__ import annotations
 
-import functools
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -21,11 +20,18 @@ _lock: Final = threading.Lock()
 
 
 @contextmanager
-def fresh() -> Iterator[None]:
-    """Let the block begin without a graph, as a new container does, and leave none behind."""
-    _graph.cache_clear()
-    yield
-    _graph.cache_clear()
+def fresh(graph: Graph | None = None) -> Iterator[None]:
+    """Let the block begin with this graph or none, as a new container does, and leave none behind.
+
+    Args:
+        graph: what `graph` is to return in the block; None lets it build one.
+    """
+    _kept.clear()
+    _kept.extend([graph] if graph else [])
+    try:
+        yield
+    finally:
+        _kept.clear()
 
 
 def graph() -> Graph:
@@ -34,11 +40,11 @@ def graph() -> Graph:
     The lock matters where handlers share a process, as they do locally.
     """
     with _lock:
-        return _graph()
+        if not _kept:
+            from chalicelib.graph import Graph
+
+            _kept.append(Graph(settings.load()))
+        return _kept[0]
 
 
-@functools.cache
-def _graph() -> Graph:
-    from chalicelib.graph import Graph
-
-    return Graph(settings.load())
+_kept: Final[list[Graph]] = []

@@ -75,11 +75,12 @@ export class Admission {
   /**
    * Has `onDue` called after a pause, which grows from one to the next.
    *
-   * @param {number} [seconds] how long, where the server knows
+   * @param {number} [seconds] how long at least, where the server knows: not all rooms may come
+   *   back in the first moment that one of them is let in
    */
-  pause(seconds) {
+  pause(seconds = 0) {
     this.#paused = true;
-    this.#due.start(seconds === undefined ? backoff(this.#failures, this.#random) : seconds * 1_000);
+    this.#due.start(seconds * 1_000 + backoff(this.#failures, this.#random));
     this.#failures += 1;
   }
 

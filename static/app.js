@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { findEndpoint } from "./endpoint.js";
 import { Fanfare, MESSAGE_LIMIT, messageSize } from "./fanfare.js";
+import { Moderator } from "./moderator.js";
 import { Side, addressOf, roomIn, tidy } from "./side.js";
 import { Status } from "./status.js";
 import { recall, remember, tabStorage } from "./storage.js";
@@ -18,6 +19,7 @@ const find = (id) => document.getElementById(id);
 const storage = tabStorage();
 const status = new Status(find("status"), find("offline"), find("countdown"));
 const side = new Side(find);
+const moderator = new Moderator(find("moderate"));
 const teller = new Teller();
 const composer = new Composer(find("composer"), {
   limit: MESSAGE_LIMIT,
@@ -50,7 +52,12 @@ find("retry").addEventListener("click", () => client.check());
 window.addEventListener("online", () => client?.check());
 window.addEventListener("offline", () => client?.check());
 window.addEventListener("hashchange", () => client && visit());
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+  // The server that sent this page has said which one it may talk to; `?endpoint=` is no reason.
+  if (effectiveDirective === "connect-src") warn(`This page may not connect to ${blockedURI}.`);
+});
 document.addEventListener("visibilitychange", () => document.hidden || show(current));
+find("moderate").addEventListener("close", () => composer.focus());
 
 try {
   endpoint = await findEndpoint(location);
@@ -74,6 +81,8 @@ function connect(name) {
   });
   for (const event of ["sent", "settled", "gap", "presence"]) client.on(event, to(event));
   client.on("signal", (signal) => views.get(signal.room)?.typists.hear(signal));
+  client.on("out", ({ room: name, error }) => putOut(name, error));
+  client.on("notice", ({ text, from }) => current?.note(`${from.username}: ${text}`));
   client.on("error", ({ room: name, error }) => (views.get(name) ?? current)?.note(error.message));
   client.connect();
   for (const known of client.remembered) enter(known);
@@ -92,7 +101,7 @@ function disconnect() {
 function visit() {
   const name = roomIn(location.hash) ?? DEFAULT_ROOM;
   enter(name);
-  show(views.get(name));
+  if (views.has(name)) show(views.get(name));
 }
 
 function enter(name) {
@@ -112,7 +121,8 @@ function enter(name) {
 
 function open(name) {
   const onEdit = (text) => composer.giveBack(text);
-  const view = new View(name, find("view"), { onChange: () => showAround(), onEdit });
+  const onModerate = (message) => moderate(message, message);
+  const view = new View(name, find("view"), { onChange: () => showAround(), onEdit, onModerate });
   views.set(name, view);
   find("views").append(view.element);
 }
@@ -120,7 +130,16 @@ function open(name) {
 function refuse(name, error) {
   if (error.code === "left" || error.code === "closed") return;
   warn(`“${name}” cannot be joined. ${error.message}`);
-  close(name);
+  close(name, false);
+}
+
+function putOut(name, error) {
+  warn(`“${name}”: ${error.message}`);
+  close(name, false);
+}
+
+function moderate(user, message) {
+  moderator.ask(room(), user, message);
 }
 
 function leave(view) {
@@ -129,8 +148,8 @@ function leave(view) {
   composer.focus();
 }
 
-/** Takes a room off the page, and shows another one instead. */
-function close(name) {
+/** Takes a room off the page, and shows another one instead; the same one only if it may be. */
+function close(name, again = true) {
   const view = views.get(name);
   if (view) {
     views.delete(name);
@@ -139,18 +158,18 @@ function close(name) {
   if (roomIn(location.hash) !== name && view !== current) return;
   const [next = DEFAULT_ROOM] = views.keys();
   history.replaceState(null, "", addressOf(next));
-  if (client) visit();
+  if (client && (again || next !== name)) visit();
+  else show(null);
 }
 
 function show(view) {
-  if (!view) return;
   if (view !== current) {
     current?.hide();
     teller.stop();
     side.toggle(false);
   }
   current = view;
-  current.show();
+  current?.show();
   showAround();
 }
 
@@ -161,7 +180,7 @@ function showState(state) {
     if (document.activeElement === find("retry")) composer.focus();
   }
   status.show(state);
-  for (const id of ["disconnect", "composer", "side", "menu", "heading"]) find(id).hidden = !connected;
+  for (const id of ["disconnect", "side", "menu"]) find(id).hidden = !connected;
   find("join").hidden = connected;
   showAround();
 }
@@ -171,12 +190,14 @@ function showAround() {
   const unread = side.showRooms([...views.values()], current);
   document.title = `${unread > 0 ? `(${unread}) ` : ""}${current ? `${current.name} · ` : ""}Fanfare`;
   find("welcome").hidden = current !== null;
+  const here = current !== null && client !== null && client.state.name !== "closed";
+  for (const id of ["composer", "heading"]) find(id).hidden = !here;
   if (current === null) return;
   const { total } = current.people;
   find("room-name").textContent = current.name;
   find("present").textContent = total > 0 ? `${total.toLocaleString()} here` : "";
   find("typing").textContent = current.typists.words;
-  side.showMembers(current.people);
+  side.showMembers(current.people, current.moderator ? (user) => moderate(user) : null);
 }
 
 function room() {

@@ -13,14 +13,21 @@ export const RETRY = Object.freeze({
   unknown_action: "never",
   too_large: "never",
   bad_room: "never",
+  forbidden: "never",
+  banned: "never",
+  muted: "later",
+  token_expired: "reconnect",
   not_joined: "never",
   too_many_rooms: "never",
   unknown_connection: "reconnect",
+  slow_down: "later",
   unavailable: "later",
   // This library's own.
   queue_full: "later",
   left: "never",
+  kicked: "never",
   closed: "later",
+  no_token: "later",
 });
 
 /** Something was refused: by the server, with the codes of docs/protocol.md, or by this library. */

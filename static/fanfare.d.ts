@@ -15,7 +15,13 @@ export interface Message extends Position {
   room: string;
   /** The sender's own name for it. */
   id: string;
+  /**
+   * `delete` takes away the text of the message whose number is in `deletes`; when that one is read
+   * again, it is `deleted`.
+   */
+  type: "chat" | "delete" | "deleted";
   text: string;
+  deletes?: number;
   userId: string;
   username: string;
   /** When it was taken; of one's own, until it is read again, when it was written. */
@@ -52,13 +58,19 @@ export interface Events {
   sent: Unsettled & { room: string };
   /** It has its number, or is refused for good. */
   settled: { room: string; id: string } & (Position | { error: FanfareError });
+  /** The server has put this user out of a room: the code is `kicked`, `banned` or `forbidden`. */
+  out: { room: string; error: FanfareError };
+  /** What this user has asked for as a moderator is done. */
+  moderated: { room: string; action: string; userId?: string; seq?: number };
+  /** The server tells this user something, outside of every room. */
+  notice: { id: string; text: string; at: Date; from: User };
   /** Something else was refused. */
   error: { room?: string; error: FanfareError };
 }
 
 /**
  * Something was refused. `code` is one of docs/protocol.md, or one of this library's:
- * `queue_full`, `left`, `closed`.
+ * `queue_full`, `left`, `kicked`, `closed`, `no_token`.
  */
 export class FanfareError extends Error {
   readonly code: string;
@@ -93,6 +105,16 @@ export interface Room {
   }>;
   /** Tells the others something that is not kept, and may get lost. */
   signal(data: unknown): void;
+  /** Whether order here is one's own to keep: whether the next four are not refused. */
+  readonly moderator: boolean;
+  /** Puts a user out, who may come back. These four are answered by `moderated` or `error`. */
+  kick(userId: string): void;
+  /** Puts a user out for so many seconds; 0 lets one in again. */
+  ban(userId: string, seconds: number): void;
+  /** Lets a user only listen for so many seconds; 0 lets one speak again. */
+  mute(userId: string, seconds: number): void;
+  /** Takes a message's text away, for everybody. */
+  delete(message: Position): void;
   /** Reads a page of the members; give the `next` of one to get the one after it. */
   who(next?: string): Promise<{ members: User[]; next?: string }>;
 }
@@ -110,7 +132,14 @@ export interface SocketLike {
 export interface Options {
   /** Of the WebSocket API. */
   url: string | URL;
-  username: string;
+  /** What others see; a token tells it otherwise. */
+  username?: string;
+  /**
+   * For servers that want one: a JSON Web Token, or a function that gets one. The function is asked
+   * for each new connection, and when the server says that the token ends soon. When it fails there
+   * is an `error` with the code `no_token`, and it is asked again later.
+   */
+  token?: string | (() => string | Promise<string>);
   /** 16 to 64 characters of `A–Z a–z 0–9 - _`, instead of the kept one or a new one. */
   session?: string;
   socket?: (url: string, protocols: string[]) => SocketLike;

@@ -4,7 +4,10 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { FanfareError } from "./errors.js";
 import { Keep } from "./keep.js";
+import { LateSocket } from "./late.js";
+import { Leaving } from "./leaving.js";
 import { Outbox } from "./outbox.js";
+import { Renewal } from "./renewal.js";
 import { Room } from "./room.js";
 import { REAL_CLOCK } from "./timer.js";
 import { REAL_RANDOM, SUBPROTOCOL, checkRoomName, readError, token } from "./wire.js";
@@ -18,6 +21,13 @@ export { MESSAGE_LIMIT, messageSize } from "./wire.js";
 /** @import { Frame, Position, Random, User } from "./wire.js" */
 
 const SESSION_BYTES = 16;
+
+/** Why the server ends a membership. @type {Record<string, [string, string]>} */
+const OUT = {
+  kicked: ["kicked", "A moderator has put you out of the room."],
+  banned: ["banned", "A moderator has banned you from the room."],
+  rights: ["forbidden", "You have no right to be in the room any more."],
+};
 
 /**
  * What the client is doing: `catching-up` while a room is incomplete, `live` when none is;
@@ -37,12 +47,14 @@ export class Fanfare {
   #outbox;
   #connection;
   #surroundings;
+  /** @type {Renewal | null} */
+  #renewal = null;
   /** @type {Record<string, Position | null>} */
   #positions;
   /** @type {Map<string, Room>} */
   #rooms = new Map();
-  /** Rooms whose `left` has not come: they are not joined again before. @type {Set<string>} */
-  #leaving = new Set();
+  /** These are not joined again before they are left. */
+  #leaving;
   #events = new Emitter();
   #self = { you: /** @type {User | null} */ (null) };
   /** @type {State} */
@@ -51,7 +63,8 @@ export class Fanfare {
   /**
    * @param {object} options
    * @param {string | URL} options.url of the WebSocket API
-   * @param {string} options.username
+   * @param {string} [options.username] unless a token tells it
+   * @param {string | (() => string | Promise<string>)} [options.token] or what gets a new one
    * @param {string} [options.session] instead of the one in the storage, or a new one
    * @param {(url: string, protocols: string[]) => SocketLike} [options.socket]
    * @param {Clock} [options.clock]
@@ -60,7 +73,8 @@ export class Fanfare {
    */
   constructor({
     url,
-    username,
+    username = "",
+    token: credential = "",
     session,
     socket = (address, protocols) => new WebSocket(address, protocols),
     clock = REAL_CLOCK,
@@ -81,7 +95,19 @@ export class Fanfare {
       emit: this.#events.emit.bind(this.#events),
       onChange: this.#keepRoom.bind(this),
     };
-    const dial = () => socket(String(address), [SUBPROTOCOL]);
+    this.#leaving = new Leaving(
+      clock,
+      (frame) => this.#connection.current?.send(frame) ?? false,
+      (name) => this.#left(name, this.#connection.current),
+    );
+    /** @param {string} shown */
+    const open = (shown) => socket(String(address), [SUBPROTOCOL, ...(shown ? [shown] : [])]);
+    let dial = () => open(String(credential));
+    if (typeof credential === "function") {
+      const fail = this.#lackToken.bind(this);
+      this.#renewal = new Renewal(credential, clock, fail);
+      dial = () => new LateSocket(credential, open, fail);
+    }
     this.#connection = new Connection(dial, { clock, random }, {
       ping: () => this.#ping(),
       onUp: (link) => this.#joinAll((room) => room.attach(link)),
@@ -156,9 +182,8 @@ export class Fanfare {
     const room = this.#rooms.get(name);
     if (room === undefined) return;
     this.#forget(room, new FanfareError("left", `The room "${name}" has been left.`));
-    const { current, successor } = this.#connection;
-    if (current?.send({ action: "leave", room: name })) this.#leaving.add(name);
-    successor?.send({ action: "leave", room: name });
+    this.#leaving.ask(name);
+    this.#connection.successor?.send({ action: "leave", room: name });
     this.#promote();
   }
 
@@ -223,6 +248,9 @@ export class Fanfare {
    */
   #receive(frame, link) {
     if (frame.type === "pong") this.#compare(frame);
+    else if (frame.type === "expiring") this.#renewal?.answer(link);
+    else if (frame.type === "notice") this.#hear(frame, link);
+    else if (frame.type === "left" && frame.reason) this.#putOut(frame);
     else if (frame.type === "left") this.#left(frame.room, link);
     else if (frame.type === "error") this.#refuse(frame, link);
     else if (frame.type === undefined && frame.message !== undefined) this.#fail(frame, link);
@@ -232,12 +260,36 @@ export class Fanfare {
 
   /**
    * @param {string} name
-   * @param {Link} link
+   * @param {Link | null} link
    */
   #left(name, link) {
-    if (link !== this.#connection.current || !this.#leaving.delete(name)) return;
+    if (link !== this.#connection.current || !this.#leaving.end(name)) return;
     const room = this.#rooms.get(name);
     if (room) this.#attach(room);
+  }
+
+  /**
+   * The server has ended a membership; it says so on every connection of the user.
+   *
+   * @param {Frame} frame
+   */
+  #putOut({ room: name, reason }) {
+    const room = this.#rooms.get(name);
+    if (room === undefined) return;
+    const error = new FanfareError(...(OUT[reason] ?? OUT.kicked));
+    this.#forget(room, error);
+    this.#events.emit("out", { room: name, error });
+  }
+
+  /**
+   * While there are two links, both bring it.
+   *
+   * @param {Frame} notice
+   * @param {Link} link
+   */
+  #hear({ id, message, timestamp, from }, link) {
+    if (link !== this.#connection.current) return;
+    this.#events.emit("notice", { id, text: message, at: new Date(timestamp), from });
   }
 
   /**
@@ -245,7 +297,12 @@ export class Fanfare {
    * @param {Link} link
    */
   #refuse(frame, link) {
-    if (frame.action === "leave") this.#left(frame.room, link);
+    if (frame.action === "leave") this.#stay(frame, link);
+    if (frame.code === "slow_down" && link === this.#connection.current) {
+      // Not every refusal is answered, so whatever is open may have been refused too.
+      for (const room of this.#rooms.values()) room.doubt(frame.retryAfter);
+      if (frame.room === undefined) return;
+    }
     if (frame.retry === "reconnect") {
       link.end();
       return;
@@ -264,6 +321,20 @@ export class Fanfare {
   }
 
   /**
+   * @param {Frame} refusal of a `leave`
+   * @param {Link} link
+   */
+  #stay({ room, retry, retryAfter }, link) {
+    if (retry !== "later") this.#left(room, link);
+    else if (link === this.#connection.current) this.#leaving.askLater(room, retryAfter);
+  }
+
+  /** @param {Error} error */
+  #lackToken({ message }) {
+    this.#events.emit("error", { error: new FanfareError("no_token", `No token: ${message}`) });
+  }
+
+  /**
    * The gateway speaks for itself, in a form without a type.
    *
    * @param {Frame} frame
@@ -271,7 +342,7 @@ export class Fanfare {
    */
   #fail({ message, requestId }, link) {
     const error = new FanfareError("unavailable", `${message} (request ${requestId})`);
-    for (const name of [...this.#leaving]) this.#left(name, link);
+    for (const name of this.#leaving.names) this.#left(name, link);
     for (const room of this.#rooms.values()) room.doubt();
     this.#events.emit("error", { error });
   }

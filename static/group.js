@@ -55,12 +55,19 @@ export class Group {
 }
 
 /** One message's text; its state stands beside it by style. */
-export function bubble({ text, at, own, seq }) {
+export function bubble({ type, text, at, own, seq }) {
   const entry = make("p", "message", text);
   entry.dir = "auto";
   entry.title = at.toLocaleString();
   if (own) mark(entry, seq);
+  if (type === "deleted") bury(entry);
   return entry;
+}
+
+/** Shows that a message's text has been taken away. */
+export function bury(entry) {
+  entry.classList.add("removed");
+  entry.textContent = "This message was removed.";
 }
 
 /** Shows that a message has its number, or has none yet. */

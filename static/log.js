@@ -1,6 +1,6 @@
 // The list of a room's messages.
 
-import { Group, bubble, make } from "./group.js";
+import { Group, bubble, bury, make } from "./group.js";
 import { Waiting } from "./waiting.js";
 
 const AT_END = 500;
@@ -13,7 +13,8 @@ const TOP_REACH_PX = 300;
  *
  * The newest 500 entries stay in the document, 2,000 while somebody reads further up.
  * `onTop()` is called when older ones are wanted, `onTrim()` when the oldest have been dropped,
- * `onEdit(text)` when a refused one is taken back.
+ * `onEdit(text)` when a refused one is taken back, `onModerate(message)` when a moderator wants to
+ * do something about one; `moderates()` tells whether there is a moderator.
  */
 export class Log {
   #list;
@@ -23,6 +24,8 @@ export class Log {
   #waiting;
   #onTop;
   #onTrim;
+  #onModerate;
+  #moderates;
   /** Every message and note, from the top. */
   #entries = [];
   #first = null;
@@ -33,7 +36,7 @@ export class Log {
   #place = 0;
   #unread = 0;
 
-  constructor(view, { onTop, onTrim, onEdit }) {
+  constructor(view, { onTop, onTrim, onEdit, onModerate, moderates }) {
     this.#list = view.querySelector(".log");
     this.#edge = view.querySelector(".edge");
     this.#past = view.querySelector(".past");
@@ -41,6 +44,8 @@ export class Log {
     this.#waiting = new Waiting(view.querySelector(".waiting"), onEdit);
     this.#onTop = onTop;
     this.#onTrim = onTrim;
+    this.#onModerate = onModerate;
+    this.#moderates = moderates;
     this.#list.addEventListener("scroll", () => this.#noticeScroll());
     this.#newer.addEventListener("click", () => {
       this.#scrollToEnd();
@@ -77,12 +82,17 @@ export class Log {
   /** Shows the next message; the `waiting` one of the same id becomes it. */
   append(message) {
     if (message.own) this.#waiting.remove(message.id);
+    if (message.type === "delete") {
+      this.#bury(message.deletes);
+      this.note(tombstone(message), message.seq);
+      return;
+    }
     if (!this.#last?.continuesWith(message)) {
       this.#last = new Group(message);
       this.#first ??= this.#last;
       this.#past.append(this.#last.element);
     }
-    const element = bubble(message);
+    const element = this.#render(message);
     this.#last.append(element, message.at);
     this.#add({ element, seq: message.seq });
     this.#follow(!message.own);
@@ -91,7 +101,7 @@ export class Log {
   /** Shows messages of the past above the others, without moving what the reader looks at. */
   prepend(messages) {
     const fromEnd = this.#list.scrollHeight - this.#list.scrollTop;
-    const entries = messages.map((message) => ({ element: bubble(message), seq: message.seq }));
+    const entries = messages.map((message) => ({ element: this.#render(message), seq: message.seq }));
     for (let index = messages.length - 1; index >= 0; index -= 1) {
       this.#putFirst(messages[index], entries[index].element);
     }
@@ -118,12 +128,12 @@ export class Log {
     this.#follow(true);
   }
 
-  /** Shows a line that nobody wrote. */
-  note(text) {
+  /** Shows a line that nobody wrote; `seq` is its number, where it has one. */
+  note(text, seq) {
     const element = make("p", "note", text);
     this.#past.append(element);
     this.#last = null;
-    this.#add({ element });
+    this.#add({ element, seq });
     this.#follow(false);
     return element;
   }
@@ -139,7 +149,34 @@ export class Log {
     this.#edge.textContent = text;
   }
 
+  /** Makes what is shown of a message that has its number. */
+  #render(message) {
+    if (message.type === "delete") return make("p", "note", tombstone(message));
+    const element = bubble(message);
+    if (message.type === "chat" && this.#moderates()) {
+      const menu = make("button", "moderate");
+      menu.type = "button";
+      menu.ariaLabel = `Moderate this message of ${message.username}`;
+      menu.addEventListener("click", () => this.#onModerate(message));
+      element.append(menu);
+    }
+    return element;
+  }
+
+  /** Takes a message's text away; numbers count from the newest beginning. */
+  #bury(seq) {
+    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
+    const entry = this.#entries.slice(from).find((one) => one.seq === seq);
+    if (entry?.element.matches(".message")) bury(entry.element);
+  }
+
   #putFirst(message, element) {
+    if (message.type === "delete") {
+      if (this.#beginning) this.#beginning.after(element);
+      else this.#past.prepend(element);
+      this.#first = null;
+      return;
+    }
     if (!this.#first?.beginsWith(message)) {
       this.#first = new Group(message);
       this.#first.beSilent();
@@ -199,4 +236,9 @@ export class Log {
     }
     if (scrollTop < TOP_REACH_PX) this.#onTop();
   }
+}
+
+/** What stands where somebody took a message away. */
+function tombstone({ own, username }) {
+  return own ? "You removed a message." : `${username} removed a message.`;
 }

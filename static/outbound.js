@@ -118,7 +118,9 @@ export class Outbound {
     this.#settle(id, { seq, epoch });
     const { room, text, at } = sent;
     const place = { room, seq, epoch, id };
-    return { seq, epoch, message: { ...place, text, ...self.you, at: new Date(at), own: true } };
+    const { userId, username } = self.you;
+    const own = { userId, username, at: new Date(at), own: true };
+    return { seq, epoch, message: { ...place, type: "chat", text, ...own } };
   }
 
   /**

@@ -20,9 +20,10 @@ export class People {
     return this.#known === members;
   }
 
-  get names() {
-    const names = [...this.#users.values()].map(({ username }) => username);
-    return names.sort((a, b) => a.localeCompare(b));
+  /** Everybody whose name is known, by name. */
+  get users() {
+    const users = [...this.#users].map(([userId, { username }]) => ({ userId, username }));
+    return users.sort((a, b) => a.username.localeCompare(b.username));
   }
 
   /** How many connections have no name here, once there are names. */

@@ -14,6 +14,9 @@ import { readError, readMessage } from "./wire.js";
 /** @import { FanfareError } from "./errors.js" */
 /** @import { Frame, Message, Position, Random, User } from "./wire.js" */
 
+// What a moderator asks for.
+const ACTS = ["kick", "ban", "mute", "delete"];
+
 // Frames overtake each other by little; what is later than this is lost.
 const REORDER_MS = 500;
 
@@ -33,6 +36,9 @@ const REORDER_MS = 500;
 export class Room {
   /** How many connections are in the room. */
   members = 0;
+
+  /** Whether order here is one's own to keep. */
+  moderator = false;
 
   #surroundings;
   #timeline;
@@ -103,6 +109,36 @@ export class Room {
   /** @param {any} data */
   signal(data) {
     if (this.#complete) this.#link?.send({ action: "signal", room: this.name, data });
+  }
+
+  /** Puts a user out, who may come back. @param {string} userId */
+  kick(userId) {
+    this.#act({ action: "kick", userId });
+  }
+
+  /**
+   * Puts a user out for so long; 0 lets one in again.
+   *
+   * @param {string} userId
+   * @param {number} seconds
+   */
+  ban(userId, seconds) {
+    this.#act({ action: "ban", userId, seconds });
+  }
+
+  /**
+   * Lets a user only listen for so long; 0 lets one speak again.
+   *
+   * @param {string} userId
+   * @param {number} seconds
+   */
+  mute(userId, seconds) {
+    this.#act({ action: "mute", userId, seconds });
+  }
+
+  /** Takes a message's text away, for everybody. @param {Position} message */
+  delete({ seq, epoch }) {
+    this.#act({ action: "delete", seq, epoch });
   }
 
   // What follows is for the client alone.
@@ -185,6 +221,9 @@ export class Room {
         break;
       case "signal":
         this.#hear(frame);
+        break;
+      case "moderated":
+        this.#surroundings.emit("moderated", frame);
     }
   }
 
@@ -200,16 +239,39 @@ export class Room {
   refuse({ action, id, ...frame }) {
     const error = readError(frame);
     if (this.#reader.refuse(action, error)) return null;
-    if (error.retry === "later") this.#later(error.retryAfter);
+    if (error.code === "muted") this.#beMute(action, id, error);
+    else if (ACTS.includes(action)) this.#surroundings.emit("error", { room: this.name, error });
+    else if (error.retry === "later") this.#later(error.retryAfter);
     else if (action === "join") return error;
     else if (action === "message" && id) this.#outbound.refuse(id, error);
     else this.#surroundings.emit("error", { room: this.name, error });
     return null;
   }
 
-  /** Something failed, and nobody knows what: whatever is open may be it. */
-  doubt() {
-    if (this.#admission.open || this.unsettled.length > 0) this.#later();
+  /**
+   * A message that has to wait for the end of a mute is for a person to send again, or not; and
+   * a signal is nothing to speak of.
+   *
+   * @param {string} action
+   * @param {string} id
+   * @param {FanfareError} error
+   */
+  #beMute(action, id, error) {
+    if (action === "message") this.#outbound.refuse(id, error);
+  }
+
+  /** @param {Frame} act */
+  #act(act) {
+    this.#link?.send({ ...act, room: this.name });
+  }
+
+  /**
+   * Something failed, and nobody knows what: whatever is open may be it.
+   *
+   * @param {number} [seconds] how long to wait, where the server knows
+   */
+  doubt(seconds) {
+    if (this.#admission.open || this.unsettled.length > 0) this.#later(seconds);
   }
 
   /** Asks for all that is missing; what is not settled after that is sent again. */
@@ -251,6 +313,7 @@ export class Room {
     // A repetition: by now it is older than what is known.
     if (asked === undefined) return;
     this.#surroundings.self.you = frame.you;
+    this.moderator = frame.you.moderate ?? false;
     this.#count({ room: this.name, members: frame.members, joined: [], left: [] });
     if (link === this.#link) {
       this.#admission.stop();

@@ -66,10 +66,12 @@ export class Side {
     return elsewhere;
   }
 
-  showMembers({ names, others }) {
-    const items = names.slice(0, SHOWN).map((name) => {
-      const item = make("li", "", make("bdi", "", name));
-      item.style.setProperty("--hue", hue(name));
+  /** Shows the members; a moderator, whose `onModerate(user)` is given, can pick one. */
+  showMembers({ users, others }, onModerate = null) {
+    const items = users.slice(0, SHOWN).map((user) => {
+      const name = make("bdi", "", user.username);
+      const item = make("li", "", onModerate ? pick(name, () => onModerate(user)) : name);
+      item.style.setProperty("--hue", hue(user.username));
       return item;
     });
     this.#find("members").replaceChildren(...items);
@@ -81,6 +83,13 @@ export class Side {
   #focusedRoom() {
     return document.activeElement?.closest("#rooms a")?.getAttribute("href");
   }
+}
+
+function pick(name, act) {
+  const button = make("button", "member", name);
+  button.type = "button";
+  button.addEventListener("click", act);
+  return button;
 }
 
 function badge(count, id = "") {

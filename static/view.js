@@ -14,7 +14,7 @@ const WHO_DELAY_MS = 300;
  * What is shown of a room, and what is read of it to be shown.
  *
  * `onChange()` is called when anything outside of the log is to be shown anew, `onEdit(text)` when
- * a refused message is taken back.
+ * a refused message is taken back, `onModerate(message)` when a moderator wants to act on one.
  */
 export class View {
   unread = 0;
@@ -27,7 +27,7 @@ export class View {
   #more = true;
   #onChange;
 
-  constructor(name, template, { onChange, onEdit }) {
+  constructor(name, template, { onChange, onEdit, onModerate }) {
     this.name = name;
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.hidden = true;
@@ -38,8 +38,13 @@ export class View {
     };
     const onTop = () => this.#readPast();
     const onTrim = () => this.#expectPast();
-    this.#log = new Log(this.element, { onTop, onTrim, onEdit });
+    const moderates = () => this.moderator;
+    this.#log = new Log(this.element, { onTop, onTrim, onEdit, onModerate, moderates });
     this.typists = new Typists(this.#onChange);
+  }
+
+  get moderator() {
+    return this.#room?.moderator ?? false;
   }
 
   /** Takes a room that has been asked for; it may not be joined yet. */
@@ -68,7 +73,7 @@ export class View {
   message(message, seen) {
     this.typists.stop(message.userId);
     this.#log.append(message);
-    if (!message.own && !seen) this.unread += 1;
+    if (!message.own && !seen && message.type !== "delete") this.unread += 1;
     this.#onChange();
   }
 

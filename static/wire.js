@@ -27,7 +27,10 @@ const MAX_DELAY_MS = 30_000;
  * @property {number} seq its number in the room
  * @property {string} epoch the life of the room that `seq` counts in
  * @property {string} id the sender's own name for it
+ * @property {"chat" | "delete" | "deleted"} type `delete` takes another one's text away, which is
+ *   `deleted` from then on
  * @property {string} text
+ * @property {number} [deletes] of a `delete`, the number of the other one
  * @property {string} username
  * @property {string} userId
  * @property {Date} at when it was taken; of one's own, until it is read again, when it was written
@@ -35,7 +38,7 @@ const MAX_DELAY_MS = 30_000;
  */
 
 /** @typedef {{ epoch: string, seq: number }} Position */
-/** @typedef {{ userId: string, username: string }} User */
+/** @typedef {{ userId: string, username: string, moderate?: boolean }} User */
 /** @typedef {Record<string, any>} Frame */
 
 /**
@@ -56,7 +59,9 @@ export function readMessage({ room, seq, epoch, id, data }) {
     seq,
     epoch,
     id,
+    type: data.type,
     text: data.message,
+    deletes: data.deletes,
     username: data.username,
     userId: data.userId,
     at: new Date(data.timestamp),

@@ -25,6 +25,9 @@ os.environ.update(
     FANFARE_TABLE="fanfare-dev",
     FANFARE_QUEUE="fanfare-dev.fifo",
     FANFARE_DEAD_LETTER_QUEUE="fanfare-dev-dead.fifo",
+    # Clients in tests may hurry; tests of the limits set their own.
+    FANFARE_FRAMES_PER_SECOND="1000",
+    FANFARE_JOINS_PER_SECOND="1000",
     POWERTOOLS_SERVICE_NAME="fanfare-dev",
 )
 for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE_CLI_MODE"):

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Code, FrameError
-from chalicelib.model import Epoch, Head, Member, slot
-from chalicelib.posting import Reason, Report
-from chalicelib.store import Departure
-from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE, ROOMS_LIMIT
+from chalicelib.limits import ROOMS_LIMIT
+from chalicelib.model import Address, Epoch, Head, Member, Sanction, slot
+from chalicelib.posting import Info, Reason, Report
+from chalicelib.posting.port import Identity
+from chalicelib.store import Account, Departure, Entry
+from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         Numbered,
         RoomId,
         Span,
+        UserId,
     )
     from chalicelib.posting import Post
 
@@ -51,22 +55,98 @@ class Room:
     head: Head | None = None
     members: dict[ConnectionId, Connection] = field(default_factory=dict)
     messages: dict[int, tuple[Numbered, float]] = field(default_factory=dict)
+    sanctions: dict[tuple[UserId, Sanction], int] = field(default_factory=dict)
 
 
-class MemoryStore:
-    """The store in dictionaries."""
+class MemoryLedger:
+    """The books in dictionaries."""
 
-    def __init__(self, clock: Callable[[], float], announce: Announce = silence) -> None:
+    def __init__(self, clock: Callable[[], float], announce: Announce) -> None:
         self._clock = clock
         self._announce = announce
-        self._epochs = 0
         self.connections: dict[ConnectionId, Connection] = {}
+        self.addresses: dict[tuple[UserId, ConnectionId], Connection] = {}
+        self._paid: dict[str, int] = {}
+        self._answered: dict[ConnectionId, int] = {}
+        self._barred: dict[UserId, int] = {}
+
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+        """See `Ledger.admit`."""
+        connection = self.connections.get(connection_id)
+        if connection:
+            self._paid[connection_id] = self._paid.get(connection_id, start) + price
+        paid = self._paid.get(connection_id, 0)
+        self._announce("UpdateItem")
+        if connection is None or not self._alive(connection):
+            return None
+        return Entry(connection, paid, self._answered.get(connection_id, 0))
+
+    def charge(self, user_id: UserId, price: int, start: int) -> int:
+        """See `Ledger.charge`."""
+        self._paid[user_id] = paid = self._paid.get(user_id, start) + price
+        self._announce("UpdateItem")
+        return paid
+
+    def settle(self, connection_id: ConnectionId, paid: int) -> None:
+        """See `Ledger.settle`."""
+        self._settle(connection_id, paid)
+
+    def settle_user(self, user_id: UserId, paid: int) -> None:
+        """See `Ledger.settle_user`."""
+        self._settle(user_id, paid)
+
+    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+        """See `Ledger.claim`."""
+        known = connection_id in self.connections
+        ours = known and self._answered.get(connection_id, answered) == answered
+        if ours:
+            self._answered[connection_id] = now
+        self._announce("UpdateItem")
+        return ours
+
+    def account(self, user_id: UserId) -> Account:
+        """See `Ledger.account`."""
+        addresses = [
+            Address(connection.id, connection.origin)
+            for (user, _), connection in self.addresses.items()
+            if user == user_id and self._alive(connection)
+        ]
+        self._announce("Query")
+        return Account(tuple(addresses), self._barred.get(user_id, 0))
+
+    def bar(self, user_id: UserId, until: int) -> None:
+        """See `Ledger.bar`."""
+        self._barred[user_id] = until
+        self._announce("UpdateItem")
+
+    def _settle(self, owner: str, paid: int) -> None:
+        if owner in self._paid:
+            self._paid[owner] = max(self._paid[owner], paid)
+        self._announce("UpdateItem")
+
+    def _alive(self, connection: Connection) -> bool:
+        return connection.connected_at // 1000 + CONNECTION_LIFE > self._clock()
+
+
+class MemoryStore(MemoryLedger):
+    """The store in dictionaries."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        announce: Announce = silence,
+        rooms_limit: int = ROOMS_LIMIT,
+    ) -> None:
+        super().__init__(clock, announce)
+        self._rooms_limit = rooms_limit
+        self._epochs = 0
         self.rooms: defaultdict[RoomId, Room] = defaultdict(Room)
 
     def add(self, connection: Connection) -> None:
         """See `Store.add`."""
         self.connections[connection.id] = connection
-        self._announce("PutItem")
+        self.addresses[connection.user.user_id, connection.id] = connection
+        self._announce("BatchWriteItem")
 
     def connection(self, connection_id: ConnectionId) -> Connection | None:
         """See `Store.connection`."""
@@ -79,7 +159,7 @@ class MemoryStore:
         kept = self.connections.get(connection.id)
         if kept is None:
             raise FrameError(Code.UNKNOWN_CONNECTION, "Unknown.")
-        if len(kept.rooms - {room}) >= ROOMS_LIMIT:
+        if len(kept.rooms - {room}) >= self._rooms_limit:
             raise FrameError(Code.TOO_MANY_ROOMS, "Too many.")
         self.connections[connection.id] = replace(kept, rooms=kept.rooms | {room})
         self._announce("UpdateItem")
@@ -88,12 +168,31 @@ class MemoryStore:
         self._announce("PutItem")
         return self._touch(room, int(new))
 
+    def renew(self, connection: Connection) -> None:
+        """See `Store.renew`."""
+        kept = self.connections.get(connection.id)
+        if kept:
+            self.connections[connection.id] = replace(
+                kept, rights=connection.rights, until=connection.until
+            )
+        self._announce("UpdateItem")
+        for room in sorted(connection.rooms):
+            self.extend(connection, room)
+
+    def extend(self, connection: Connection, room: RoomId) -> None:
+        """See `Store.extend`."""
+        members = self.rooms[room].members
+        if connection.id in members:
+            members[connection.id] = replace(members[connection.id], until=connection.until)
+        self._announce("UpdateItem")
+
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`."""
         departure = self._remove_member(connection.id, room, always_touch=True)
         kept = self.connections.get(connection.id)
         if kept:
-            self.connections[connection.id] = replace(kept, rooms=kept.rooms - {room})
+            muted = {one: until for one, until in kept.muted.items() if one != room}
+            self.connections[connection.id] = replace(kept, rooms=kept.rooms - {room}, muted=muted)
         self._announce("UpdateItem")
         return departure
 
@@ -103,6 +202,11 @@ class MemoryStore:
         self._announce("DeleteItem")
         rooms = {*(deleted.rooms if deleted else ()), *([room] if room else ())}
         departures = [self._remove_member(connection_id, left) for left in sorted(rooms)]
+        if deleted:
+            self._paid.pop(connection_id, None)
+            self._answered.pop(connection_id, None)
+            self.addresses.pop((deleted.user.user_id, connection_id), None)
+            self._announce("DeleteItem")
         return [departure for departure in departures if departure]
 
     def members(self, room: RoomId, span: Span) -> Iterator[Member]:
@@ -110,7 +214,7 @@ class MemoryStore:
         connections = [one for one in self._sorted_members(room) if span.holds(one.id)]
         self._announce("Query")
         for connection in connections:
-            yield Member(connection.id, connection.user, connection.protocol)
+            yield _member(connection)
 
     def members_page(
         self, room: RoomId, after: str | None, limit: int
@@ -124,7 +228,7 @@ class MemoryStore:
                 continue
             if len(page) >= limit and place != last:
                 return page, last
-            page.append(Member(connection.id, connection.user, connection.protocol))
+            page.append(_member(connection))
         return page, None
 
     def head(self, room: RoomId) -> Head:
@@ -170,6 +274,35 @@ class MemoryStore:
             if above < seq < below and message.epoch == epoch and expires_at > self._clock():
                 yield message
 
+    def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:
+        """See `Store.erase`."""
+        kept = self.rooms[room].messages
+        numbered, expires_at = kept.get(seq, (None, 0.0))
+        if numbered and numbered.epoch == epoch and numbered.message.type == "chat":
+            erased = replace(numbered.message, text="", type="deleted")
+            kept[seq] = (replace(numbered, message=erased), expires_at)
+        self._announce("UpdateItem")
+
+    def sanction(self, room: RoomId, user_id: UserId, sanction: Sanction, until: int) -> None:
+        """See `Register.sanction`."""
+        self.rooms[room].sanctions[user_id, sanction] = until
+        self._announce("PutItem")
+
+    def sanctions(self, room: RoomId, user_id: UserId) -> dict[Sanction, int]:
+        """See `Register.sanctions`."""
+        laid = self.rooms[room].sanctions
+        found = {one: laid.get((user_id, one), 0) for one in Sanction}
+        self._announce("Query")
+        return {one: until for one, until in found.items() if until > self._clock()}
+
+    def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
+        """See `Register.mute`."""
+        kept = self.connections.get(connection_id)
+        if kept and room in kept.rooms:
+            muted = {**kept.muted, room: until}
+            self.connections[connection_id] = replace(kept, muted=muted)
+        self._announce("UpdateItem")
+
     def find(self, room: RoomId, head: Head, key: MessageKey) -> int | None:
         """See `Store.find`."""
         recent = head.seq_of(key)
@@ -206,8 +339,9 @@ class MemoryStore:
             key=lambda connection: (_slot(connection.id), connection.id),
         )
 
-    def _alive(self, connection: Connection) -> bool:
-        return connection.connected_at // 1000 + CONNECTION_LIFE > self._clock()
+
+def _member(connection: Connection) -> Member:
+    return Member(connection.id, connection.user, connection.protocol, connection.until)
 
 
 def _slot(connection_id: ConnectionId) -> str:
@@ -256,6 +390,7 @@ class MemoryPoster:
     def __init__(self) -> None:
         self.received: defaultdict[ConnectionId, list[bytes]] = defaultdict(list)
         self.ill: dict[ConnectionId, Reason] = {}
+        self.closed: list[ConnectionId] = []
 
     def post(self, posts: Iterable[Post], deadline: float) -> Report:  # noqa: ARG002 - never late
         """See `Poster.post`."""
@@ -267,3 +402,13 @@ class MemoryPoster:
             report.posts += 1
             report.add(connection_id, reason)
         return report
+
+    def close(self, connection_id: ConnectionId, deadline: float) -> Reason | None:  # noqa: ARG002 - never late
+        """See `Manager.close`."""
+        self.closed.append(connection_id)
+        return self.ill.get(connection_id)
+
+    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:  # noqa: ARG002 - never late
+        """See `Manager.info`."""
+        then = datetime.fromtimestamp(0, UTC)
+        return self.ill.get(connection_id) or Info(then, then, Identity("127.0.0.1"))

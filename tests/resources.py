@@ -39,13 +39,18 @@ def client(service: Literal["dynamodb", "sqs"]) -> DynamoDBClient | SQSClient:
 
 def create(project: Path) -> None:
     """Create the table and the queues under the names of stage dev."""
+    create_table(project, TABLE)
+    for queue in (QUEUE, DEAD_LETTER_QUEUE):
+        client("sqs").create_queue(QueueName=queue, Attributes={"FifoQueue": "true"})
+
+
+def create_table(project: Path, name: str) -> None:
+    """Create the table under a name."""
     resources = json.loads((project / "infra/resources.json").read_text())["Resources"]
     properties = resources["Table"]["Properties"]
     client("dynamodb").create_table(
-        TableName=TABLE,
+        TableName=name,
         BillingMode=properties["BillingMode"],
         AttributeDefinitions=properties["AttributeDefinitions"],
         KeySchema=properties["KeySchema"],
     )
-    for queue in (QUEUE, DEAD_LETTER_QUEUE):
-        client("sqs").create_queue(QueueName=queue, Attributes={"FifoQueue": "true"})

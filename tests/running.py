@@ -37,11 +37,13 @@ class Fanfare:
     """One `chalice local`, with its HTTP and WebSocket ports.
 
     Attributes:
+        settings: environment variables that are set for it.
         project: the copy that it runs from; change a file in it to make it reload.
         log: the file that holds what it has printed.
     """
 
-    def __init__(self, source: Path, folder: Path) -> None:
+    def __init__(self, source: Path, folder: Path, **settings: str) -> None:
+        self.settings = settings
         self.project = folder / "project"
         self.log = folder / "log.txt"
         self.port = free_port_pair()
@@ -76,7 +78,7 @@ class Fanfare:
             self._process = subprocess.Popen(
                 [CHALICE, "local", "--port", str(self.port)],
                 cwd=self.project,
-                env=_user_environment(),
+                env=_user_environment() | self.settings,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

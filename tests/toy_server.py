@@ -121,6 +121,9 @@ class ToyServer:
 
     async def _answer(self, connection: ServerConnection, you: Frame, frame: Frame) -> None:
         action = frame.pop("action")
+        if action == "renew":
+            await self.post(connection, {"type": "renewed", "until": "2026-11-24T10:30:00.000Z"})
+            return
         if action == "ping":
             rooms = {
                 name: {"seq": self.room(name).seq, "epoch": self.room(name).epoch}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.auth.names import clean_name, user_of_session
 from chalicelib.errors import HandshakeError
 from chalicelib.identity import Identity
+from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import User
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ class Anonymous:
     """Takes the client's word for its name, and its session for who it is."""
 
     new_user_id: Callable[[], UserId]
+    name_limit: int = NAME_LIMIT
 
     def __call__(self, credentials: Credentials) -> Identity:
         """See `Authenticator`; a token is not looked at."""
-        return Identity(User(self._user_id(credentials.session), clean_name(credentials.username)))
+        name = clean_name(credentials.username, self.name_limit)
+        return Identity(User(self._user_id(credentials.session), name))
 
     def _user_id(self, session: str | None) -> UserId:
         if session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -12,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.errors import SettingsError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
@@ -27,6 +28,9 @@ SECRET_BYTES: Final = 32
 
 COOLDOWN_SECONDS: Final = 30
 """How often, at most, a token that names an unknown key has the keys fetched again."""
+
+RETRY_SECONDS: Final = 5
+"""How long an issuer is left alone that did not show its keys; nobody new gets in meanwhile."""
 
 
 class Keys(Protocol):
@@ -67,26 +71,62 @@ class SharedSecret:
 
 
 class IssuerKeys:
-    """An issuer's public keys (RFC 7517), as its JWKS address shows them."""
+    """An issuer's public keys (RFC 7517), fetched when they are first needed and now and then.
 
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(
-            url,
-            lifespan=KEPT_SECONDS,
-            timeout=FETCH_SECONDS,
-            cooldown_duration=COOLDOWN_SECONDS,
-        )
+    A token that names an unknown key has them fetched again, since issuers change their keys; but
+    not each such token, since anybody can make one.
+
+    Args:
+        fetch: gets the keys; raises UnavailableError where they can't be had.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Iterable[jwt.PyJWK]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._stale_at = self._next_fetch = -math.inf
+        self._reached = False
+        self._lock = threading.Lock()
 
     def find(self, key_id: str | None) -> jwt.PyJWK:
         """See `Keys.find`."""
-        if not isinstance(key_id, str):
+        if key_id is None:
             raise jwt.InvalidTokenError("the token names no key")
-        try:
-            return self._client.get_signing_key(key_id)
-        except jwt.PyJWKClientConnectionError as error:
-            raise UnavailableError(f"The issuer's keys can't be fetched: {error}") from error
-        except (jwt.PyJWKClientError, jwt.PyJWKError, ValueError) as error:
-            raise jwt.InvalidTokenError("no such key") from error
+        with self._lock:
+            now = self._clock()
+            if now >= self._stale_at:
+                self._keys = {}
+            if key_id not in self._keys and now >= self._next_fetch:
+                self._renew(now)
+            if key_id in self._keys:
+                return self._keys[key_id]
+            if not self._reached:
+                raise UnavailableError("The issuer's keys could not be fetched a moment ago.")
+        raise jwt.InvalidTokenError("there is no such key")
+
+    def _renew(self, now: float) -> None:
+        self._reached, self._next_fetch = False, now + RETRY_SECONDS
+        self._keys = {key.key_id: key for key in self._fetch()}
+        self._reached, self._next_fetch = True, now + COOLDOWN_SECONDS
+        self._stale_at = now + KEPT_SECONDS
+
+
+def issuer_keys(url: str, timeout: float = FETCH_SECONDS) -> list[jwt.PyJWK]:
+    """Fetch an issuer's keys from its JWKS address, which may not redirect to another.
+
+    Raises:
+        UnavailableError: it does not answer within some seconds, or with something else.
+    """
+    client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout)
+    try:
+        return client.get_signing_keys()
+    except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
+        raise UnavailableError(f"The issuer's keys can't be fetched: {error}") from error
 
 
 def parameter(client: SSMClient, name: str) -> str:
@@ -108,6 +148,7 @@ def secret(client: SecretsManagerClient, arn: str) -> str:
         UnavailableError: it can't be read.
     """
     try:
-        return client.get_secret_value(SecretId=arn)["SecretString"]
+        # A secret of bytes has no string: it is refused as one that is too short.
+        return client.get_secret_value(SecretId=arn).get("SecretString", "")
     except (ClientError, BotoCoreError) as error:
         raise UnavailableError(f"The secret can't be read: {error}") from error

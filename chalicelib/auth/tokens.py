@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import jwt
 import msgspec
 
 from chalicelib.auth.names import clean_name, user_of_subject
-from chalicelib.errors import HandshakeError
+from chalicelib.errors import HandshakeError, SettingsError
 from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights
+from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import User
 from chalicelib.protocol import ROOM_NAME_LIMIT
 
@@ -46,10 +47,15 @@ class Tokens:
     algorithms: Sequence[str]
     issuer: str
     audience: str
+    name_limit: int = NAME_LIMIT
 
     def __call__(self, credentials: Credentials) -> Identity:
         """See `Authenticator`; the client's session and name are not looked at."""
         claims = self._claims(credentials.token)
+        try:
+            proven = msgspec.convert(claims, _Proven)
+        except msgspec.ValidationError as error:
+            raise _refusal(f"a claim is not right: {error}") from None
         try:
             rights = read_rights(claims.get(RIGHTS_CLAIM))
         except msgspec.ValidationError as error:
@@ -57,8 +63,8 @@ class Tokens:
                 HTTPStatus.FORBIDDEN, f"The claim {RIGHTS_CLAIM!r} is not right: {error}."
             ) from None
         name = next((claims[key] for key in NAME_CLAIMS if isinstance(claims.get(key), str)), "")
-        user = User(user_of_subject(self.issuer, claims["sub"]), clean_name(name))
-        return Identity(user, rights, int(claims["exp"]))
+        user = User(user_of_subject(self.issuer, proven.sub), clean_name(name, self.name_limit))
+        return Identity(user, rights, int(proven.exp))
 
     def _claims(self, token: str | None) -> dict[str, Any]:
         if not token or len(token) > TOKEN_LIMIT:
@@ -75,21 +81,45 @@ class Tokens:
                 issuer=self.issuer,
                 audience=self.audience,
                 leeway=LEEWAY,
-                options={"require": ["exp", "sub", "iss", "aud"]},
+                options={
+                    "require": ["exp", "sub", "iss", "aud"],
+                    "enforce_minimum_key_length": True,
+                },
             )
+        except jwt.InvalidKeyError as error:
+            raise SettingsError(f"Tokens can't be checked with the key there is: {error}") from None
         except (jwt.InvalidTokenError, UnicodeError, RecursionError, OverflowError) as error:
             raise _refusal(type(error).__name__) from None
-        if not claims["sub"]:
-            raise _refusal("the subject is empty")
         return claims
+
+
+# JSON may hold half of a surrogate pair, which nothing that is written in UTF-8 can.
+_Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\ud800-\udfff]*\Z")]
+_Moment = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
+"""Seconds since 1970, until the end of the year 9999."""
+
+
+class _Proven(msgspec.Struct, frozen=True):
+    """The form of the claims that a token can't do without, or that decide when it holds."""
+
+    sub: Annotated[_Text, msgspec.Meta(min_length=1)]
+    exp: _Moment
+    nbf: _Moment = 0
+    iat: _Moment = 0
+
+
+_Patterns = Annotated[
+    list[Annotated[_Text, msgspec.Meta(max_length=ROOM_NAME_LIMIT + 1)]],
+    msgspec.Meta(max_length=PATTERNS_LIMIT),
+]
 
 
 class _Grant(msgspec.Struct, frozen=True):
     """The claim's form."""
 
-    join: list[str] | None = None
-    publish: list[str] | None = None
-    moderate: list[str] = []
+    join: _Patterns | None = None
+    publish: _Patterns | None = None
+    moderate: _Patterns = []
 
 
 def read_rights(claim: Any) -> Rights:
@@ -101,11 +131,6 @@ def read_rights(claim: Any) -> Rights:
     if claim is None:
         return Rights()
     grant = msgspec.convert(claim, _Grant)
-    for patterns in (grant.join, grant.publish, grant.moderate):
-        if patterns is not None and (
-            len(patterns) > PATTERNS_LIMIT or any(len(p) > ROOM_NAME_LIMIT + 1 for p in patterns)
-        ):
-            raise msgspec.ValidationError(f"more than {PATTERNS_LIMIT} patterns, or a long one")
     return Rights(
         None if grant.join is None else tuple(grant.join),
         None if grant.publish is None else tuple(grant.publish),

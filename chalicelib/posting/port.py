@@ -141,3 +141,7 @@ class Manager(Protocol):
 
     def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
         """Return what the gateway knows of a connection, or why it could not be asked."""
+
+
+class Gateway(Poster, Manager, Protocol):
+    """Posts to connections of one API and stage, and looks after them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from chalicelib.errors import RETRY
-from chalicelib.model import User
+from chalicelib.model import MessageType, User
 from chalicelib.protocol.limits import FRAME_LIMIT, ROOM_NAME_LIMIT
 from chalicelib.protocol.requests import describe
 
@@ -26,15 +26,27 @@ class UserFrame(msgspec.Struct, frozen=True, rename="camel"):
     username: str
 
 
-class MessageData(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One message; `timestamp` is ISO 8601 in UTC, and the sender's connection is for plain."""
+class SelfFrame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Who the receiver is, and whether order in the room is theirs to keep."""
 
-    type: str
+    user_id: str
+    username: str
+    moderate: bool = False
+
+
+class MessageData(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One message; `timestamp` is ISO 8601 in UTC, and the sender's connection is for plain.
+
+    `deletes` is the number of the message whose text is taken away.
+    """
+
+    type: MessageType
     message: str
     username: str
     user_id: str
     timestamp: str
     sender_connection_id: str | None = None
+    deletes: int | None = None
 
 
 class PlainMessageFrame(msgspec.Struct, frozen=True, tag_field="type", tag="message"):
@@ -69,16 +81,42 @@ class JoinedFrame(msgspec.Struct, frozen=True, tag_field="type", tag="joined", o
     seq: int
     epoch: str
     members: int
-    you: UserFrame
+    you: SelfFrame
     recovered: bool
     messages: list[MessageFrame]
     reason: Literal["more", "expired", "epoch"] | None = None
 
 
-class LeftFrame(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
-    """The receiver is no member any more."""
+class LeftFrame(msgspec.Struct, frozen=True, tag_field="type", tag="left", omit_defaults=True):
+    """The receiver is no member any more; the reason is there where it did not ask for that."""
 
     room: str
+    reason: Literal["kicked", "banned", "rights"] | None = None
+
+
+class ModeratedFrame(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="type",
+    tag="moderated",
+    rename="camel",
+    omit_defaults=True,
+):
+    """What the receiver, a moderator, has asked for is done, or will be in its turn."""
+
+    action: str
+    room: str
+    user_id: str | None = None
+    seq: int | None = None
+
+
+class NoticeFrame(msgspec.Struct, frozen=True, tag_field="type", tag="notice"):
+    """Something told to the receiver's user alone, outside of every room."""
+
+    id: str
+    message: str
+    timestamp: str
+    sender: UserFrame = msgspec.field(name="from")
 
 
 class HistoryFrame(
@@ -132,8 +170,27 @@ class PongFrame(msgspec.Struct, frozen=True, tag_field="type", tag="pong", omit_
     rooms: dict[str, Position] = {}
 
 
-class ErrorFrame(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
-    """A frame of the receiver was refused."""
+class ExpiringFrame(msgspec.Struct, frozen=True, tag_field="type", tag="expiring"):
+    """The receiver's token ends soon, or has ended just now: renew it."""
+
+    at: str
+
+
+class RenewedFrame(msgspec.Struct, frozen=True, tag_field="type", tag="renewed"):
+    """The receiver goes on under its new token."""
+
+    until: str
+
+
+class ErrorFrame(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="type",
+    tag="error",
+    omit_defaults=True,
+    rename="camel",
+):
+    """A frame of the receiver was refused; `retry_after` is in seconds."""
 
     code: str
     message: str
@@ -141,18 +198,23 @@ class ErrorFrame(msgspec.Struct, frozen=True, tag_field="type", tag="error", omi
     action: str | None = None
     room: str | None = None
     id: str | None = None
+    retry_after: float | None = None
 
 
 Frame = (
     AckFrame
     | ErrorFrame
+    | ExpiringFrame
     | HistoryFrame
     | JoinedFrame
     | LeftFrame
     | MessageFrame
+    | ModeratedFrame
+    | NoticeFrame
     | PlainMessageFrame
     | PongFrame
     | PresenceFrame
+    | RenewedFrame
     | SignalFrame
     | WhoFrame
 )
@@ -203,6 +265,7 @@ def message_frame(numbered: Numbered) -> MessageFrame:
             username=message.user.username,
             user_id=message.user.user_id,
             timestamp=timestamp(message.sent_at),
+            deletes=message.deletes,
         ),
     )
 
@@ -232,8 +295,8 @@ def error_frame(error: FrameError, body: str) -> ErrorFrame:
     """Refuse a frame, naming it as far as it can be read."""
     tag = describe(body)
 
-    def text(value: object) -> str | None:
-        return value[:ROOM_NAME_LIMIT] if isinstance(value, str) else None
+    def text(value: str | None) -> str | None:
+        return None if value is None else value[:ROOM_NAME_LIMIT]
 
     return ErrorFrame(
         code=error.code,
@@ -242,7 +305,13 @@ def error_frame(error: FrameError, body: str) -> ErrorFrame:
         action=text(tag.action),
         room=text(tag.room),
         id=text(tag.id),
+        retry_after=error.retry_after,
     )
+
+
+def self_frame(user: User, *, moderate: bool) -> SelfFrame:
+    """Show somebody who they are themselves."""
+    return SelfFrame(user_id=user.user_id, username=user.username, moderate=moderate)
 
 
 def user_frame(user: User | Member) -> UserFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 SUBPROTOCOL: Final = "fanfare.v1"
@@ -25,3 +26,24 @@ PAGE_LIMIT: Final = 100
 
 PING_LIMIT: Final = 50
 """Rooms that one `ping` may ask for: as many as a connection may be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a client's frame may hold; settings can make it less than the protocol allows.
+
+    Attributes:
+        message: bytes of UTF-8 in a message's text (`FANFARE_MESSAGE_BYTES`).
+        room_name: characters of a room's name (`FANFARE_ROOM_NAME_LENGTH`).
+        depth: arrays and objects within each other (`FANFARE_JSON_DEPTH`).
+        keys: keys in all its objects (`FANFARE_JSON_KEYS`); no signal within its limit has more
+            than the default.
+    """
+
+    message: int = MESSAGE_LIMIT
+    room_name: int = ROOM_NAME_LIMIT
+    depth: int = 32
+    keys: int = 1000
+
+
+BOUNDS: Final = Bounds()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
 from chalicelib.errors import Code, FrameError
+from chalicelib.protocol.acts import Act
 from chalicelib.protocol.limits import (
+    BOUNDS,
     FRAME_LIMIT,
-    MESSAGE_LIMIT,
     PAGE_LIMIT,
     PING_LIMIT,
-    ROOM_NAME_LIMIT,
     SIGNAL_LIMIT,
+    Bounds,
 )
 
 if TYPE_CHECKING:
@@ -35,13 +37,16 @@ class Leave(msgspec.Struct, frozen=True, tag_field="action", tag="leave"):
     room: str
 
 
+MessageId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+
+
 class Say(msgspec.Struct, frozen=True, tag_field="action", tag="message"):
     """Say something in a room."""
 
     message: str
     room: str = "lobby"
     type: Literal["chat"] = "chat"
-    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    id: MessageId | None = None
     resend: bool = False
 
 
@@ -74,47 +79,97 @@ class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
     rooms: Annotated[list[str], msgspec.Meta(max_length=PING_LIMIT)] = []
 
 
-Request = Join | Leave | Say | ReadHistory | Signal | Who | Ping
+class Renew(msgspec.Struct, frozen=True, tag_field="action", tag="renew"):
+    """Go on under a new token."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        """Show no token, wherever this may be printed."""
+        return "Renew()"
+
+
+Request = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Renew | Act
 """Whatever a client may send, told apart by `action`."""
 
 
+class Publication(msgspec.Struct, frozen=True):
+    """What is said over HTTP, in a room or to a user."""
+
+    message: str
+    id: MessageId | None = None
+
+
 class Description(msgspec.Struct, frozen=True):
-    """What can be read of a refused frame, for the error to name it; each may be anything."""
+    """What can be read of a refused frame, for the error to name it."""
 
-    action: Any = None
-    room: Any = None
-    id: Any = None
+    action: str | None = None
+    room: str | None = None
+    id: str | None = None
 
 
-_ACTIONS: Final = ("message", "join", "leave", "history", "signal", "who", "ping")
+class _Outline(msgspec.Struct, frozen=True):
+    """The same before anything is built of it: each may be anything, of any size."""
+
+    action: msgspec.Raw = msgspec.Raw()
+    room: msgspec.Raw = msgspec.Raw()
+    id: msgspec.Raw = msgspec.Raw()
+
+
+_ACTIONS: Final = (
+    *("message", "join", "leave", "history", "signal", "who", "ping", "renew"),
+    *("kick", "ban", "mute", "delete"),
+)
+
+# It takes a string that does not end for one, and never goes back: a hostile frame costs no more.
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+
 _request = msgspec.json.Decoder(Request)
-_description = msgspec.json.Decoder(Description)
+_publication = msgspec.json.Decoder(Publication)
+_outline = msgspec.json.Decoder(_Outline)
 
 
-def decode(body: str) -> Request:
+def decode(body: str, bounds: Bounds = BOUNDS) -> Request:
     """Read a client's frame.
 
     Raises:
         FrameError: `too_large`, `bad_json`, `unknown_action`, `bad_frame` or `bad_room`.
     """
+    request: Request = _read(_request, body, bounds)
+    _check(request, bounds)
+    return request
+
+
+def decode_publication(body: str, bounds: Bounds = BOUNDS) -> Publication:
+    """Read the body of a publication.
+
+    Raises:
+        FrameError: `too_large`, `bad_json` or `bad_frame`.
+    """
+    publication: Publication = _read(_publication, body, bounds)
+    _check_text(publication.message, bounds)
+    return publication
+
+
+def _read(decoder: msgspec.json.Decoder[Any], body: str, bounds: Bounds) -> Any:
     size = len(body.encode(errors="surrogatepass"))
     if size > FRAME_LIMIT:
         raise FrameError(
             Code.TOO_LARGE, f"The frame is {size} bytes long; {FRAME_LIMIT} is the limit."
         )
+    _check_shape(body, bounds)
     try:
-        request: Request = _request.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _refusal(body, error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise FrameError(Code.BAD_JSON, f"The frame is not JSON: {error}.") from None
-    _check(request)
-    return request
 
 
 def _refusal(body: str, error: msgspec.ValidationError) -> FrameError:
     named = describe(body).action
-    if isinstance(named, str) and named not in _ACTIONS:
+    if named is not None and named not in _ACTIONS:
         return unknown_action(named, _ACTIONS)
     return FrameError(Code.BAD_FRAME, f"The frame is not right: {error}.")
 
@@ -132,20 +187,35 @@ def unknown_action(name: str, known: Iterable[str]) -> FrameError:
     )
 
 
-def _check(request: Request) -> None:
-    if isinstance(request, Ping):
+def _check_shape(body: str, bounds: Bounds) -> None:
+    """Refuse what is nested too deep or has too many keys, before anything is built of it.
+
+    Most frames are let through by counting; only of one that could be such are the strings taken
+    out, in which all these characters may stand.
+    """
+    opened = body.count("[") + body.count("{")
+    if opened <= bounds.depth and body.count(":") <= bounds.keys:
         return
-    if not is_room_name(request.room):
-        raise FrameError(
-            Code.BAD_ROOM,
-            f"A room's name has 1 to {ROOM_NAME_LIMIT} visible characters; spaces stand between.",
-        )
-    match request:
-        case Say(message=text) if len(text.encode()) > MESSAGE_LIMIT:
+    bare = _STRING.sub("", body)
+    keys = bare.count(":")
+    if keys > bounds.keys:
+        raise FrameError(Code.BAD_FRAME, f"The frame has {keys} keys; {bounds.keys} is the limit.")
+    depth = 0
+    for bracket in _BRACKET.findall(bare):
+        depth += 1 if bracket in "[{" else -1
+        if depth > bounds.depth:
             raise FrameError(
-                Code.TOO_LARGE,
-                f"The message is {len(text.encode())} bytes long; {MESSAGE_LIMIT} is the limit.",
+                Code.BAD_FRAME, f"The frame is nested deeper than {bounds.depth}, the limit."
             )
+
+
+def _check(request: Request, bounds: Bounds) -> None:
+    if isinstance(request, Ping | Renew):
+        return
+    check_room(request.room, bounds)
+    match request:
+        case Say(message=text):
+            _check_text(text, bounds)
         case Signal(data=data) if len(bytes(data)) > SIGNAL_LIMIT:
             raise FrameError(
                 Code.TOO_LARGE,
@@ -157,10 +227,35 @@ def _check(request: Request) -> None:
             raise FrameError(Code.BAD_FRAME, "`after` and `before` exclude each other.")
 
 
-def is_room_name(name: str) -> bool:
-    """Whether a room may have that name: short, visible, and written in one way only."""
+def check_room(name: str, bounds: Bounds = BOUNDS) -> None:
+    """Refuse a name that no room may have.
+
+    Raises:
+        FrameError: `bad_room`.
+    """
+    if not is_room_name(name, bounds.room_name):
+        raise FrameError(
+            Code.BAD_ROOM,
+            f"A room's name has 1 to {bounds.room_name} visible characters; spaces stand between.",
+        )
+
+
+def _check_text(text: str, bounds: Bounds) -> None:
+    size = len(text.encode())
+    if size > bounds.message:
+        raise FrameError(
+            Code.TOO_LARGE, f"The message is {size} bytes long; {bounds.message} is the limit."
+        )
+
+
+def is_room_name(name: str, limit: int = BOUNDS.room_name) -> bool:
+    """Whether a room may have that name: short, visible, and written in one way only.
+
+    Of invisible characters, those that turn the direction of text around could make one name look
+    like another.
+    """
     return (
-        1 <= len(name) <= ROOM_NAME_LIMIT
+        1 <= len(name) <= limit
         and " ".join(name.split()) == name
         and unicodedata.is_normalized("NFC", name)
         and all(c == " " or unicodedata.category(c)[0] in "LMNPS" for c in name)
@@ -170,6 +265,11 @@ def is_room_name(name: str) -> bool:
 def describe(body: str) -> Description:
     """Read as much of a frame as there is to read."""
     try:
-        return _description.decode(body)
+        outline = _outline.decode(body)
+        return Description(*map(_text, (outline.action, outline.room, outline.id)))
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return Description()
+
+
+def _text(value: msgspec.Raw) -> str | None:
+    return msgspec.json.decode(value, type=str) if bytes(value).startswith(b'"') else None

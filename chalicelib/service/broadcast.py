@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Census, Head, Numbered, Origin, RoomId
     from chalicelib.outbox import Outbox
     from chalicelib.service.delivery import Delivery
+    from chalicelib.service.expiry import Expiry
     from chalicelib.store import Store
 
 POSTING_SHARE: Final = 0.8
@@ -61,6 +62,7 @@ class Broadcast:
     store: Store
     outbox: Outbox
     delivery: Delivery
+    expiry: Expiry
     members: MemberCache
     last_told: LastCensus
     fanout: Fanout
@@ -158,6 +160,7 @@ class Broadcast:
                 bulletin = gather(job.bulletin for job in jobs if isinstance(job, FanoutJob))
             case _:
                 numbered, head = self._number(room, jobs, deadline)
+                self._erase(numbered)
                 span, census = Span(), head.census
                 bulletin = Bulletin(numbered, _signals(jobs), self._presence(jobs, census))
         if not bulletin:
@@ -217,6 +220,16 @@ class Broadcast:
                 return numbering.numbered, advanced
         raise UnavailableError(f"The room {room!r} could not be numbered in time.")
 
+    def _erase(self, numbered: Iterable[Numbered]) -> None:
+        """Take away the texts that tombstones are about; should it fail, the batch comes again.
+
+        A tombstone stands above what it is about, unless the room was started anew meanwhile.
+        """
+        for one in numbered:
+            deleted = one.message.deletes
+            if deleted is not None and deleted < one.seq:
+                self.store.erase(one.message.room, one.epoch, deleted)
+
     def _post_to_span(
         self,
         room: RoomId,
@@ -226,15 +239,17 @@ class Broadcast:
         origin: Origin,
         deadline: float,
     ) -> int:
-        members = self.members.of(room, span, census)
+        members, overdue = self.expiry.split(self.members.of(room, span, census))
         posts = chain(bulletin.posts(room, members), bulletin.acks(members, span))
         self.delivery(room, bulletin, members, posts, origin, deadline, attempt=1)
+        self.expiry.end(overdue, room, origin)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
         return sum(member.protocol is not Protocol.PLAIN for member in members)
 
     def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> int:
         for job in jobs:
-            room, members, origin = job.room, job.members, job.origin
+            room, origin = job.room, job.origin
+            members, _ = self.expiry.split(job.members)
             bulletin = Bulletin(job.messages)
             posts = bulletin.posts(room, members)
             attempt = job.attempt + 1

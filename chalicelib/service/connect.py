@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chalicelib import events, protocol
 from chalicelib.auth import Credentials
-from chalicelib.errors import HandshakeError
+from chalicelib.errors import FrameError, HandshakeError
 from chalicelib.model import LOBBY, Connection, Origin, Protocol
 
 if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
     from chalicelib.events import GatewayEvent
     from chalicelib.identity import Patterns
+    from chalicelib.model import Head
     from chalicelib.origins import Origins
+    from chalicelib.service.door import Door
+    from chalicelib.service.guard import Guard
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
+
+ORIGIN_SHOWN: Final = 200
+"""Characters of a refused origin that the log shows: a header may have thousands."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Connect:
     origins: Origins
     private: Patterns
     token_in_query: bool
+    door: Door
+    guard: Guard
 
     def __call__(self, event: GatewayEvent) -> Connection:
         """Run the use case for a `$connect` event.
@@ -45,7 +53,8 @@ class Connect:
         context = event.request_context
         origin = events.header(event, "origin")
         if not self.origins.allow(origin, context.domain_name):
-            raise HandshakeError(HTTPStatus.FORBIDDEN, f"the origin {origin!r} is not allowed")
+            shown = (origin or "")[:ORIGIN_SHOWN]
+            raise HandshakeError(HTTPStatus.FORBIDDEN, f"the origin {shown!r} is not allowed")
         offered = events.offered_subprotocols(event)
         identity = self.authenticate(self._credentials(event, offered))
         v1 = protocol.SUBPROTOCOL in offered
@@ -60,11 +69,19 @@ class Connect:
         )
         if not v1 and not identity.rights.may_join(LOBBY, self.private):
             raise HandshakeError(HTTPStatus.FORBIDDEN, "the plain form's room is not theirs")
+        self.door.let_in(connection)
         self.store.add(connection)
         if not v1:
-            head = self.store.join(connection, LOBBY)
+            head = self._enter_lobby(connection)
             self.herald.joined(connection, LOBBY, head.members)
         return connection
+
+    def _enter_lobby(self, connection: Connection) -> Head:
+        try:
+            return self.guard.enter(connection, LOBBY)
+        except FrameError as refusal:
+            self.store.forget(connection.id)
+            raise HandshakeError(HTTPStatus.FORBIDDEN, refusal.code) from None
 
     def _credentials(self, event: GatewayEvent, offered: list[str]) -> Credentials:
         """Gather what the client shows.

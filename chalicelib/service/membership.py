@@ -11,11 +11,13 @@ from chalicelib.errors import Code, FrameError, forbidden
 from chalicelib.model import RoomId
 from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
 from chalicelib.rooms import Recovery
+from chalicelib.service.guard import require_voice
 
 if TYPE_CHECKING:
     from chalicelib.identity import Patterns
     from chalicelib.model import Connection, Head
     from chalicelib.protocol import Join, Leave
+    from chalicelib.service.guard import Guard
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
 
@@ -26,18 +28,20 @@ class Membership:
 
     store: Store
     herald: Herald
+    guard: Guard
     private: Patterns = ()
+    page: int = PAGE_LIMIT
 
     def join(self, connection: Connection, request: Join) -> JoinedFrame:
         """Make the connection a member; whatever is numbered from then on is delivered to it.
 
         Raises:
-            FrameError: `forbidden`, `unknown_connection`, or `too_many_rooms`.
+            FrameError: `forbidden`, `banned`, `unknown_connection`, or `too_many_rooms`.
         """
         room = RoomId(request.room)
         if not connection.rights.may_join(room, self.private):
             raise forbidden()
-        head = self.store.join(connection, room)
+        head = self.guard.enter(connection, room)
         recovery = self._recover(room, head, request)
         if room not in connection.rooms:
             self.herald.joined(connection, room, head.members)
@@ -46,19 +50,24 @@ class Membership:
             seq=head.seq,
             epoch=head.epoch,
             members=head.members,
-            you=protocol.user_frame(connection.user),
+            you=protocol.self_frame(connection.user, moderate=connection.rights.may_moderate(room)),
             recovered=recovery.reason is None,
             messages=[protocol.message_frame(message) for message in recovery.messages],
             reason=recovery.reason,
         )
 
     def leave(self, connection: Connection, request: Leave) -> LeftFrame:
-        """Take the connection out of the room, whether it was in it or not."""
+        """Take the connection out of the room; one that it is not in hears nothing of that."""
         room = RoomId(request.room)
+        if room in connection.rooms:
+            self.take_out(connection, room)
+        return LeftFrame(room=room)
+
+    def take_out(self, connection: Connection, room: RoomId) -> None:
+        """Take the connection out of the room, and tell that."""
         departure = self.store.leave(connection, room)
         if departure:
             self.herald.left(connection.origin, [departure])
-        return LeftFrame(room=room)
 
     def _recover(self, room: RoomId, head: Head, request: Join) -> Recovery:
         if request.since is None or request.epoch is None:
@@ -66,7 +75,7 @@ class Membership:
         # The current epoch's: of another one nothing can be given, so nothing is looked for.
         above = request.since if request.epoch == head.epoch else head.seq
         missed = self.store.messages(room, head.epoch, above=above, below=head.seq + 1)
-        page = rooms.page(tuple(islice(missed, PAGE_LIMIT)), newest_first=False, more=False)
+        page = rooms.page(tuple(islice(missed, self.page)), newest_first=False, more=False)
         return rooms.recover(head, request.since, request.epoch, page)
 
 
@@ -80,12 +89,13 @@ def require_member(connection: Connection, room: RoomId) -> None:
         raise FrameError(Code.NOT_JOINED, f"Join the room {room!r} first.")
 
 
-def require_speaker(connection: Connection, room: RoomId) -> None:
-    """Refuse what only members may do whose rights let them speak.
+def require_speaker(connection: Connection, room: RoomId, now: float) -> None:
+    """Refuse what only members may do whose rights let them speak, and who are not muted.
 
     Raises:
-        FrameError: `not_joined`, or `forbidden`.
+        FrameError: `not_joined`, `forbidden`, or `muted`.
     """
     require_member(connection, room)
     if not connection.rights.may_publish(room):
         raise forbidden()
+    require_voice(connection.muted.get(room), now)

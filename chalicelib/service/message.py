@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
-from chalicelib.errors import Code, FrameError, UnavailableError, unknown_connection
+from chalicelib.errors import Code, FrameError, UnansweredError, UnavailableError
 from chalicelib.meter import Metric
 from chalicelib.model import Origin, Protocol
-from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Say, Signal, Who
+from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from chalicelib.meter import Meter
     from chalicelib.model import Connection
     from chalicelib.posting import Poster
-    from chalicelib.protocol import Frame, Request
+    from chalicelib.protocol import Act, Frame
+    from chalicelib.service.admission import Admission
+    from chalicelib.service.closing import Closing
     from chalicelib.service.membership import Membership
+    from chalicelib.service.moderation import Moderation
     from chalicelib.service.reading import Reading
+    from chalicelib.service.renewal import Renewal
     from chalicelib.service.saying import Saying
-    from chalicelib.store import Store
+
+    Action = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Act
 
 REPLY_SECONDS: Final = 5.0
 """How long a reply to the sender may take."""
@@ -33,11 +38,14 @@ REPLY_SECONDS: Final = 5.0
 class Receive:
     """Hands each frame to what its action is for, and answers its sender."""
 
-    store: Store
+    admission: Admission
     poster: Callable[[Origin], Poster]
     saying: Saying
     membership: Membership
     reading: Reading
+    renewal: Renewal
+    moderation: Moderation
+    closing: Closing
     meter: Meter
 
     def __call__(self, event: GatewayEvent) -> Code | None:
@@ -56,21 +64,28 @@ class Receive:
             return self._refuse(
                 event, FrameError(Code.UNAVAILABLE, "This could not be done now; send it again.")
             )
-        if answer:
-            self._post(event, answer)
+        self._post(event, answer)
         return None
 
-    def _answer(self, event: GatewayEvent, body: str) -> Frame | None:
-        request = protocol.decode(body)
+    def _answer(self, event: GatewayEvent, body: str) -> list[Frame]:
+        sender = event.request_context.connection_id
+        try:
+            request = protocol.decode(body, self.admission.limits.bounds)
+        except FrameError:
+            # What can't be read is to be paid for as well.
+            self.admission(sender, None)
+            raise
         self.meter.note(action=protocol.action(request), room=getattr(request, "room", None))
-        connection = self.store.connection(event.request_context.connection_id)
-        if connection is None:
-            raise unknown_connection()
+        connection = self.admission(sender, request)
         if connection.protocol is Protocol.PLAIN and not isinstance(request, Say):
             raise protocol.unknown_action(protocol.action(request), ["message"])
-        return self._perform(connection, request)
+        self.renewal.require_time(connection, request)
+        if isinstance(request, Renew):
+            return self.renewal.renew(connection, request)
+        answers = [self._perform(connection, request), self.renewal.warning(connection)]
+        return [answer for answer in answers if answer]
 
-    def _perform(self, connection: Connection, request: Request) -> Frame | None:
+    def _perform(self, connection: Connection, request: Action) -> Frame | None:
         match request:
             case Say():
                 return self.saying.say(connection, request)
@@ -87,14 +102,24 @@ class Receive:
                 return self.reading.who(connection, request)
             case Ping():
                 return self.reading.ping(connection, request)
+            case _:
+                return self.moderation(connection, request)
 
     def _refuse(self, event: GatewayEvent, refusal: FrameError) -> Code:
         self.meter.count(Metric.FRAMES_REFUSED, code=refusal.code)
-        self._post(event, protocol.error_frame(refusal, event.body or ""))
+        if not isinstance(refusal, UnansweredError):
+            self._post(event, [protocol.error_frame(refusal, event.body or "")])
+        if refusal.closes:
+            self.closing(event.request_context.connection_id, _origin(event))
         return refusal.code
 
-    def _post(self, event: GatewayEvent, frame: Frame) -> None:
-        context = event.request_context
-        self.poster(Origin(context.api_id, context.stage)).post(
-            [(context.connection_id, protocol.encode(frame))], time.monotonic() + REPLY_SECONDS
-        )
+    def _post(self, event: GatewayEvent, frames: list[Frame]) -> None:
+        receiver = event.request_context.connection_id
+        texts = protocol.pack(protocol.encode(frame) for frame in frames)
+        posts = [(receiver, text) for text in texts]
+        if posts:
+            self.poster(_origin(event)).post(posts, time.monotonic() + REPLY_SECONDS)
+
+
+def _origin(event: GatewayEvent) -> Origin:
+    return Origin(event.request_context.api_id, event.request_context.stage)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol, rooms
 from chalicelib.model import RoomId
-from chalicelib.protocol import HistoryFrame, PongFrame, Position, WhoFrame
+from chalicelib.protocol import PAGE_LIMIT, HistoryFrame, PongFrame, Position, WhoFrame
 from chalicelib.service.membership import require_member
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Reading:
     """Reads pages for members."""
 
     store: Store
+    page: int = PAGE_LIMIT
 
     def history(self, connection: Connection, request: ReadHistory) -> HistoryFrame:
         """Return a page of old messages, oldest first.
@@ -44,10 +45,9 @@ class Reading:
             below=min(request.before or end, end),
             newest_first=newest_first,
         )
-        read = tuple(islice(messages, request.limit + 1))
-        page = rooms.page(
-            read[: request.limit], newest_first=newest_first, more=len(read) > request.limit
-        )
+        limit = min(request.limit, self.page)
+        read = tuple(islice(messages, limit + 1))
+        page = rooms.page(read[:limit], newest_first=newest_first, more=len(read) > limit)
         return HistoryFrame(
             room=room,
             epoch=head.epoch,

@@ -39,10 +39,10 @@ class Saying:
         this connection, when it is numbered.
 
         Raises:
-            FrameError: `not_joined`, or `forbidden`.
+            FrameError: `not_joined`, `forbidden`, or `muted`.
         """
         room = RoomId(request.room)
-        require_speaker(connection, room)
+        require_speaker(connection, room, self.clock())
         message = Message(
             id=request.id or self.new_id(),
             room=room,
@@ -67,10 +67,10 @@ class Saying:
         """Queue a signal.
 
         Raises:
-            FrameError: `not_joined`, or `forbidden`.
+            FrameError: `not_joined`, `forbidden`, or `muted`.
         """
         room = RoomId(request.room)
-        require_speaker(connection, room)
+        require_speaker(connection, room, self.clock())
         self.outbox.publish(
             SignalJob(
                 origin=connection.origin,

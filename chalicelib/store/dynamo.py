@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.errors import Code, FrameError, UnavailableError, unknown_connection
+from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import Epoch, Head
 from chalicelib.protocol import PAGE_LIMIT
+from chalicelib.store.calls import ConditionFailedError
+from chalicelib.store.dynamo_ledger import DynamoLedger
+from chalicelib.store.dynamo_register import DynamoRegister
 from chalicelib.store.items import (
     connection_item,
     connection_key,
+    end,
     head_key,
     member_item,
     member_key,
     message_item,
+    message_key,
+    muted_attribute,
     read_connection,
     read_head,
     read_member,
@@ -26,12 +31,14 @@ from chalicelib.store.items import (
     read_user,
     room_key,
     seq_key,
+    standing,
+    user_connection_item,
+    user_connection_key,
 )
 from chalicelib.store.port import (
     CONNECTION_LIFE,
     HEAD_LIFE,
     HISTORY_LIFE,
-    ROOMS_LIMIT,
     Departure,
 )
 
@@ -66,21 +73,28 @@ Without a limit each would read, and be charged for, a megabyte.
 """
 
 
-class DynamoStore:
+class DynamoStore(DynamoLedger, DynamoRegister):
     """The store in one DynamoDB table."""
 
-    def __init__(self, client: DynamoDBClient, table: str, clock: Callable[[], float]) -> None:
-        self._client = client
-        self._table = table
-        self._clock = clock
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        clock: Callable[[], float],
+        rooms_limit: int = ROOMS_LIMIT,
+    ) -> None:
+        super().__init__(client, table, clock)
+        self._rooms_limit = rooms_limit
 
     def add(self, connection: Connection) -> None:
         """See `Store.add`."""
-        with self._available():
-            self._client.put_item(
-                TableName=self._table,
-                Item={**connection_item(connection), "expires_at": _connection_expiry(connection)},
-            )
+        expires_at = _connection_expiry(connection)
+        self._write(
+            [
+                {"PutRequest": {"Item": {**item, "expires_at": expires_at}}}
+                for item in (connection_item(connection), user_connection_item(connection))
+            ]
+        )
 
     def connection(self, connection_id: ConnectionId) -> Connection | None:
         """See `Store.connection`."""
@@ -111,6 +125,16 @@ class DynamoStore:
             ).get("Attributes")
         return self._touch(room, 0 if old else 1)
 
+    def renew(self, connection: Connection) -> None:
+        """See `Store.renew`."""
+        self._set(connection_key(connection.id), standing(connection))
+        for room in sorted(connection.rooms):
+            self.extend(connection, room)
+
+    def extend(self, connection: Connection, room: RoomId) -> None:
+        """See `Store.extend`."""
+        self._set(member_key(room, connection.id), end(connection))
+
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`.
 
@@ -118,13 +142,14 @@ class DynamoStore:
         halfway finishes the work.
         """
         departure = self._remove_member(connection.id, room, always_touch=True)
-        with suppress(_ConditionFailedError), self._available():
+        with suppress(ConditionFailedError), self._available():
             self._client.update_item(
                 TableName=self._table,
                 Key=connection_key(connection.id),
-                UpdateExpression="DELETE rooms :room",
+                UpdateExpression="DELETE rooms :room REMOVE #muted",
                 # An update would make a new item of a connection that has been forgotten meanwhile.
                 ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#muted": muted_attribute(room)},
                 ExpressionAttributeValues={":room": {"SS": [room]}},
             )
         return departure
@@ -136,7 +161,13 @@ class DynamoStore:
                 TableName=self._table, Key=connection_key(connection_id), ReturnValues="ALL_OLD"
             ).get("Attributes")
         rooms = {*(read_rooms(deleted) if deleted else ()), *([room] if room else ())}
-        departures = (self._remove_member(connection_id, left) for left in sorted(rooms))
+        departures = [self._remove_member(connection_id, left) for left in sorted(rooms)]
+        if deleted:
+            with self._available():
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=user_connection_key(read_user(deleted).user_id, connection_id),
+                )
         return [departure for departure in departures if departure]
 
     def members(self, room: RoomId, span: Span) -> Iterator[Member]:
@@ -210,13 +241,13 @@ class DynamoStore:
                     },
                     ReturnValues="ALL_NEW",
                 )["Attributes"]
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return None
         return read_head(item)
 
     def mend(self, room: RoomId, census: Census, members: int) -> None:
         """See `Store.mend`."""
-        with suppress(_ConditionFailedError), self._available():
+        with suppress(ConditionFailedError), self._available():
             self._client.update_item(
                 TableName=self._table,
                 Key=head_key(room),
@@ -244,6 +275,23 @@ class DynamoStore:
             if item["epoch"]["S"] == epoch:
                 yield read_message(room, item)
 
+    def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:
+        """See `Store.erase`."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=message_key(room, seq),
+                UpdateExpression="SET #text = :nothing, #type = :deleted",
+                ConditionExpression="epoch = :epoch AND #type = :chat",
+                ExpressionAttributeNames={"#text": "text", "#type": "type"},
+                ExpressionAttributeValues={
+                    ":nothing": {"S": ""},
+                    ":deleted": {"S": "deleted"},
+                    ":chat": {"S": "chat"},
+                    ":epoch": {"S": epoch},
+                },
+            )
+
     def find(self, room: RoomId, head: Head, key: MessageKey) -> int | None:
         """See `Store.find`."""
         recent = head.seq_of(key)
@@ -267,6 +315,18 @@ class DynamoStore:
             )["Items"]
         return read_message(room, items[0]).seq if items else None
 
+    def _set(self, key: Item, values: Item) -> None:
+        """Set attributes of an item, if it is there."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={f"#{name}": name for name in values},
+                ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+            )
+
     def _list_room(self, connection_id: ConnectionId, room: RoomId) -> None:
         connected = "attribute_exists(pk)"
         has_place = (
@@ -282,15 +342,16 @@ class DynamoStore:
                     ExpressionAttributeValues={
                         ":room": {"SS": [room]},
                         ":name": {"S": room},
-                        ":limit": {"N": str(ROOMS_LIMIT)},
+                        ":limit": {"N": str(self._rooms_limit)},
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-        except _ConditionFailedError as failure:
+        except ConditionFailedError as failure:
             if failure.item is None:
                 raise unknown_connection() from None
             raise FrameError(
-                Code.TOO_MANY_ROOMS, f"A connection may be in {ROOMS_LIMIT} rooms: leave one first."
+                Code.TOO_MANY_ROOMS,
+                f"A connection may be in {self._rooms_limit} rooms: leave one first.",
             ) from None
 
     def _remove_member(
@@ -359,30 +420,8 @@ class DynamoStore:
             for page in pages:
                 yield from (item for item in page["Items"] if not self._expired(item))
 
-    def _expired(self, item: Item) -> bool:
-        return int(item["expires_at"]["N"]) <= self._clock()
-
     def _head_expiry(self) -> AttributeValueTypeDef:
         return {"N": str(int(self._clock()) + HEAD_LIFE)}
-
-    @contextmanager
-    def _available(self) -> Iterator[None]:
-        try:
-            yield
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise _ConditionFailedError(error.response.get("Item")) from error
-            raise UnavailableError(f"The table {self._table} did not answer: {error}") from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"The table {self._table} did not answer: {error}") from error
-
-
-class _ConditionFailedError(Exception):
-    """A conditional write was refused; `item` is what stands there, if it was asked for."""
-
-    def __init__(self, item: object) -> None:
-        super().__init__()
-        self.item = item
 
 
 def _new_epoch() -> Epoch:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from chalicelib.store.ledger import Ledger
+from chalicelib.store.register import Register
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -35,9 +38,6 @@ HEAD_LIFE: Final = HISTORY_LIFE + 2 * 24 * 60 * 60
 """Seconds that a room's head outlives its last join or message: longer than any message, so that
 numbers begin anew only when nothing of the old ones is left."""
 
-ROOMS_LIMIT: Final = 50
-"""Rooms that one connection may be a member of."""
-
 
 @dataclass(frozen=True, slots=True)
 class Departure:
@@ -48,15 +48,15 @@ class Departure:
     members: int
 
 
-class Store(Protocol):
-    """Where connections, rooms and messages are kept.
+class Store(Ledger, Register, Protocol):
+    """Where connections, rooms and messages are kept, and the books of what they may do.
 
     Every method raises `UnavailableError` when the table can't be reached or throttles. Each may
     then be called again, whatever part of it was carried out.
     """
 
     def add(self, connection: Connection) -> None:
-        """Keep a connection, which is a member of no room yet."""
+        """Keep a connection, which is a member of no room yet, and list it with its user."""
 
     def connection(self, connection_id: ConnectionId) -> Connection | None:
         """Return a connection as it is now, or None when it is unknown or expired."""
@@ -71,6 +71,16 @@ class Store(Protocol):
         Raises:
             FrameError: `unknown_connection`, or `too_many_rooms`.
         """
+
+    def renew(self, connection: Connection) -> None:
+        """Keep the rights and the end that a connection has now; nothing if it is forgotten.
+
+        Its places in rooms are told the end after that. No version changes: whoever finds a
+        member's time over may look at the members again.
+        """
+
+    def extend(self, connection: Connection, room: RoomId) -> None:
+        """Tell a connection's place in a room its end, if it has a place there."""
 
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """Take a connection out of a room; None if it was no member.
@@ -118,6 +128,9 @@ class Store(Protocol):
         self, room: RoomId, epoch: Epoch, *, above: int, below: int, newest_first: bool = False
     ) -> Iterator[Numbered]:
         """Yield the kept messages with above < seq < below, read as they are asked for."""
+
+    def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:
+        """Take the text of a kept message away and mark it `deleted`, if it is of that epoch."""
 
     def find(self, room: RoomId, head: Head, key: MessageKey) -> int | None:
         """Return the number of a message among the newest megabyte, or None."""

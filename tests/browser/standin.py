@@ -17,6 +17,9 @@ class StandIn:
 
     Attributes:
         silent: whether messages are taken without an answer.
+        moderates: whether the page's user is a moderator.
+        others: who is in every room besides.
+        received: the frames that came, of every action.
         kept: how many of a room's messages it still has.
     """
 
@@ -24,6 +27,9 @@ class StandIn:
 
     def __init__(self) -> None:
         self.silent = False
+        self.moderates = False
+        self.others: list[dict[str, str]] = []
+        self.received: list[dict[str, Any]] = []
         self.kept = 1_000_000
         self._connections: list[WebSocketRoute] = []
         self._logs: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -70,6 +76,7 @@ class StandIn:
 
     def _answer(self, frame: dict[str, Any]) -> None:
         room = frame.get("room", "")
+        self.received.append(frame)
         match frame["action"]:
             case "join":
                 self.send(self._joined(room, frame.get("since")))
@@ -83,7 +90,7 @@ class StandIn:
                 )
             case "who":
                 me = {"userId": "me", "username": "Ada"}
-                self.send({"type": "who", "room": room, "members": [me]})
+                self.send({"type": "who", "room": room, "members": [me, *self.others]})
             case "ping":
                 self.send({"type": "pong"})
 
@@ -96,8 +103,8 @@ class StandIn:
             "room": room,
             "seq": seq,
             "epoch": self.epoch,
-            "members": 1,
-            "you": {"userId": "me", "username": "Ada"},
+            "members": 1 + len(self.others),
+            "you": {"userId": "me", "username": "Ada", "moderate": self.moderates},
             "recovered": complete,
             "messages": missed,
         } | ({} if complete else {"reason": "expired"})

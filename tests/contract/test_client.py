@@ -15,6 +15,8 @@ from tests.toy_server import ToyServer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from websockets.asyncio.server import ServerConnection
+
     from bench.effects import Frame
 
 FAST = Timing(reorder=0.02, answer=0.2, backoff=0.02, backoff_limit=0.05)
@@ -282,6 +284,27 @@ async def test_what_is_unavailable_is_tried_again(server: ToyServer) -> None:
 
 
 @scenario
+async def test_who_is_told_to_slow_down_does_and_loses_nothing(server: ToyServer) -> None:
+    """Messages that are refused for coming too fast are sent again when the server says."""
+    refusal = {"type": "error", "code": "slow_down", "message": "Wait.", "retry": "later"}
+    server.ignores = once(lambda frame: frame["action"] == "message")
+    async with Client(server.url, "Ada") as ada:
+        await ada.join("tea")
+        own = [asyncio.create_task(ada.send("tea", f"{n}")) for n in range(3)]
+        for count in (1, 3, 5):
+            await until(lambda: sum("message" in frame for frame in server.received) == count)  # noqa: B023 - awaited
+            refused_at = asyncio.get_running_loop().time()
+            await server.post(server.opened[0], {**refusal, "room": "tea", "retryAfter": 0.1})
+            joins = sum(frame["action"] == "join" for frame in server.received)
+            await until(
+                lambda: sum(f["action"] == "join" for f in server.received) > joins  # noqa: B023 - awaited
+            )
+            assert asyncio.get_running_loop().time() - refused_at > 0.09
+        assert await asyncio.gather(*own) == [1, 2, 3]
+        assert texts(server.room().log) == ["0", "1", "2"]
+
+
+@scenario
 async def test_a_forgotten_connection_is_replaced(server: ToyServer) -> None:
     """An error that asks for a new connection gets one."""
     error = {"type": "error", "code": "unknown_connection", "message": "?", "retry": "reconnect"}
@@ -351,3 +374,59 @@ async def test_closing_ends_everything(server: ToyServer) -> None:
     with pytest.raises(ClientError, match="closed"):
         await own
     assert [event async for event in events] == []
+
+
+class Tokens:
+    """Gives the tokens `t1`, `t2` and so on.
+
+    Attributes:
+        count: how many there were.
+    """
+
+    count = 0
+
+    async def __call__(self) -> str:
+        """The next one."""
+        self.count += 1
+        return f"t{self.count}"
+
+
+def offered(connection: ServerConnection) -> str:
+    """The subprotocols that a client has offered."""
+    assert connection.request is not None
+    return connection.request.headers["Sec-WebSocket-Protocol"]
+
+
+@scenario
+async def test_each_connection_is_opened_with_a_new_token(server: ToyServer) -> None:
+    """A token that was refused is not shown again."""
+    server.statuses = [HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED]
+    async with Client(server.url, "Ada", token=Tokens(), timing=FAST) as ada:
+        await ada.join("tea")
+        ada.drop()
+        await until(lambda: len(server.opened) == 2)
+        assert [offered(one) for one in server.opened] == ["fanfare.v1, t3", "fanfare.v1, t4"]
+
+
+@scenario
+async def test_a_token_that_can_not_get_better_is_refused_for_good(server: ToyServer) -> None:
+    """A client with one token, or none, does not knock for ever."""
+    for token in ("t", None):
+        server.statuses = [HTTPStatus.UNAUTHORIZED]
+        with pytest.raises(ClientError, match="401"):
+            await Client(server.url, "Ada", token=token).__aenter__()
+
+
+@scenario
+async def test_a_token_is_renewed_when_the_server_warns(server: ToyServer) -> None:
+    """Once, however many warnings there are; a client with one token leaves it at that."""
+    tokens = Tokens()
+    ada, bob = Client(server.url, "Ada", token=tokens), Client(server.url, "Bob", token="t")
+    async with ada, bob:
+        for connection in server.opened:
+            for _ in range(3):
+                await server.post(connection, {"type": "expiring", "at": "soon"})
+        await asyncio.gather(ada.join("tea"), bob.join("tea"))
+        await until(lambda: any(frame["action"] == "renew" for frame in server.received))
+    renewals = [frame for frame in server.received if frame["action"] == "renew"]
+    assert renewals == [{"action": "renew", "token": "t2"}]

@@ -10,8 +10,11 @@ from moto import mock_aws
 
 from chalicelib import rooms
 from chalicelib.errors import Code, FrameError, UnavailableError
+from chalicelib.identity import Rights
+from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import (
     LOBBY,
+    Address,
     Connection,
     ConnectionId,
     Epoch,
@@ -21,12 +24,13 @@ from chalicelib.model import (
     Origin,
     Protocol,
     RoomId,
+    Sanction,
     Span,
     User,
     UserId,
 )
 from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE, ROOMS_LIMIT
+from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import MemoryStore
@@ -384,6 +388,184 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: store.mend(LOBBY, head.census, 1),
             lambda: read(store, head),
             lambda: store.find(LOBBY, head, message(1).key),
+            lambda: store.admit(ada.id, 1, 0),
+            lambda: store.charge(ada.user.user_id, 1, 0),
+            lambda: store.settle(ada.id, 1),
+            lambda: store.settle_user(ada.user.user_id, 1),
+            lambda: store.claim(ada.id, 0, 1),
+            lambda: store.account(ada.user.user_id),
+            lambda: store.bar(ada.user.user_id, 1),
         ):
             with pytest.raises(UnavailableError, match="missing"):
                 call()
+
+
+def test_a_renewed_token_changes_rights_and_end_everywhere_but_no_version(store: Store) -> None:
+    """The connection and each of its places in rooms know the end; the rooms stay as they were."""
+    ada = replace(connection("Ada"), until=NOW + 10)
+    store.add(ada)
+    for room in (LOBBY, ATTIC):
+        store.join(ada, room)
+    heads = [store.head(room) for room in (LOBBY, ATTIC)]
+    rights = Rights(join=("lobby", "a*"), publish=(), moderate=("attic",))
+    both = frozenset({LOBBY, ATTIC})
+    store.renew(replace(ada, rights=rights, until=NOW + 3600, rooms=both))
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert (kept.rights, kept.until, kept.rooms) == (rights, NOW + 3600, both)
+    for room in both:
+        assert [member.until for member in store.members(room, Span())] == [NOW + 3600]
+    assert [store.head(room) for room in (LOBBY, ATTIC)] == heads
+
+
+def test_renewing_brings_nothing_back(store: Store) -> None:
+    """A connection that was forgotten meanwhile, or has left a room, is not there again."""
+    ada = replace(connection("Ada"), until=NOW + 10, rooms=frozenset({LOBBY}))
+    store.renew(ada)
+    assert store.connection(ada.id) is None
+    assert list(store.members(LOBBY, Span())) == []
+    store.extend(ada, ATTIC)
+    assert list(store.members(ATTIC, Span())) == []
+
+
+def test_sanctions_hold_until_they_end(store: Store, clock: Clock) -> None:
+    """Each kind by itself, for one user in one room; a new one takes the old one's place."""
+    ada, bob = UserId("ada"), UserId("ada-b")
+    store.sanction(LOBBY, ada, Sanction.BAN, NOW + 60)
+    store.sanction(LOBBY, ada, Sanction.MUTE, NOW + 10)
+    store.sanction(LOBBY, ada, Sanction.MUTE, NOW + 30)
+    assert store.sanctions(LOBBY, ada) == {Sanction.BAN: NOW + 60, Sanction.MUTE: NOW + 30}
+    assert store.sanctions(LOBBY, bob) == store.sanctions(ATTIC, ada) == {}
+    clock.now = NOW + 30
+    assert store.sanctions(LOBBY, ada) == {Sanction.BAN: NOW + 60}
+    store.sanction(LOBBY, ada, Sanction.BAN, NOW + 30)
+    assert store.sanctions(LOBBY, ada) == {}
+
+
+def test_a_mute_is_noted_with_connections_in_the_room(store: Store) -> None:
+    """It stays until the connection leaves, and is nothing to one that is not there."""
+    ada = added(store, "Ada", LOBBY)
+    store.mute(ada.id, LOBBY, NOW + 60)
+    store.mute(ada.id, ATTIC, NOW + 60)
+    store.mute(ConnectionId("nobody="), LOBBY, NOW + 60)
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert kept.muted == {LOBBY: NOW + 60}
+    store.leave(ada, LOBBY)
+    store.join(ada, LOBBY)
+    assert store.connection(ada.id) == replace(ada, rooms=frozenset({LOBBY}))
+    assert store.connection(ConnectionId("nobody=")) is None
+
+
+def test_an_erased_message_keeps_its_place(store: Store) -> None:
+    """Its text is gone; its number, its author and its key are not."""
+    head = say(store, [message(1, "the secret"), message(2)])
+    store.erase(LOBBY, Epoch("another"), 2)
+    store.erase(LOBBY, head.epoch, 99)
+    for _ in range(2):
+        store.erase(LOBBY, head.epoch, 1)
+    first, second = store.messages(LOBBY, head.epoch, above=0, below=10)
+    assert first == Numbered(1, head.epoch, replace(message(1, ""), type="deleted"))
+    assert second == Numbered(2, head.epoch, message(2))
+    assert store.find(LOBBY, head, message(1).key) == 1
+
+
+def test_a_tombstone_is_kept_as_it_was(store: Store) -> None:
+    """It comes from no connection, names what it is about, and cannot be erased itself."""
+    tombstone = replace(message(2, ""), type="delete", sender=None, deletes=1)
+    head = say(store, [message(1), tombstone])
+    store.erase(LOBBY, head.epoch, 2)
+    *_, last = store.messages(LOBBY, head.epoch, above=0, below=10)
+    assert last == Numbered(2, head.epoch, tombstone)
+
+
+def test_each_frame_is_charged_in_the_call_that_reads_its_connection(store: Store) -> None:
+    """The first one from the start that is given, the others from where the last one ended."""
+    ada = added(store, "Ada", LOBBY)
+    first, second = store.admit(ada.id, 50, 1000), store.admit(ada.id, 20, 5000)
+    assert first is not None
+    assert second is not None
+    assert (first.paid, second.paid) == (1050, 1070)
+    assert first.connection == replace(ada, rooms=frozenset({LOBBY}))
+    assert store.connection(ada.id) == first.connection
+
+
+def test_who_is_not_there_is_not_charged(store: Store, clock: Clock) -> None:
+    """Neither one that was forgotten, which stays so, nor one that has expired."""
+    ada, bob = added(store, "Ada"), added(store, "Bob")
+    store.forget(ada.id)
+    assert store.admit(ada.id, 1, 0) is None
+    store.settle(ada.id, 9)
+    assert not store.claim(ada.id, 0, 9)
+    assert store.connection(ada.id) is None
+    clock.now = NOW + CONNECTION_LIFE
+    assert store.admit(bob.id, 1, 0) is None
+
+
+def test_what_is_paid_is_settled_upwards_only(store: Store) -> None:
+    """Of two that cut an idle one's credit, or one that is late, none takes a charge back."""
+    ada = added(store, "Ada")
+    store.admit(ada.id, 10, 0)
+    store.settle(ada.id, 500)
+    store.settle(ada.id, 300)
+    entry = store.admit(ada.id, 10, 0)
+    assert entry is not None
+    assert entry.paid == 510
+    user = ada.user.user_id
+    assert store.charge(user, 10, 0) == 10
+    store.settle_user(user, 500)
+    store.settle_user(user, 300)
+    assert store.charge(user, 10, 0) == 510
+
+
+def test_one_alone_takes_it_on_to_answer(store: Store) -> None:
+    """Of those that have read the same, the second is told that it has been done."""
+    ada = added(store, "Ada")
+    assert store.claim(ada.id, 0, 7000)
+    assert not store.claim(ada.id, 0, 7001)
+    entry = store.admit(ada.id, 1, 0)
+    assert entry is not None
+    assert entry.answered == 7000
+    assert store.claim(ada.id, 7000, 8000)
+
+
+def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> None:
+    """Those that are there, with where to reach them; the user's own item is none of them."""
+    first, other = added(store, "Ada"), added(store, "Bob")
+    second = replace(connection("Ada 2"), user=first.user, origin=Origin("other", "prod"))
+    store.add(second)
+    store.charge(first.user.user_id, 1, 0)
+    account = store.account(first.user.user_id)
+    assert set(account.addresses) == {
+        Address(first.id, first.origin),
+        Address(second.id, second.origin),
+    }
+    assert account.barred_until == 0
+    store.forget(first.id)
+    assert store.account(first.user.user_id).addresses == (Address(second.id, second.origin),)
+    assert store.account(other.user.user_id).addresses == (Address(other.id, other.origin),)
+    clock.now = NOW + CONNECTION_LIFE
+    assert store.account(first.user.user_id).addresses == ()
+
+
+def test_a_bar_stands_with_the_user_alone(store: Store) -> None:
+    """It is kept whether the user has anything else or not, and a later one takes its place."""
+    ada = UserId("ada")
+    store.bar(ada, 5000)
+    assert store.account(ada).barred_until == 5000
+    store.bar(ada, 6000)
+    assert store.charge(ada, 10, 0) == 10
+    assert store.account(ada).barred_until == 6000
+    assert store.account(UserId("bob")).barred_until == 0
+
+
+def test_the_number_of_rooms_can_be_set(clock: Clock) -> None:
+    """With a lower limit, the room above it is refused."""
+    with mock_aws():
+        resources.create(PROJECT)
+        table = DynamoStore(resources.client("dynamodb"), resources.TABLE, clock, rooms_limit=1)
+        for store in (MemoryStore(clock, rooms_limit=1), table):
+            ada = added(store, "Ada", LOBBY)
+            with pytest.raises(FrameError) as refusal:
+                store.join(ada, ATTIC)
+            assert refusal.value.code is Code.TOO_MANY_ROOMS

@@ -69,6 +69,13 @@ class Client:
         self._said[room].add(text)
         self._perform(room, self.timelines[room].say(f"m{self.said}", text))
 
+    def delete(self, room: str, place: int) -> None:
+        """Take away one of the messages that it has of a room; every client is a moderator."""
+        delivered = self.timelines[room].delivered
+        if delivered:
+            one = delivered[place % len(delivered)]
+            self._frame(action="delete", room=room, seq=one["seq"], epoch=one["epoch"])
+
     def said_in(self, room: str) -> set[str]:
         """What it has said since it joined."""
         return self._said[room]

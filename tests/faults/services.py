@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chalicelib.jobs import Job
     from chalicelib.model import ConnectionId
-    from chalicelib.posting import Post
+    from chalicelib.posting import Info, Post
 
 DEDUPLICATION_SECONDS = 300
 BATCH = 10
@@ -145,6 +145,15 @@ class Gateway:
         for connection_id, reason in outcomes.items():
             report.add(connection_id, reason)
         return report
+
+    def close(self, connection_id: ConnectionId, deadline: float) -> Reason | None:  # noqa: ARG002 - in time
+        """See `Manager.close`."""
+        announce("DELETE")
+        return None if self.sockets.pop(connection_id, None) else Reason.GONE
+
+    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:  # noqa: ARG002 - in time
+        """See `Manager.info`; nobody has so many connections here that one is asked after."""
+        raise AssertionError(f"{connection_id} is asked after")
 
     def _send(self, connection_id: ConnectionId, frame: bytes) -> Reason | None:
         socket = self.sockets.get(connection_id)

@@ -19,13 +19,14 @@ from moto import mock_aws
 
 from chalicelib.errors import UnavailableError
 from chalicelib.fanout import Fanout
-from chalicelib.model import RoomId
+from chalicelib.limits import Limits
+from chalicelib.model import Message, RoomId, User
 from chalicelib.posting import Reason
 from chalicelib.store.dynamo import DynamoStore
 from tests import resources
 from tests.conftest import PROJECT
 from tests.faults.lambdas import announce
-from tests.faults.world import ROOMS, World
+from tests.faults.world import ROOMS, UNLIMITED, World
 from tests.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -38,15 +39,38 @@ rooms = st.sampled_from(ROOMS)
 numbers = st.integers(min_value=0, max_value=9)
 
 
+def content(message: Message) -> str:
+    """What tells a message from all others: its text, or what that was before it was deleted."""
+    name = message.user.username
+    match message.type:
+        case "chat":
+            return message.text
+        case "deleted":
+            return f"{name}:{message.id.removeprefix('m')}"
+        case "delete":
+            return f"{name}:{message.id}"
+
+
+def heard_content(one: Any) -> str:
+    """The same of a message as a client has got it."""
+    data = one["data"]
+    user = User(data["userId"], data["username"])
+    return content(
+        Message(one["id"], one["room"], data["type"], data["message"], user, None, sent_at=0)
+    )
+
+
 class Delivery(RuleBasedStateMachine):
     """Any interleaving of clients, workers, redeliveries, deaths, failures and losses."""
 
     fanout = Fanout()
+    limits = UNLIMITED
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.make_store, self.fanout)
+        self.world = World(self.make_store, self.fanout, self.limits)
         self.posts_were_lost = False
+        self.workers_overlapped = False
 
     def make_store(self, clock: Callable[[], float]) -> tuple[Store, Store]:
         """Return a store that announces its calls, and the same one without."""
@@ -96,6 +120,13 @@ class Delivery(RuleBasedStateMachine):
                 client.say(room)
         if accepted:
             self.requests_finish()
+
+    @rule(who=numbers, room=rooms, place=numbers)
+    def delete(self, who: int, room: str, place: int) -> None:
+        """A client takes away a message, one's own or another's, or what did that to another."""
+        client = self._client(who)
+        if room in client.timelines:
+            client.delete(room, place)
 
     @rule(who=numbers, told=st.booleans())
     def drop(self, who: int, told: bool) -> None:  # noqa: FBT001 - hypothesis draws it
@@ -162,7 +193,7 @@ class Delivery(RuleBasedStateMachine):
             else:
                 self.world.finish(invocation)
         if again:
-            self.world.queue.time_out()
+            self.visibility_runs_out()
 
     @rule(which=numbers, steps=st.integers(min_value=1, max_value=8))
     @precondition(lambda self: self.world.invocations)
@@ -216,6 +247,7 @@ class Delivery(RuleBasedStateMachine):
     @rule()
     def visibility_runs_out(self) -> None:
         """What is in flight is delivered again, while its worker may still be at it."""
+        self.workers_overlapped |= bool(self.world.invocations)
         self.world.queue.time_out()
 
     @rule(seconds=st.sampled_from([1, 60, 301]))
@@ -234,18 +266,23 @@ class Delivery(RuleBasedStateMachine):
         head = store.head(RoomId(room))
         kept = list(store.messages(RoomId(room), head.epoch, above=0, below=head.seq + 1))
         assert [one.seq for one in kept] == list(range(1, head.seq + 1)), "history has a hole"
-        texts = [one.message.text for one in kept]
+        texts = [content(one.message) for one in kept]
         assert max(Counter(texts).values(), default=0) <= 1, "a message has two numbers"
         for client in self.world.clients:
             timeline = client.timelines.get(room)
             if timeline is not None:
-                heard = [(one["seq"], one["data"]["message"]) for one in timeline.delivered]
+                heard = [(one["seq"], heard_content(one)) for one in timeline.delivered]
                 behind = heard[0][0] - 1 if heard else head.seq
                 assert heard == list(enumerate(texts, 1))[behind:], f"{client.name} differs"
                 assert timeline.gaps == []
                 assert client.first_seq(room) == behind, f"{client.name} lacks the first ones"
                 said = {text for text in texts if text.startswith(f"{client.name}:")}
                 assert client.said_in(room) <= said, "something said is not there"
+
+        # A worker that goes on after another has taken its batch over may write history once more.
+        if not self.workers_overlapped:
+            deleted = [one.message.deletes for one in kept if one.message.deletes]
+            assert all(kept[seq - 1].message.type != "chat" for seq in deleted), "a text is left"
 
     def _client(self, who: int) -> Client:
         return self.world.clients[who % len(self.world.clients)]
@@ -258,6 +295,12 @@ class TreeDelivery(Delivery):
     """The same with workers that share every room of two members among others."""
 
     fanout = Fanout(leaf=1, branching=2)
+
+
+class SlowDelivery(Delivery):
+    """The same where most of what clients send is too much at first."""
+
+    limits = Limits(frames=8, joins=8, burst=1, abuse=1e6)
 
 
 class DynamoDelivery(TreeDelivery):
@@ -310,6 +353,12 @@ def test_delivery_over_the_store_in_memory() -> None:
 def test_delivery_through_a_tree_of_workers() -> None:
     """The same where each message goes through one or two further levels of jobs."""
     explore(TreeDelivery, 1000)
+
+
+@pytest.mark.timeout(900)
+def test_delivery_where_clients_have_to_slow_down() -> None:
+    """What is refused for coming too fast, with an answer or without, is not lost by it."""
+    explore(SlowDelivery, 200)
 
 
 @pytest.mark.timeout(900)

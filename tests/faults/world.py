@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.auth.anonymous import Anonymous
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
 from chalicelib.fanout import Fanout
+from chalicelib.identity import Rights
+from chalicelib.limits import Limits
 from chalicelib.members import LastCensus, MemberCache
 from chalicelib.model import ConnectionId, RoomId, UserId
 from chalicelib.origins import Origins
 from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.service.admission import Admission
 from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
+from chalicelib.service.door import Door
+from chalicelib.service.expiry import Expiry
+from chalicelib.service.guard import Guard
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
+from chalicelib.service.moderation import Moderation
 from chalicelib.service.presence import Herald
 from chalicelib.service.reading import Reading
+from chalicelib.service.renewal import Renewal
 from chalicelib.service.saying import Saying
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
@@ -31,12 +41,16 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.auth import Credentials
     from chalicelib.events import QueueRecord
+    from chalicelib.identity import Identity
     from chalicelib.store import Store
 
 ROOMS = ("tea", "coffee")
 START = 1_795_543_903.0
 REMAINING = 30.0
+UNLIMITED = Limits(frames=1e6, joins=1e6)
+"""Here the clock stands still for as long as a history goes on."""
 
 
 class World:
@@ -52,6 +66,7 @@ class World:
         self,
         make_store: Callable[[Callable[[], float]], tuple[Store, Store]],
         fanout: Fanout = Fanout(),  # noqa: B008 - frozen
+        limits: Limits = UNLIMITED,
     ) -> None:
         self.now = START
         self.store, self.observer = make_store(lambda: self.now)
@@ -64,9 +79,9 @@ class World:
         self._of: dict[ConnectionId, list[Invocation]] = {}
         self._numbered: dict[tuple[str, int], int] = {}
         self._left: dict[tuple[ConnectionId, str], int] = {}
-        self._wire(fanout)
+        self._wire(fanout, limits)
 
-    def _wire(self, fanout: Fanout) -> None:
+    def _wire(self, fanout: Fanout, limits: Limits) -> None:
         def poster(_: object) -> Gateway:
             return self.gateway
 
@@ -75,20 +90,35 @@ class World:
 
         self.meter = Tally()
         herald = Herald(self.queue, new_id, self.meter)
+        closing = Closing(self.store, herald, poster, self.meter)
+        guard = Guard(self.store, lambda: self.now)
+        membership = Membership(self.store, herald, guard)
+        anonymous = Anonymous(lambda: UserId(new_id()))
+
+        def authenticate(credentials: Credentials) -> Identity:
+            return replace(anonymous(credentials), rights=Rights(moderate=("*",)))
+
         self._connect = Connect(
             self.store,
             herald,
-            Anonymous(lambda: UserId(new_id())),
+            authenticate,
             Origins(),
             private=(),
             token_in_query=False,
+            door=Door(self.store, closing, poster, limits, lambda: self.now),
+            guard=guard,
         )
         self._receive = Receive(
-            self.store,
+            Admission(self.store, limits, lambda: self.now),
             poster,
             Saying(self.store, self.queue, lambda: self.now, new_id, self.meter),
-            Membership(self.store, herald),
+            membership,
             Reading(self.store),
+            Renewal(self.store, membership, authenticate, lambda: self.now, self.meter),
+            Moderation(
+                self.store, self.queue, poster, membership, closing, lambda: self.now, self.meter
+            ),
+            closing,
             self.meter,
         )
         self._disconnect = Disconnect(self.store, herald)
@@ -100,6 +130,7 @@ class World:
                 Delivery(
                     self.store, self.queue, poster, herald, new_id, lambda: self.now, self.meter
                 ),
+                Expiry(self.store, closing, lambda: self.now, self.meter),
                 MemberCache(self.store),
                 LastCensus(),
                 fanout,

@@ -42,6 +42,7 @@ class Lambdas:
         connection_id: str,
         query: dict[str, str] | None = None,
         subprotocols: str | None = None,
+        origin: str | None = None,
     ) -> Any:
         """Open a connection; the result is the handler's answer."""
         event = self._event("connect", connection_id)
@@ -53,6 +54,9 @@ class Lambdas:
         if subprotocols is not None:
             event["headers"]["Sec-WebSocket-Protocol"] = subprotocols
             event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [subprotocols]
+        if origin is not None:
+            event["headers"]["Origin"] = origin
+            event["multiValueHeaders"]["Origin"] = [origin]
         return self._client.lambda_.invoke("on_ws_connect", event).payload
 
     def message(self, connection_id: str, body: object) -> Any:

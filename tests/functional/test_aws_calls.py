@@ -49,9 +49,17 @@ def calls(lambdas: Lambdas) -> Callable[[], Counter[str]]:
 def test_accepting_a_message_takes_two_calls(
     lambdas: Lambdas, calls: Callable[[], Counter[str]]
 ) -> None:
-    """One reads the connection, and one queues the message."""
+    """One charges the connection and reads it, and one queues the message."""
     lambdas.message(ADA, {"action": "message", "room": "tea", "message": "hi"})
-    assert calls() == {"GetItem": 1, "SendMessage": 1}
+    assert calls() == {"UpdateItem": 1, "SendMessage": 1}
+
+
+def test_letting_somebody_in_takes_two_calls(
+    lambdas: Lambdas, calls: Callable[[], Counter[str]]
+) -> None:
+    """One reads what the user has open, and one writes the connection and its entry there."""
+    lambdas.connect("PJqD2fHsqRcCHlw=", None, SUBPROTOCOL)
+    assert calls() == {"Query": 1, "BatchWriteItem": 1}
 
 
 def test_a_batch_takes_three_calls_while_nobody_comes_or_goes(
@@ -107,7 +115,12 @@ def test_nothing_is_ever_scanned(lambdas: Lambdas, calls: Callable[[], Counter[s
 def test_resuming_from_another_epoch_reads_no_history(
     lambdas: Lambdas, calls: Callable[[], Counter[str]]
 ) -> None:
-    """Nothing of another epoch can be given, so a made-up one costs no reading of the room."""
-    join = {"action": "join", "room": "tea", "since": 0, "epoch": "made-up"}
-    lambdas.message(ADA, join)
-    assert calls()["Query"] == 0
+    """Nothing of another epoch can be given, so a made-up one costs no reading of the room.
+
+    What is read is whether its user is banned, before joining and after it.
+    """
+    queries = []
+    for since in ({}, {"since": 0, "epoch": "made-up"}):
+        lambdas.message(ADA, {"action": "join", "room": "tea", **since})
+        queries.append(calls()["Query"])
+    assert queries == [2, 2]

@@ -42,8 +42,9 @@ def test_connect_keeps_who_is_there(lambdas: Lambdas) -> None:
     """The table holds the connection with name, user, time and expiry."""
     assert lambdas.connect(ADA, {"username": "Ada"}) == {"statusCode": 200}
     items = {(item["pk"]["S"], item["sk"]["S"][:2]): item for item in table()}
-    assert set(items) == {(f"C#{ADA}", "C"), ("R#lobby", "M#"), ("R#lobby", "H")}
     connection = items[f"C#{ADA}", "C"]
+    user = f"U#{connection['user_id']['S']}"
+    assert set(items) == {(f"C#{ADA}", "C"), (user, "C#"), ("R#lobby", "M#"), ("R#lobby", "H")}
     assert connection["username"] == {"S": "Ada"}
     assert len(connection["user_id"]["S"]) == 36
     assert connection["connected_at"] == {"N": "1795543903000"}

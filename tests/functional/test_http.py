@@ -37,6 +37,47 @@ def test_every_file_of_the_page_is_served(client: Client, path: Path) -> None:
     }
 
 
+def test_the_page_may_run_and_reach_nothing_but_its_own(client: Client) -> None:
+    """Scripts, styles and pictures are its own files, and it connects to the API alone."""
+    policy = client.http.get("/").headers["Content-Security-Policy"].split("; ")
+    assert policy == [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self' wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:8001/api", None])
+def test_without_tls_the_address_may_name_another_server(
+    client: Client, monkeypatch: pytest.MonkeyPatch, url: str | None
+) -> None:
+    """Locally, and where no URL has been set, `?endpoint=` in the page's address may be obeyed."""
+    if url is None:
+        monkeypatch.delenv("WEBSOCKET_URL")
+    else:
+        monkeypatch.setenv("WEBSOCKET_URL", url)
+    policy = client.http.get("/").headers["Content-Security-Policy"]
+    assert "; connect-src 'self' ws: wss:; " in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/config.json", "/health", "/missing.js"])
+def test_every_answer_tells_browsers_to_be_careful(client: Client, path: str) -> None:
+    """No type is guessed, no address told on, no device used; that holds for errors, too."""
+    headers = client.http.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+
+
 @pytest.mark.parametrize("name", ["missing.js", "..", "%2e%2e%2fapp.py", ".", "__init__.py"])
 def test_nothing_else_is_served(client: Client, name: str) -> None:
     """Files outside static/, and files that aren't there, are not found."""

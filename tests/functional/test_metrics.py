@@ -68,6 +68,16 @@ def a_client_does_not_read(lambdas: Lambdas, connections: Connections) -> None:
     lambdas.broadcast()
 
 
+def a_token_is_over(lambdas: Lambdas, _: Connections) -> None:
+    """A client speaks long after its token's end."""
+    open_both(lambdas)
+    table = resources.client("dynamodb")
+    key = {"pk": {"S": f"C#{ADA}"}, "sk": {"S": "C"}}
+    item = table.get_item(TableName=resources.TABLE, Key=key)["Item"]
+    table.put_item(TableName=resources.TABLE, Item=item | {"until": {"N": "1700000000"}})
+    lambdas.message(ADA, HI)
+
+
 def an_answer_gets_lost(lambdas: Lambdas, connections: Connections) -> None:
     """A post is delivered, but its answer is not: it is sent again."""
     open_both(lambdas)
@@ -129,6 +139,7 @@ STORIES: dict[Callable[[Lambdas, Connections], None], set[Metric]] = {
         Metric.RETRIES_QUEUED,
         Metric.GIVEN_UP,
     },
+    a_token_is_over: {Metric.CONNECTIONS_CUT},
     an_answer_gets_lost: {Metric.POST_RETRIES, Metric.POSSIBLE_DUPLICATES},
     a_record_is_no_job: {Metric.RECORDS_BURIED},
     the_table_is_away: {Metric.RECORDS_DELAYED},

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def reloading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfare]:
-    """An application of this test's own, which it may make reload."""
-    app = Fanfare(PROJECT, tmp_path_factory.mktemp("reloading"))
+    """An application of this test's own, which it may make reload, and whose clients may hurry."""
+    folder = tmp_path_factory.mktemp("reloading")
+    app = Fanfare(
+        PROJECT, folder, FANFARE_FRAMES_PER_SECOND="1000", FANFARE_JOINS_PER_SECOND="1000"
+    )
     app.start()
     yield app
     app.stop()

@@ -237,7 +237,7 @@ test("a join that is refused for now is tried again after a pause", async () => 
   await world.socket.say({ ...frame, retryAfter: 3 });
   await world.clock.pass(2_999);
   assert.equal(world.socket.take("join").length, 1);
-  await world.clock.pass(1);
+  await world.clock.pass(1_001);
   assert.equal(world.socket.take("join").length, 1);
   await world.socket.say(joined());
   assert.equal((await joining).name, "tea");

@@ -66,7 +66,7 @@ test("a message that is refused for now is sent again, after a pause and the rep
   await world.socket.say({ ...refusal, retryAfter: 2 });
   await world.clock.pass(1_999);
   assert.deepEqual(world.socket.take("join"), []);
-  await world.clock.pass(1);
+  await world.clock.pass(1_001);
   assert.deepEqual(world.socket.take("join").map(({ since }) => since), [0]);
   await world.socket.say(joined());
   const [again] = world.socket.take("message");

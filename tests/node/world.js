@@ -130,7 +130,8 @@ export class World {
       },
       ...options,
     });
-    for (const type of ["state", "message", "presence", "signal", "gap", "error", "sent", "settled"]) {
+    const told = ["state", "message", "presence", "signal", "gap", "error", "sent", "settled"];
+    for (const type of [...told, "out", "moderated", "notice"]) {
       this.client.on(type, (detail) => this.events.push({ event: type, ...detail }));
     }
     return this.client;

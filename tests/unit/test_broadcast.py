@@ -28,7 +28,9 @@ from chalicelib.model import (
 )
 from chalicelib.posting import Reason
 from chalicelib.service.broadcast import LONGEST_DELAY, Broadcast
+from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import ATTEMPTS, Delivery
+from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.tally import Tally
@@ -45,10 +47,17 @@ TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 
 
 class BrokenStore(MemoryStore):
-    """A store in which some rooms cannot be numbered, and nobody can be forgotten if told so."""
+    """A store in which some rooms cannot be numbered, and people not found or forgotten."""
 
     broken: frozenset[RoomId] = frozenset()
     forgetful = True
+    findable = True
+
+    def connection(self, connection_id: ConnectionId) -> Connection | None:
+        """Fail when told so."""
+        if not self.findable:
+            raise UnavailableError("throttled")
+        return super().connection(connection_id)
 
     def append(self, messages: Sequence[Numbered]) -> None:
         """Fail for the broken rooms."""
@@ -101,6 +110,8 @@ class Scene:
     now: float = NOW
 
     def __post_init__(self) -> None:
+        herald = Herald(self.outbox, lambda: "id", self.tally)
+        self.closing = Closing(self.store, herald, lambda _: self.poster, self.tally)
         self.broadcast = Broadcast(
             self.store,
             self.outbox,
@@ -108,12 +119,13 @@ class Scene:
                 self.store,
                 self.outbox,
                 lambda _: self.poster,
-                Herald(self.outbox, lambda: "id", self.tally),
+                herald,
                 lambda: "id",
                 lambda: self.now,
                 self.tally,
             ),
-            MemberCache(self.store),
+            Expiry(self.store, self.closing, lambda: self.now, self.tally),
+            MemberCache(self.store, clock=lambda: self.now),
             LastCensus(),
             self.fanout,
             lambda: self.now,

@@ -22,7 +22,7 @@ def test_a_message_is_read() -> None:
         ("hello", Code.BAD_JSON),
         ('{"action":"message","message":"hi"', Code.BAD_JSON),
         ('{"action":"message","message":"\\ud800"}', Code.BAD_JSON),
-        ('{"action":"message","message":"hi","x":' + "[" * 9999 + "]" * 9999 + "}", Code.BAD_JSON),
+        ('{"action":"message","message":"hi","x":' + "[" * 9999 + "]" * 9999 + "}", Code.BAD_FRAME),
         ("null", Code.BAD_FRAME),
         ("[]", Code.BAD_FRAME),
         ('{"message":"hi"}', Code.BAD_FRAME),

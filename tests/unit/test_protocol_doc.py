@@ -11,11 +11,10 @@ import msgspec
 import pytest
 
 from chalicelib import protocol
-from chalicelib.auth.names import NAME_LIMIT
 from chalicelib.errors import RETRY, Code
+from chalicelib.limits import LIMITS, NAME_LIMIT, ROOMS_LIMIT
 from chalicelib.protocol import Frame, Request
 from chalicelib.service.reading import WHO_PAGE
-from chalicelib.store.port import ROOMS_LIMIT
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ def test_every_error_is_documented_with_its_retry_rule() -> None:
 
 
 def test_the_browser_client_has_the_same_table() -> None:
-    """Its codes are the server's, with the same rules, and three of its own."""
+    """Its codes are the server's, with the same rules, and four of its own."""
     table = (PROJECT / "static/errors.js").read_text()
     rows = dict(re.findall(r'^  (\w+): "(never|later|reconnect)",$', table, re.MULTILINE))
-    own = {"queue_full", "left", "closed"}
+    own = {"kicked", "queue_full", "left", "closed", "no_token"}
     assert {code: rule for code, rule in rows.items() if code not in own} == {
         str(code): str(RETRY[code]) for code in Code
     }
@@ -96,6 +95,13 @@ def test_the_browser_client_has_the_same_table() -> None:
         f"| about {WHO_PAGE} members |",
         f"more than {NAME_LIMIT} characters are cut off",
         f"up to {protocol.PING_LIMIT} joined rooms",
+        f"| {LIMITS.bounds.depth} | error `bad_frame` |",
+        f"| {LIMITS.bounds.keys:,} | error `bad_frame` |",
+        f"| {LIMITS.frames} a second, and {LIMITS.frames * LIMITS.burst} at once |",
+        f"| {LIMITS.joins} a second, and {LIMITS.joins * LIMITS.burst} at once |",
+        f"| connections per user | {LIMITS.connections} |",
+        f"{LIMITS.burst} seconds of time to begin with",
+        f"it is {LIMITS.abuse} seconds in debt",
         protocol.SUBPROTOCOL,
     ],
 )

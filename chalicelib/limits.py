@@ -1,0 +1,91 @@
+"""How much one connection and one user may do, and what becomes of one that does more.
+
+The rate is limited by GCRA, the generic cell rate algorithm
+(https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm): each frame has a price, in time, and
+all that has to be kept of a connection is up to when its frames have been paid for. DynamoDB adds
+the price in the very write that reads the connection; whether the frame was one too many is decided
+here afterwards. So a refused frame is paid for as well, and one that goes on regardless gets ever
+further ahead of the clock, until it is plain that it won't heed.
+
+Times are in milliseconds, since 1970 where they are moments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from chalicelib.protocol.limits import BOUNDS, PAGE_LIMIT, PING_LIMIT, Bounds
+
+ROOMS_LIMIT: Final = PING_LIMIT
+"""Rooms that one connection may be a member of, as far as it can ask after them with one `ping`."""
+
+NAME_LIMIT: Final = 40
+"""Characters of a name; the rest of a longer one is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings allow a connection and a user.
+
+    Attributes:
+        bounds: what a frame may hold.
+        rooms: rooms that a connection may be in (`FANFARE_ROOMS_PER_CONNECTION`).
+        name: characters of a name (`FANFARE_NAME_LENGTH`).
+        page: messages in one answer (`FANFARE_PAGE`).
+        connections: connections that a user may have (`FANFARE_CONNECTIONS_PER_USER`).
+        frames: frames a second from one connection (`FANFARE_FRAMES_PER_SECOND`).
+        joins: joins a second; all of its rooms are to fit into a burst
+            (`FANFARE_JOINS_PER_SECOND`).
+        user_frames: frames a second over all connections of a user
+            (`FANFARE_USER_FRAMES_PER_SECOND`); 0 does not count them, which saves a write each.
+        burst: how many seconds' worth may come at once (`FANFARE_BURST_SECONDS`).
+        abuse: by how many seconds' worth a connection may overdraw before it is closed
+            (`FANFARE_ABUSE_SECONDS`).
+        bar: for how many seconds its user is not let in after that (`FANFARE_BAR_SECONDS`).
+    """
+
+    bounds: Bounds = BOUNDS
+    rooms: int = ROOMS_LIMIT
+    name: int = NAME_LIMIT
+    page: int = PAGE_LIMIT
+    connections: int = 50
+    frames: float = 10
+    joins: float = 20
+    user_frames: float = 0
+    burst: float = 3
+    abuse: float = 10
+    bar: float = 60
+
+    def start(self, now: int) -> int:
+        """Up to when the frames of a newcomer are paid for: the whole burst is still to come."""
+        return now - _ms(self.burst)
+
+    def wait(self, paid: int, now: int, price: int) -> int:
+        """How long until a frame of this price will be taken; 0 if this one is."""
+        return 0 if paid <= now else paid + price - now
+
+    def is_abuse(self, paid: int, now: int) -> bool:
+        """Whether a connection has gone on so long regardless that it is to be closed."""
+        return paid - now > _ms(self.abuse)
+
+    def cut(self, paid: int, now: int) -> int | None:
+        """Up to when to count an idle one's frames as paid; None where that is well as it is.
+
+        Without this, two silent hours would buy a flood. It takes a write of its own, as DynamoDB
+        knows no maximum; so it is done at twice the burst, and a connection that says little pays
+        for it once in as long as a burst lasts.
+        """
+        return self.start(now) if paid < now - 2 * _ms(self.burst) else None
+
+
+LIMITS: Final = Limits()
+
+
+def price(per_second: float, count: int = 1) -> int:
+    """What some frames cost, where so many a second are allowed."""
+    return round(1000 * count / per_second)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

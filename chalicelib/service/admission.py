@@ -1,0 +1,117 @@
+"""Frames are let in as fast as the limits allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.errors import Code, FrameError, UnansweredError, unknown_connection
+from chalicelib.limits import price
+from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
+from chalicelib.service.tabs import Tabs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.limits import Limits
+    from chalicelib.model import Connection, ConnectionId, UserId
+    from chalicelib.protocol import Request
+    from chalicelib.store import Entry, Store
+
+PING_ROOMS: Final = 10
+"""Rooms that a `ping` may ask after for the price of one more frame: each is one small read."""
+
+ANSWER_INTERVAL: Final = 1000
+"""Milliseconds from one `slow_down` to the next of the same connection: answers cost, too."""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Charges each frame, refuses those too many, and has connections closed that don't heed it.
+
+    The room never hears of a refused frame, and few of a flood's cost even the write that charges
+    them.
+    """
+
+    store: Store
+    limits: Limits
+    clock: Callable[[], float]
+    tabs: Tabs = field(default_factory=Tabs)
+
+    def __call__(self, connection_id: ConnectionId, request: Request | None) -> Connection:
+        """Return the connection that a frame came from, of which None was to be made out.
+
+        Raises:
+            FrameError: `unknown_connection`, or `slow_down`.
+            UnansweredError: `slow_down`, which has been said a moment ago.
+        """
+        now = round(self.clock() * 1000)
+        cost = self._price(self.limits.frames, request)
+        charge = self.tabs.charge(connection_id, cost, now)
+        if charge is None:
+            raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
+        entry = self.store.admit(connection_id, charge, self.limits.start(now))
+        if entry is None:
+            raise unknown_connection()
+        self.tabs.learn(connection_id, entry.paid)
+        cut = self.limits.cut(entry.paid, now)
+        if cut is not None:
+            self.store.settle(connection_id, cut)
+        wait = self.limits.wait(entry.paid, now, cost)
+        if self.limits.user_frames and not wait:
+            wait = self._charge_user(entry.connection, request, now)
+        if wait:
+            self._refuse(entry, now, wait)
+        return entry.connection
+
+    def _price(self, frames: float, request: Request | None) -> int:
+        """What a frame costs: more, if the table has to read much for it, or a token is checked."""
+        match request:
+            case Join():
+                return price(self.limits.joins)
+            case Ping(rooms=rooms):
+                return price(frames, 1 + len(rooms) // PING_ROOMS)
+            case ReadHistory() | Say(resend=True) | Renew():
+                return price(frames, 2)
+            case _:
+                return price(frames)
+
+    def charge_publisher(self, user_id: UserId) -> None:
+        """Charge a user for what comes over no connection: as much as over one may come.
+
+        Raises:
+            FrameError: `slow_down`.
+        """
+        now = int(self.clock() * 1000)
+        wait = self._charge(user_id, price(self.limits.user_frames or self.limits.frames), now)
+        if wait:
+            raise _too_many(wait)
+
+    def _charge_user(self, connection: Connection, request: Request | None, now: int) -> int:
+        cost = self._price(self.limits.user_frames, request)
+        return self._charge(connection.user.user_id, cost, now)
+
+    def _charge(self, user_id: UserId, cost: int, now: int) -> int:
+        paid = self.store.charge(user_id, cost, self.limits.start(now))
+        cut = self.limits.cut(paid, now)
+        if cut is not None:
+            self.store.settle_user(user_id, cut)
+        return self.limits.wait(paid, now, cost)
+
+    def _refuse(self, entry: Entry, now: int, wait: int) -> None:
+        connection = entry.connection
+        closes = self.limits.is_abuse(entry.paid, now)
+        due = closes or now >= entry.answered + ANSWER_INTERVAL
+        if not (due and self.store.claim(connection.id, entry.answered, now)):
+            raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
+        if closes:
+            self.tabs.end(connection.id)
+            wait = round(self.limits.bar * 1000)
+            self.store.bar(connection.user.user_id, now + wait)
+        raise _too_many(wait, closes=closes)
+
+
+def _too_many(wait: int, *, closes: bool = False) -> FrameError:
+    seconds = wait / 1000
+    message = f"Too many frames: wait {seconds:.2f} s, then go on."
+    return FrameError(Code.SLOW_DOWN, message, seconds, closes=closes)

@@ -1,0 +1,48 @@
+"""The server ends a connection."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.errors import UnavailableError
+from chalicelib.meter import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.meter import Meter
+    from chalicelib.model import ConnectionId, Origin, RoomId
+    from chalicelib.posting import Manager
+    from chalicelib.service.presence import Herald
+    from chalicelib.store import Store
+
+CLOSE_SECONDS: Final = 2.0
+"""How long the gateway may take to close a connection."""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Closes connections, and forgets them, so that one that stays open can do nothing more."""
+
+    store: Store
+    herald: Herald
+    manager: Callable[[Origin], Manager]
+    meter: Meter
+
+    def __call__(
+        self, connection_id: ConnectionId, origin: Origin, room: RoomId | None = None
+    ) -> None:
+        """Close a connection, which is known to be in a room; what fails, `$disconnect` makes good.
+
+        Nothing is raised.
+        """
+        self.meter.count(Metric.CONNECTIONS_CUT)
+        self.manager(origin).close(connection_id, time.monotonic() + CLOSE_SECONDS)
+        try:
+            departures = self.store.forget(connection_id, room)
+        except UnavailableError as error:
+            self.meter.swallow("forget a connection that was closed", error)
+        else:
+            self.herald.left(origin, departures)

@@ -1,0 +1,71 @@
+"""Who is banned from a room does not get in, and who is muted there does not speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from chalicelib.errors import Code, FrameError
+from chalicelib.model import Sanction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.model import Connection, Head, RoomId, UserId
+    from chalicelib.store import Store
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Holds users to the sanctions that moderators have laid on them."""
+
+    store: Store
+    clock: Callable[[], float]
+
+    def enter(self, connection: Connection, room: RoomId) -> Head:
+        """Make a connection a member, and return where the room stood at that moment.
+
+        A ban is looked for twice. The first look spares the room somebody who would leave again at
+        once. The second finds a ban that came in between: it is laid before its user's connections
+        are put out, so either they are found in the room by then, or the ban is found here.
+
+        Raises:
+            FrameError: `banned`, `unknown_connection`, or `too_many_rooms`.
+        """
+        self._require_admitted(room, connection.user.user_id)
+        head = self.store.join(connection, room)
+        try:
+            sanctions = self._require_admitted(room, connection.user.user_id)
+        except FrameError:
+            self.store.leave(connection, room)
+            raise
+        if Sanction.MUTE in sanctions:
+            self.store.mute(connection.id, room, sanctions[Sanction.MUTE])
+        return head
+
+    def require_unsanctioned(self, room: RoomId, user_id: UserId) -> None:
+        """Refuse to let somebody speak who need not be in the room for it.
+
+        Raises:
+            FrameError: `banned`, or `muted`.
+        """
+        sanctions = self._require_admitted(room, user_id)
+        require_voice(sanctions.get(Sanction.MUTE), self.clock())
+
+    def _require_admitted(self, room: RoomId, user_id: UserId) -> Mapping[Sanction, int]:
+        sanctions = self.store.sanctions(room, user_id)
+        if Sanction.BAN in sanctions:
+            raise FrameError(Code.BANNED, f"You are banned from the room {room!r}.")
+        return sanctions
+
+
+def require_voice(muted_until: int | None, now: float) -> None:
+    """Refuse to let somebody speak who is muted.
+
+    Raises:
+        FrameError: `muted`.
+    """
+    if muted_until is not None and muted_until > now:
+        left = ceil(muted_until - now)
+        raise FrameError(Code.MUTED, f"You may only listen here for another {left} s.", left)

@@ -1,0 +1,113 @@
+"""A moderator keeps order in a room."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from chalicelib import protocol
+from chalicelib.errors import Code, FrameError, forbidden
+from chalicelib.jobs import MessageJob
+from chalicelib.model import Message, Protocol, RoomId, Sanction, UserId
+from chalicelib.protocol import Ban, Delete, Kick, LeftFrame, ModeratedFrame, Mute
+from chalicelib.service.addresses import connections_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.meter import Meter
+    from chalicelib.model import Connection, Origin
+    from chalicelib.outbox import Outbox
+    from chalicelib.posting import Poster
+    from chalicelib.protocol import Act
+    from chalicelib.service.closing import Closing
+    from chalicelib.service.membership import Membership
+    from chalicelib.store import Store
+
+POST_SECONDS: Final = 2.0
+"""How long it may take to tell somebody who is put out; the room hears of it in any case."""
+
+
+@dataclass(frozen=True)
+class Moderation:
+    """Puts users out of rooms, bans and mutes them, and takes their messages away.
+
+    Each act may be done again: what a death or a failure has left undone is done then.
+    """
+
+    store: Store
+    outbox: Outbox
+    poster: Callable[[Origin], Poster]
+    membership: Membership
+    closing: Closing
+    clock: Callable[[], float]
+    meter: Meter
+
+    def __call__(self, moderator: Connection, request: Act) -> ModeratedFrame:
+        """Do what a moderator asks for, who need not be in the room.
+
+        Raises:
+            FrameError: `forbidden`, or `bad_frame` where there is no such message.
+        """
+        room = RoomId(request.room)
+        if not moderator.rights.may_moderate(room):
+            raise forbidden()
+        if isinstance(request, Delete):
+            self._delete(moderator, room, request)
+            return ModeratedFrame(action=protocol.action(request), room=room, seq=request.seq)
+        user_id = UserId(request.user_id)
+        self.meter.note(target=user_id)
+        match request:
+            case Kick():
+                self._put_out(room, user_id, "kicked")
+            case Ban(seconds=seconds):
+                self.store.sanction(room, user_id, Sanction.BAN, self._in(seconds))
+                if seconds:
+                    self._put_out(room, user_id, "banned")
+            case Mute(seconds=seconds):
+                self._mute(room, user_id, self._in(seconds))
+        return ModeratedFrame(action=protocol.action(request), room=room, user_id=user_id)
+
+    def _put_out(self, room: RoomId, user_id: UserId, reason: Literal["kicked", "banned"]) -> None:
+        for connection in connections_of(self.store, user_id):
+            if room not in connection.rooms:
+                continue
+            if connection.protocol is Protocol.PLAIN:
+                # It knows no word for this, and no other room.
+                self.closing(connection.id, connection.origin, room)
+                continue
+            self.membership.take_out(connection, room)
+            frame = protocol.encode(LeftFrame(room=room, reason=reason))
+            self.poster(connection.origin).post(
+                [(connection.id, frame)], time.monotonic() + POST_SECONDS
+            )
+
+    def _mute(self, room: RoomId, user_id: UserId, until: int) -> None:
+        """Lay the sanction first: who joins after that finds it, who has joined is told of it."""
+        self.store.sanction(room, user_id, Sanction.MUTE, until)
+        for address in self.store.account(user_id).addresses:
+            self.store.mute(address.id, room, until)
+
+    def _delete(self, moderator: Connection, room: RoomId, request: Delete) -> None:
+        """Queue the tombstone, which takes the text away when it gets its number."""
+        head = self.store.head(room)
+        if request.epoch != head.epoch or request.seq > head.seq:
+            raise FrameError(
+                Code.BAD_FRAME, f"The room has no message {request.seq} in this epoch."
+            )
+        message = Message(
+            # The same each time, and none that a client may give to a message of its own.
+            id=f"delete:{request.epoch}:{request.seq}",
+            room=room,
+            type="delete",
+            text="",
+            user=moderator.user,
+            sender=None,
+            sent_at=int(self.clock() * 1000),
+            deletes=request.seq,
+        )
+        self.outbox.publish(MessageJob(moderator.origin, room, message.key, message))
+
+    def _in(self, seconds: int) -> int:
+        return int(self.clock()) + seconds

@@ -1,0 +1,77 @@
+"""A server says something in a room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib import protocol
+from chalicelib.errors import UnavailableError, forbidden
+from chalicelib.jobs import MessageJob
+from chalicelib.meter import Metric
+from chalicelib.model import Message, RoomId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.identity import Patterns
+    from chalicelib.meter import Meter
+    from chalicelib.model import Origin
+    from chalicelib.outbox import Outbox
+    from chalicelib.protocol import Bounds
+    from chalicelib.service.guard import Guard
+    from chalicelib.service.publishers import Publishers
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Queues messages that come over no connection, under the rules for those that do.
+
+    Attributes:
+        origin: where the rooms' connections are, which no connection tells; None where the
+            settings don't tell it either.
+    """
+
+    publishers: Publishers
+    outbox: Outbox
+    guard: Guard
+    private: Patterns
+    bounds: Bounds
+    origin: Origin | None
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    meter: Meter
+
+    def __call__(self, token: str | None, name: str, body: str) -> str:
+        """Queue a message for a room, which its publisher need not be in; return the message's id.
+
+        Raises:
+            HandshakeError: the token proves nothing.
+            FrameError: `slow_down`, `bad_room`, `bad_json`, `bad_frame`, `too_large`, `forbidden`,
+                `banned`, or `muted`.
+            UnavailableError: the message is not known to be queued.
+        """
+        identity = self.publishers(token)
+        protocol.check_room(name, self.bounds)
+        publication = protocol.decode_publication(body, self.bounds)
+        room, rights = RoomId(name), identity.rights
+        if not (rights.may_join(room, self.private) and rights.may_publish(room)):
+            raise forbidden()
+        self.guard.require_unsanctioned(room, identity.user.user_id)
+        if self.origin is None:
+            raise UnavailableError(
+                "It is not known where to post: set WEBSOCKET_API to the WebSocket API's id and"
+                " stage, such as a1b2c3d4e5/api."
+            )
+        message = Message(
+            id=publication.id or self.new_id(),
+            room=room,
+            type="chat",
+            text=publication.message,
+            user=identity.user,
+            sender=None,
+            sent_at=int(self.clock() * 1000),
+        )
+        self.outbox.publish(MessageJob(self.origin, room, message.key, message))
+        self.meter.count(Metric.MESSAGES_ACCEPTED)
+        return message.id

@@ -1,0 +1,41 @@
+"""Servers that publish over HTTP, rather than over a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from chalicelib.auth import Credentials
+from chalicelib.errors import HandshakeError
+
+if TYPE_CHECKING:
+    from chalicelib.auth import Authenticator
+    from chalicelib.identity import Identity
+    from chalicelib.service.admission import Admission
+
+
+@dataclass(frozen=True)
+class Publishers:
+    """Lets in who has a token, as fast as the limits allow.
+
+    Attributes:
+        authenticate: checks tokens; None where clients need none, and could publish as anybody.
+    """
+
+    authenticate: Authenticator | None
+    admission: Admission
+
+    def __call__(self, token: str | None) -> Identity:
+        """Return who publishes.
+
+        Raises:
+            HandshakeError: the token proves nothing.
+            FrameError: `slow_down`.
+            UnavailableError: the token can't be checked now, or the table does not answer.
+        """
+        if self.authenticate is None:
+            raise HandshakeError(HTTPStatus.UNAUTHORIZED, "who publishes needs a token: set one up")
+        identity = self.authenticate(Credentials(token=token))
+        self.admission.charge_publisher(identity.user.user_id)
+        return identity

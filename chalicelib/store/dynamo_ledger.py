@@ -1,0 +1,155 @@
+"""The books of connections and users, in the same DynamoDB table."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from chalicelib.store.calls import ConditionFailedError, available
+from chalicelib.store.items import account_key, connection_key, read_address, read_connection
+from chalicelib.store.ledger import Account, Entry
+from chalicelib.store.port import CONNECTION_LIFE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from chalicelib.model import ConnectionId, UserId
+    from chalicelib.store.items import Item
+
+
+class DynamoLedger:
+    """The books: attributes of the connections' items, and an item of each user who has one."""
+
+    def __init__(self, client: DynamoDBClient, table: str, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+        """See `Ledger.admit`."""
+        try:
+            with self._available():
+                item = self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression="SET paid = if_not_exists(paid, :start) + :price",
+                    # An update would make an item of a connection that has been forgotten.
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues={":start": _number(start), ":price": _number(price)},
+                    ReturnValues="ALL_NEW",
+                )["Attributes"]
+        except ConditionFailedError:
+            return None
+        if self._expired(item):
+            return None
+        return Entry(
+            connection=read_connection(connection_id, item),
+            paid=int(item["paid"]["N"]),
+            answered=int(item["answered"]["N"]) if "answered" in item else 0,
+        )
+
+    def charge(self, user_id: UserId, price: int, start: int) -> int:
+        """See `Ledger.charge`."""
+        with self._available():
+            item = self._client.update_item(
+                TableName=self._table,
+                Key=account_key(user_id),
+                UpdateExpression=(
+                    "SET paid = if_not_exists(paid, :start) + :price, expires_at = :expires_at"
+                ),
+                ExpressionAttributeValues={
+                    ":start": _number(start),
+                    ":price": _number(price),
+                    ":expires_at": self._account_expiry(),
+                },
+                ReturnValues="UPDATED_NEW",
+            )["Attributes"]
+        return int(item["paid"]["N"])
+
+    def settle(self, connection_id: ConnectionId, paid: int) -> None:
+        """See `Ledger.settle`."""
+        self._settle(connection_key(connection_id), paid)
+
+    def settle_user(self, user_id: UserId, paid: int) -> None:
+        """See `Ledger.settle_user`."""
+        self._settle(account_key(user_id), paid)
+
+    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+        """See `Ledger.claim`."""
+        never = "attribute_not_exists(answered)"
+        try:
+            with self._available():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression="SET answered = :now",
+                    ConditionExpression=(
+                        f"attribute_exists(pk) AND ({never} OR answered = :answered)"
+                    ),
+                    ExpressionAttributeValues={
+                        ":now": _number(now),
+                        ":answered": _number(answered),
+                    },
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def account(self, user_id: UserId) -> Account:
+        """See `Ledger.account`."""
+        addresses, barred_until = [], 0
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :user",
+            ExpressionAttributeValues={":user": account_key(user_id)["pk"]},
+            ConsistentRead=True,
+        )
+        with self._available():
+            items = [item for page in pages for item in page["Items"] if not self._expired(item)]
+        for item in items:
+            if item["sk"] != account_key(user_id)["sk"]:
+                addresses.append(read_address(item))
+            elif "barred_until" in item:
+                barred_until = int(item["barred_until"]["N"])
+        return Account(tuple(addresses), barred_until)
+
+    def bar(self, user_id: UserId, until: int) -> None:
+        """See `Ledger.bar`."""
+        with self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=account_key(user_id),
+                UpdateExpression="SET barred_until = :until, expires_at = :expires_at",
+                ExpressionAttributeValues={
+                    ":until": _number(until),
+                    ":expires_at": self._account_expiry(),
+                },
+            )
+
+    def _settle(self, key: Item, paid: int) -> None:
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET paid = :paid",
+                # False too where there is nothing: what has been forgotten stays so.
+                ConditionExpression="paid < :paid",
+                ExpressionAttributeValues={":paid": _number(paid)},
+            )
+
+    def _account_expiry(self) -> AttributeValueTypeDef:
+        return _number(int(self._clock()) + CONNECTION_LIFE)
+
+    def _expired(self, item: Item) -> bool:
+        return int(item["expires_at"]["N"]) <= self._clock()
+
+    def _available(self) -> AbstractContextManager[None]:
+        return available(self._table)
+
+
+def _number(value: int) -> AttributeValueTypeDef:
+    return {"N": str(value)}

@@ -1,0 +1,70 @@
+"""What the use cases ask of the books that are kept of connections and users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from chalicelib.model import Address, Connection, ConnectionId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A connection as it is after a frame has been charged.
+
+    Attributes:
+        connection: the connection.
+        paid: up to when its frames are paid for.
+        answered: when it was last told that a frame was one too many; 0 if never.
+    """
+
+    connection: Connection
+    paid: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, over all connections.
+
+    Attributes:
+        addresses: the connections that are open, or may be: not every end is told.
+        barred_until: up to when no further one is let in; 0 if never.
+    """
+
+    addresses: tuple[Address, ...]
+    barred_until: int
+
+
+class Ledger(Protocol):
+    """Where frames are charged, by connection and by user.
+
+    Moments are milliseconds since 1970, prices milliseconds; `chalicelib/limits.py` tells what
+    they mean. Every method raises `UnavailableError` when the table can't be reached or throttles.
+    """
+
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+        """Charge a connection for a frame; None when it is unknown or expired.
+
+        One write both charges and reads. `start` is up to when the frames of one that was never
+        charged count as paid. A write that is repeated, since its answer got lost, charges twice.
+        """
+
+    def charge(self, user_id: UserId, price: int, start: int) -> int:
+        """Charge a user likewise, and return up to when the frames are paid for."""
+
+    def settle(self, connection_id: ConnectionId, paid: int) -> None:
+        """Count a connection's frames as paid up to a moment, if they are not up to a later one."""
+
+    def settle_user(self, user_id: UserId, paid: int) -> None:
+        """Count a user's frames likewise."""
+
+    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+        """Take it on to answer a connection now; False if another has, since `answered`."""
+
+    def account(self, user_id: UserId) -> Account:
+        """Return what is known of a user, whatever was written before the call included."""
+
+    def bar(self, user_id: UserId, until: int) -> None:
+        """Let a user open no further connection until a moment."""

@@ -1,0 +1,38 @@
+"""Every interleaving of a ban, or a mute, with a join of the one whom it is laid on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chalicelib.model import Span
+from tests.faults.test_join import TEA, interleavings, meeting, run
+
+
+@pytest.mark.parametrize("act", ["ban", "mute"])
+def test_no_join_slips_through_beside_a_sanction(act: str) -> None:
+    """However the two overlap: who is banned is no member then, and who is muted is mute."""
+    answers = set()
+    for order in interleavings(6, 5):
+        world, ada, bob = meeting()
+        assert ada.connection
+        assert bob.connection
+        target = world.observer.connection(bob.connection)
+        assert target is not None
+        bob.join("tea")
+        frame = {"action": act, "room": "tea", "userId": target.user.user_id, "seconds": 600}
+        world._frame(ada.connection, json.dumps(frame))
+        for request in world.requests():
+            world.step(request)
+        run(world, order, dies=False)
+        answers |= {one["type"] for one in world.inbox(bob)}
+        member = bob.connection in {one.id for one in world.observer.members(TEA, Span())}
+        kept = world.observer.connection(bob.connection)
+        assert kept is not None
+        if act == "ban":
+            assert (member, kept.rooms) == (False, frozenset()), order
+        else:
+            assert member, order
+            assert kept.muted.get(TEA, 0) > world.now, order
+    assert answers >= ({"error", "left"} if act == "ban" else {"joined"})

@@ -1,0 +1,1 @@
+"""Input that nobody would send by mistake, given to the real handlers."""

@@ -1,0 +1,21 @@
+"""Connections for tests of the use cases."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalicelib.model import Connection, ConnectionId, Origin, Protocol, User, UserId
+
+START: Final = 1_795_543_903.0
+"""When they opened, in seconds since 1970."""
+
+
+def connection(name: str, user: str = "ada") -> Connection:
+    """A connection of a user."""
+    return Connection(
+        id=ConnectionId(f"{name}="),
+        user=User(UserId(user), user),
+        protocol=Protocol.V1,
+        connected_at=int(START * 1000),
+        origin=Origin("a1b2c3d4e5", "api"),
+    )

@@ -1,0 +1,85 @@
+"""What comes from others is pinned, licensed, and audited as far as that can be."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from infra import audit, licences
+from tests.conftest import PROJECT
+
+PINNED = ("requirements.txt", "requirements-dev.txt")
+PERMISSIVE = {
+    "Apache License 2.0",
+    "Apache-2.0 OR BSD-3-Clause",
+    "BSD-3-Clause",
+    "MIT",
+    "MIT-0",
+    "PSF-2.0",
+}
+
+
+def pins(name: str) -> dict[str, str]:
+    """The packages of a file, each with its version."""
+    text = (PROJECT / name).read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ;]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_every_package_is_pinned_by_its_hashes(name: str) -> None:
+    """Each line names one version; each has hashes; nothing else is in the file."""
+    entry = (
+        r"[a-z0-9-]+(?:\[[a-z,]+\])?==\S+(?: ; [^\\]+)? (?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+\n"
+    )
+    left = re.sub(entry, "", (PROJECT / name).read_text())
+    assert [line for line in left.splitlines() if not line.lstrip().startswith("#")] == []
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_what_is_asked_for_is_what_is_pinned(name: str) -> None:
+    """Whoever changes a version runs `make lock`, or this fails."""
+    asked = (PROJECT / name.replace(".txt", ".in")).read_text()
+    wanted = dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", asked, re.MULTILINE))
+    assert wanted
+    assert wanted.items() <= pins(name).items()
+
+
+def test_the_functions_run_what_the_tests_ran() -> None:
+    """Both files pin the same versions of what ships, and those are installed here."""
+    shipped = pins("requirements.txt")
+    assert shipped.items() <= pins("requirements-dev.txt").items()
+    assert shipped == {package: version(package) for package in shipped}
+
+
+def test_the_list_of_licences_is_that_of_the_packages() -> None:
+    """`make licences` has been run, and every licence lets anybody use and pass on."""
+    requirements = (PROJECT / "requirements.txt").read_text()
+    assert licences.PAGE.read_text() == licences.page(requirements)
+    assert {licences.licence(name) for name in licences.shipped(requirements)} <= PERMISSIVE
+
+
+def found(name: str, *advisories: str) -> dict[str, Any]:
+    """A package that the database knows."""
+    vulns = [{"id": advisory, "fix_versions": ["2.0"]} for advisory in advisories]
+    return {"name": name, "version": "1.0", "vulns": vulns}
+
+
+def test_an_audit_names_what_is_weak_and_what_it_could_not_look_up() -> None:
+    """A known weakness fails it; a package that nobody knows is told, and does not."""
+    unknown = {"name": "ours", "skip_reason": "not found"}
+    weak = audit.judge({"dependencies": [found("good"), found("bad", "CVE-1"), unknown]})
+    assert weak.weak
+    assert "2 packages looked up, 1 weaknesses known" in weak.text
+    assert "bad 1.0: CVE-1, mended in 2.0" in weak.text
+    assert "Not known to the database: ours" in weak.text
+    assert not audit.judge({"dependencies": [found("good"), unknown]}).weak
+
+
+def test_an_audit_without_its_database_says_so_and_fails_nobody() -> None:
+    """It is not taken for a clean bill when nothing was looked up."""
+    verdict = audit.judge({"dependencies": [{"name": "good", "skip_reason": "not found"}]})
+    assert not verdict.weak
+    assert "Nothing was looked up" in verdict.text
