@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WS := tests/node/ws
+CLIENT := $(WS)/node_modules/.package-lock.json
 
 .PHONY: help run test check bench format clean
 
@@ -12,10 +14,10 @@ help: ## Show this list.
 run: $(READY) ## Run it all on this machine: the page on port 8000, WebSockets on 8001.
 	@$(BIN)/chalice local
 
-test: $(READY) ## Run every test.
+test: $(READY) $(CLIENT) ## Run every test.
 	@$(BIN)/pytest
 
-check: $(READY) ## Run every check: format, lint, types, tests.
+check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -29,7 +31,7 @@ format: $(READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff format .
 
 clean: ## Remove what the other targets have made.
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(WS)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,3 +40,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+# Without npm, the tests of that client are left out.
+$(CLIENT): $(WS)/package-lock.json
+	@! command -v npm >/dev/null || npm ci --prefix $(WS) --silent --no-audit --no-fund

@@ -5,6 +5,7 @@
     rooms       posts per delivered message, and delays, in busy rooms
     cold        a container's first invocation
     memory      what posting takes over the baseline
+    gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
 
 `lobby` and `storm` measure a running application: `python -m bench.lobby`, `python -m bench.storm`.
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import broadcast, coalescing, cold, memory, posting, report
+from bench import broadcast, coalescing, cold, gateway, memory, posting, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ PARTS: Final[Parts] = {
     "rooms": coalescing.measure,
     "cold": cold.measure,
     "memory": memory.measure,
+    "gateway": gateway.measure,
 }
 
 RESULTS: Final = Path(__file__).parent / "results"
