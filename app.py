@@ -8,6 +8,7 @@ from chalice.app import SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, wiring
 from chalicelib.errors import HandshakeError, UnavailableError
+from chalicelib.meter import Metric
 from chalicelib.model import Protocol
 from chalicelib.outbox import RECEIVE_BATCH
 
@@ -18,17 +19,20 @@ app.experimental_feature_flags.add("WEBSOCKETS")
 @app.on_ws_connect()
 def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
     """Let a client in: 400 when its query is not right, 503 when it can't be kept."""
-    with telemetry.invocation("connect", event.context) as line:
+    with telemetry.invocation("connect", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
-        line["connection_id"] = gateway_event.request_context.connection_id
+        meter.note(connection_id=gateway_event.request_context.connection_id)
         try:
             connection = wiring.graph().connect(gateway_event)
         except HandshakeError as error:
-            line["refused"] = str(error)
+            meter.count(Metric.HANDSHAKES_REFUSED, code="bad_request")
+            meter.note(reason=str(error))
             return {"statusCode": HTTPStatus.BAD_REQUEST}
         except UnavailableError as error:
-            line["unavailable"] = str(error)
+            meter.count(Metric.HANDSHAKES_REFUSED, code="unavailable")
+            meter.note(reason=str(error))
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
+        meter.count(Metric.CONNECTIONS_OPENED)
         if connection.protocol is Protocol.PLAIN:
             return {"statusCode": HTTPStatus.OK}
         return {
@@ -40,33 +44,30 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
 @app.on_ws_message()
 def on_ws_message(event: WebsocketEvent) -> None:
     """Take what a client says, or tell it why not."""
-    with telemetry.invocation("message", event.context) as line:
+    with telemetry.invocation("message", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
-        line["connection_id"] = gateway_event.request_context.connection_id
-        line["refused"] = wiring.graph().receive(gateway_event)
+        meter.note(connection_id=gateway_event.request_context.connection_id)
+        wiring.graph().receive(gateway_event)
 
 
 @app.on_ws_disconnect()
 def on_ws_disconnect(event: WebsocketEvent) -> None:
     """Forget a connection that has ended."""
-    with telemetry.invocation("disconnect", event.context) as line:
+    with telemetry.invocation("disconnect", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         context = gateway_event.request_context
-        line["connection_id"] = context.connection_id
-        line["close_code"] = context.disconnect_status_code
+        meter.note(connection_id=context.connection_id, close_code=context.disconnect_status_code)
+        meter.count(Metric.CONNECTIONS_CLOSED)
         wiring.graph().disconnect(gateway_event)
 
 
 @app.on_sqs_message(queue=settings.queue_name(), batch_size=RECEIVE_BATCH, name="broadcast")
 def broadcast(event: SQSEvent) -> None:
     """Post a batch of accepted messages to the members of their rooms."""
-    with telemetry.invocation("broadcast", event.context) as line:
+    with telemetry.invocation("broadcast", event.context) as meter:
         queue_event = events.queue_event(event.to_dict())
-        line["records"] = len(queue_event.records)
-        report = wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
-        line["posts"] = report.posts
-        line["gone"] = len(report.gone)
-        line["failed"] = len(report.failed)
+        meter.note(records=len(queue_event.records))
+        wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
 
 
 @app.route("/")

@@ -34,9 +34,11 @@ from chalicelib.model import (
 )
 from chalicelib.outbox import RECEIVE_BATCH, MessageJob
 from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.delivery import Delivery
 from chalicelib.service.presence import Herald
 from chalicelib.store.dynamo import DynamoStore
 from chalicelib.store.items import member_item
+from chalicelib.telemetry import CurrentMeter
 from localdev.emulator import Emulator
 from localdev.resources import Stack, Template
 
@@ -115,7 +117,11 @@ class Queue:
     def publish(self, job: Job) -> None:
         """See `Outbox.publish`."""
         number = str(next(self._ids))
-        record = QueueRecord(number, number, outbox.encode(job), {"ApproximateReceiveCount": "1"})
+        attributes = {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(int(time.time() * 1000)),
+        }
+        record = QueueRecord(number, number, outbox.encode(job), attributes)
         with self._idle:
             self._groups[job.group].append((record, time.perf_counter()))
             if job.group not in self._busy:
@@ -185,15 +191,24 @@ class Stage:
         self.poster = TimedPoster(poster)
         self.queue = Queue()
         self.queue.poster = self.poster
+        meter = CurrentMeter()  # it counts nothing outside of an invocation
         self.queue.broadcast = Broadcast(
             self.store,
             self.queue,
-            lambda _: self.poster,
+            Delivery(
+                self.store,
+                self.queue,
+                lambda _: self.poster,
+                Herald(self.queue, self._new_id, meter),
+                self._new_id,
+                time.time,
+                meter,
+            ),
             MemberCache(self.store),
             LastCensus(),
-            Herald(self.queue, self._new_id),
-            self._new_id,
             fanout,
+            time.time,
+            meter,
         )
 
     def fill(self, room: RoomId, members: int) -> None:

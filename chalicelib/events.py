@@ -52,6 +52,11 @@ class QueueRecord(msgspec.Struct, frozen=True, rename="camel"):
         """How often it has been delivered, this time included."""
         return int(self.attributes["ApproximateReceiveCount"])
 
+    @property
+    def sent_at(self) -> int:
+        """When it was queued, in milliseconds since 1970."""
+        return int(self.attributes["SentTimestamp"])
+
 
 class QueueEvent(msgspec.Struct, frozen=True):
     """A batch of SQS messages, in order within each message group."""

@@ -21,6 +21,7 @@ from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.posting.socket_poster import SocketPoster
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.connect import Connect
+from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
@@ -28,6 +29,7 @@ from chalicelib.service.presence import Herald
 from chalicelib.service.reading import Reading
 from chalicelib.service.saying import Saying
 from chalicelib.store.dynamo import DynamoStore
+from chalicelib.telemetry import CurrentMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,25 +67,27 @@ class Graph:
             return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
         outbox = SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
-        herald = Herald(outbox, _new_id)
+        meter = CurrentMeter()
+        herald = Herald(outbox, _new_id, meter)
         self.connect = Connect(store, herald, lambda: UserId(str(uuid.uuid4())))
         self.receive = Receive(
             store,
             self.poster,
-            Saying(store, outbox, time.time, _new_id),
+            Saying(store, outbox, time.time, _new_id, meter),
             Membership(store, herald),
             Reading(store),
+            meter,
         )
         self.disconnect = Disconnect(store, herald)
         self.broadcast = Broadcast(
             store,
             outbox,
-            self.poster,
+            Delivery(store, outbox, self.poster, herald, _new_id, time.time, meter),
             MemberCache(store),
             LastCensus(),
-            herald,
-            _new_id,
             settings.fanout,
+            time.time,
+            meter,
         )
 
     def poster(self, origin: Origin) -> Poster:

@@ -25,6 +25,7 @@ os.environ.update(
     FANFARE_TABLE="fanfare-dev",
     FANFARE_QUEUE="fanfare-dev.fifo",
     FANFARE_DEAD_LETTER_QUEUE="fanfare-dev-dead.fifo",
+    POWERTOOLS_SERVICE_NAME="fanfare-dev",
 )
 for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE_CLI_MODE"):
     os.environ.pop(key, None)

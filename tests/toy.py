@@ -57,6 +57,17 @@ class ToyRoom:
         self.numbers[sender["userId"], id_] = self.seq
         return message
 
+    def find(self, sender: Frame, id_: str) -> bool:
+        """Look for a message that is sent again where it may still be: in the history.
+
+        What was found is known again, however long ago it was numbered.
+        """
+        for message in self.log[self.kept_from - 1 :]:
+            if (message["data"]["userId"], message["id"]) == (sender["userId"], id_):
+                self.numbers[sender["userId"], id_] = message["seq"]
+                return True
+        return False
+
     def ack(self, sender: Frame, id_: str) -> Frame:
         """Tell which number an id has."""
         seq = self.numbers[sender["userId"], id_]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ import msgspec
 from chalicelib import outbox, rooms
 from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
 from chalicelib.errors import BatchError, UnavailableError
+from chalicelib.meter import Metric
 from chalicelib.model import Protocol, Span
 from chalicelib.outbox import (
     RECEIVE_BATCH,
@@ -24,7 +24,6 @@ from chalicelib.outbox import (
     RetryJob,
     SignalJob,
 )
-from chalicelib.posting import Report
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
@@ -33,31 +32,17 @@ if TYPE_CHECKING:
     from chalicelib.events import QueueEvent, QueueRecord
     from chalicelib.fanout import Fanout
     from chalicelib.members import LastCensus, MemberCache
-    from chalicelib.model import Census, ConnectionId, Head, Member, Numbered, Origin, RoomId
+    from chalicelib.meter import Meter
+    from chalicelib.model import Census, Head, Numbered, Origin, RoomId
     from chalicelib.outbox import Job, Outbox
-    from chalicelib.posting import Post, Poster
-    from chalicelib.service.presence import Herald
-    from chalicelib.store import Departure, Store
+    from chalicelib.service.delivery import Delivery
+    from chalicelib.store import Store
 
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
 
-ATTEMPTS: Final = 3
-"""How often missed posts are tried again; after that the client's gap detection is left."""
-
-RETRY_MEMBERS: Final = 500
-"""Members in one retry job, which has to fit into a queue message of 1 MiB."""
-
 LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What became of the jobs of a group, and how many could gain from waiting for more."""
-
-    report: Report = field(default_factory=Report)
-    audience: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,15 +58,15 @@ class Broadcast:
 
     store: Store
     outbox: Outbox
-    poster: Callable[[Origin], Poster]
+    delivery: Delivery
     members: MemberCache
     last_told: LastCensus
-    herald: Herald
-    new_id: Callable[[], str]
     fanout: Fanout
+    clock: Callable[[], float]
+    meter: Meter
     sleep: Callable[[float], None] = time.sleep
 
-    def __call__(self, event: QueueEvent, remaining: float) -> Report:
+    def __call__(self, event: QueueEvent, remaining: float) -> None:
         """Run the use case for a batch, within the invocation's `remaining` seconds.
 
         Raises:
@@ -89,33 +74,33 @@ class Broadcast:
                 others are deleted.
         """
         deadline = time.monotonic() + remaining * POSTING_SHARE
-        total = Report()
         audience = 0
         done: list[QueueRecord] = []
         failed: list[QueueRecord] = []
         groups = self._groups(event.records, done, failed)
+        self.meter.note(rooms=",".join(sorted({jobs[0].room for _, jobs in groups})))
         for records, jobs in groups:
             try:
-                served = self._serve(jobs, deadline)
-            except UnavailableError:
+                audience = self._serve(jobs, deadline)
+            except UnavailableError as error:
+                self.meter.note(reason=str(error))
                 failed += records
             else:
                 done += records
-                total.merge(served.report)
-                audience = served.audience
         if failed:
             self._come_again(done, failed)
         # Where others wait, or more is waiting already, there is nothing to wait for.
         if len(groups) == 1 and len(event.records) < RECEIVE_BATCH:
             self.sleep(min(self.fanout.linger(audience), max(deadline - time.monotonic(), 0)))
-        return total
 
     def _groups(
         self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[QueueRecord]
     ) -> list[tuple[list[QueueRecord], list[Job]]]:
         """Sort a batch into groups, and bury what is no job."""
         groups: dict[str, tuple[list[QueueRecord], list[Job]]] = {}
+        now = self.clock() * 1000
         for record in records:
+            self.meter.count(Metric.QUEUE_WAIT, max(now - record.sent_at, 0))
             try:
                 job = outbox.decode(record.body)
             except msgspec.DecodeError as error:
@@ -134,6 +119,7 @@ class Broadcast:
         except UnavailableError:
             failed.append(record)
         else:
+            self.meter.count(Metric.RECORDS_BURIED)
             done.append(record)
 
     def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[QueueRecord]) -> None:
@@ -143,6 +129,7 @@ class Broadcast:
         which `chalice deploy` cannot set, and is as right where it is set: a function that raises
         has failed as a whole.
         """
+        self.meter.count(Metric.RECORDS_DELAYED, len(failed))
         seconds = min(2 ** max(record.receive_count for record in failed), LONGEST_DELAY)
         try:
             if done:
@@ -155,8 +142,12 @@ class Broadcast:
             ) from error
         raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
 
-    def _serve(self, jobs: Sequence[Job], deadline: float) -> Served:
-        """Carry out the jobs of one group, which are all of one kind."""
+    def _serve(self, jobs: Sequence[Job], deadline: float) -> int:
+        """Carry out the jobs of one group, which are all of one kind.
+
+        Returns:
+            How many members could gain from waiting for more.
+        """
         room, origin, ids = jobs[0].room, jobs[-1].origin, [job.id for job in jobs]
         match jobs[-1]:
             case RetryJob():
@@ -168,13 +159,13 @@ class Broadcast:
                 span, census = Span(), head.census
                 bulletin = Bulletin(numbered, _signals(jobs), self._presence(jobs, census))
         if not bulletin:
-            return Served()
+            return 0
         parts = self.fanout.split(span, census.members)
         if len(parts) == 1:
-            served = self._post_to_span(room, bulletin, span, census, origin, deadline)
+            audience = self._post_to_span(room, bulletin, span, census, origin, deadline)
             # Leaves gather what waits, but don't wait for it: the room's first worker has, and a
             # leaf that did would keep one of the queue's few pollers from other leaves.
-            return served if span == Span() else Served(served.report)
+            return audience if span == Span() else 0
         share = replace(census, members=ceil(census.members / len(parts)))
         self.outbox.publish_all(
             [
@@ -182,7 +173,7 @@ class Broadcast:
                 for part in parts
             ]
         )
-        return Served(audience=census.members if span == Span() else 0)
+        return census.members if span == Span() else 0
 
     def _presence(self, jobs: Sequence[Job], census: Census) -> Presence | None:
         """Gather the news of comings and goings; somebody who came and went is told as both.
@@ -220,6 +211,7 @@ class Broadcast:
             self.store.append(numbering.fresh)
             advanced = self.store.advance(room, head, numbering.head)
             if advanced:
+                self.meter.count(Metric.MESSAGES_NUMBERED, len(numbering.fresh))
                 return numbering.numbered, advanced
         raise UnavailableError(f"The room {room!r} could not be numbered in time.")
 
@@ -231,77 +223,21 @@ class Broadcast:
         census: Census,
         origin: Origin,
         deadline: float,
-    ) -> Served:
+    ) -> int:
         members = self.members.of(room, span, census)
         posts = chain(bulletin.posts(room, members), bulletin.acks(members, span))
-        report = self._post(room, bulletin, members, posts, origin, deadline, attempt=1)
+        self.delivery(room, bulletin, members, posts, origin, deadline, attempt=1)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
-        audience = sum(member.protocol is not Protocol.PLAIN for member in members)
-        return Served(report, audience)
+        return sum(member.protocol is not Protocol.PLAIN for member in members)
 
-    def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> Served:
-        total = Report()
+    def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> int:
         for job in jobs:
             room, members, origin = job.room, job.members, job.origin
             bulletin = Bulletin(job.messages)
             posts = bulletin.posts(room, members)
             attempt = job.attempt + 1
-            total.merge(self._post(room, bulletin, members, posts, origin, deadline, attempt))
-        return Served(total)
-
-    def _post(
-        self,
-        room: RoomId,
-        bulletin: Bulletin,
-        members: Iterable[Member],
-        posts: Iterable[Post],
-        origin: Origin,
-        deadline: float,
-        attempt: int,
-    ) -> Report:
-        """Post, forget who is gone, and have tried again what members have missed."""
-        report = self.poster(origin).post(posts, deadline)
-        self._forget(report.gone, room, origin)
-        self._retry_later(room, bulletin, members, report, origin, attempt)
-        return report
-
-    def _retry_later(
-        self,
-        room: RoomId,
-        bulletin: Bulletin,
-        members: Iterable[Member],
-        report: Report,
-        origin: Origin,
-        attempt: int,
-    ) -> None:
-        """Queue what members have missed for a further attempt, for them alone.
-
-        Should that fail too, or have been tried often enough, the clients' own rules are left:
-        they see the gap, or learn from a `pong` how far the room has come.
-        """
-        missed = [member for member in members if member.id in report.failed]
-        if not bulletin.messages or attempt > ATTEMPTS:
-            return
-        with suppress(UnavailableError):
-            for start in range(0, len(missed), RETRY_MEMBERS):
-                self.outbox.publish(
-                    RetryJob(
-                        origin=origin,
-                        room=room,
-                        id=self.new_id(),
-                        messages=bulletin.messages,
-                        members=tuple(missed[start : start + RETRY_MEMBERS]),
-                        attempt=attempt,
-                    )
-                )
-
-    def _forget(self, gone: Iterable[ConnectionId], room: RoomId, origin: Origin) -> None:
-        """Forget who is gone; who can't be forgotten now will answer 410 again."""
-        departures: list[Departure] = []
-        with suppress(UnavailableError):
-            for connection_id in gone:
-                departures += self.store.forget(connection_id, room)
-        self.herald.left(origin, departures)
+            self.delivery(room, bulletin, members, posts, origin, deadline, attempt)
+        return 0
 
 
 def _signals(jobs: Iterable[Job]) -> tuple[SignalSent, ...]:

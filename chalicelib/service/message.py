@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
 from chalicelib.errors import Code, FrameError, UnavailableError, unknown_connection
+from chalicelib.meter import Metric
 from chalicelib.model import Origin, Protocol
 from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Say, Signal, Who
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.events import GatewayEvent
+    from chalicelib.meter import Meter
     from chalicelib.model import Connection
     from chalicelib.posting import Poster
     from chalicelib.protocol import Frame, Request
@@ -36,6 +38,7 @@ class Receive:
     saying: Saying
     membership: Membership
     reading: Reading
+    meter: Meter
 
     def __call__(self, event: GatewayEvent) -> Code | None:
         """Run the use case for a `$default` event; return the code of the refusal, if any.
@@ -48,7 +51,8 @@ class Receive:
             answer = self._answer(event, body)
         except FrameError as refusal:
             return self._refuse(event, refusal)
-        except UnavailableError:
+        except UnavailableError as error:
+            self.meter.note(reason=str(error))
             return self._refuse(
                 event, FrameError(Code.UNAVAILABLE, "This could not be done now; send it again.")
             )
@@ -58,6 +62,7 @@ class Receive:
 
     def _answer(self, event: GatewayEvent, body: str) -> Frame | None:
         request = protocol.decode(body)
+        self.meter.note(action=protocol.action(request), room=getattr(request, "room", None))
         connection = self.store.connection(event.request_context.connection_id)
         if connection is None:
             raise unknown_connection()
@@ -84,6 +89,7 @@ class Receive:
                 return self.reading.ping(connection, request)
 
     def _refuse(self, event: GatewayEvent, refusal: FrameError) -> Code:
+        self.meter.count(Metric.FRAMES_REFUSED, code=refusal.code)
         self._post(event, protocol.error_frame(refusal, event.body or ""))
         return refusal.code
 

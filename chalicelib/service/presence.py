@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,8 @@ from chalicelib.outbox import PresenceJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.model import Connection, Origin, RoomId
+    from chalicelib.meter import Meter
+    from chalicelib.model import Connection, Origin, RoomId, User
     from chalicelib.outbox import Outbox
     from chalicelib.store import Departure
 
@@ -31,19 +31,12 @@ class Herald:
 
     outbox: Outbox
     new_id: Callable[[], str]
+    meter: Meter
 
     def joined(self, connection: Connection, room: RoomId, members: int) -> None:
         """Tell a room that somebody has come, which now has so many members."""
         if members <= PRESENCE_LIMIT:
-            with suppress(UnavailableError):
-                self.outbox.publish(
-                    PresenceJob(
-                        origin=connection.origin,
-                        room=room,
-                        id=self.new_id(),
-                        joined=(connection.user,),
-                    )
-                )
+            self._tell(connection.origin, room, joined=(connection.user,))
 
     def left(self, origin: Origin, departures: Iterable[Departure]) -> None:
         """Tell rooms who has gone, and nobody where nobody is left."""
@@ -52,12 +45,16 @@ class Herald:
             by_room.setdefault(departure.room, []).append(departure)
         for room, gone in by_room.items():
             if 0 < gone[-1].members <= PRESENCE_LIMIT:
-                with suppress(UnavailableError):
-                    self.outbox.publish(
-                        PresenceJob(
-                            origin=origin,
-                            room=room,
-                            id=self.new_id(),
-                            left=tuple(departure.user for departure in gone),
-                        )
-                    )
+                self._tell(origin, room, left=tuple(departure.user for departure in gone))
+
+    def _tell(
+        self,
+        origin: Origin,
+        room: RoomId,
+        joined: tuple[User, ...] = (),
+        left: tuple[User, ...] = (),
+    ) -> None:
+        try:
+            self.outbox.publish(PresenceJob(origin, room, self.new_id(), joined, left))
+        except UnavailableError as error:
+            self.meter.swallow("tell who came and went", error)

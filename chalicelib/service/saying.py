@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
+from chalicelib.meter import Metric
 from chalicelib.model import Message, Numbered, RoomId
 from chalicelib.outbox import MessageJob, SignalJob
 from chalicelib.service.membership import require_member
@@ -13,6 +14,7 @@ from chalicelib.service.membership import require_member
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.meter import Meter
     from chalicelib.model import Connection
     from chalicelib.outbox import Outbox
     from chalicelib.protocol import AckFrame, Say, Signal
@@ -27,6 +29,7 @@ class Saying:
     outbox: Outbox
     clock: Callable[[], float]
     new_id: Callable[[], str]
+    meter: Meter
 
     def say(self, connection: Connection, request: Say) -> AckFrame | None:
         """Queue a message; the broadcast numbers it, and acknowledges it then.
@@ -57,6 +60,7 @@ class Saying:
         self.outbox.publish(
             MessageJob(origin=connection.origin, room=room, id=message.key, message=message)
         )
+        self.meter.count(Metric.MESSAGES_ACCEPTED)
         return None
 
     def signal(self, connection: Connection, request: Signal) -> None:

@@ -90,7 +90,7 @@ class FifoQueue:
                 message_id=one.id,
                 receipt_handle=one.id,
                 body=one.body,
-                attributes={"ApproximateReceiveCount": str(one.received)},
+                attributes={"ApproximateReceiveCount": str(one.received), "SentTimestamp": "0"},
             )
             for one in batch
         ]

@@ -14,6 +14,7 @@ from chalicelib.model import ConnectionId, RoomId, UserId
 from chalicelib.protocol import SUBPROTOCOL
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.connect import Connect
+from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
@@ -23,6 +24,7 @@ from chalicelib.service.saying import Saying
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
 from tests.faults.services import FifoQueue, Gateway, Socket
+from tests.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +71,16 @@ class World:
         def new_id() -> str:
             return f"id-{next(self._ids)}"
 
-        herald = Herald(self.queue, new_id)
+        self.meter = Tally()
+        herald = Herald(self.queue, new_id, self.meter)
         self._connect = Connect(self.store, herald, lambda: UserId(new_id()))
         self._receive = Receive(
             self.store,
             poster,
-            Saying(self.store, self.queue, lambda: self.now, new_id),
+            Saying(self.store, self.queue, lambda: self.now, new_id, self.meter),
             Membership(self.store, herald),
             Reading(self.store),
+            self.meter,
         )
         self._disconnect = Disconnect(self.store, herald)
         # Two containers, each with a cache of its own: which one a batch meets is chance.
@@ -84,12 +88,14 @@ class World:
             Broadcast(
                 self.store,
                 self.queue,
-                poster,
+                Delivery(
+                    self.store, self.queue, poster, herald, new_id, lambda: self.now, self.meter
+                ),
                 MemberCache(self.store),
                 LastCensus(),
-                herald,
-                new_id,
                 fanout,
+                lambda: self.now,
+                self.meter,
                 sleep=lambda _: None,
             )
             for _ in range(2)

@@ -27,9 +27,11 @@ from chalicelib.model import (
 )
 from chalicelib.outbox import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob
 from chalicelib.posting import Reason
-from chalicelib.service.broadcast import ATTEMPTS, LONGEST_DELAY, Broadcast
+from chalicelib.service.broadcast import LONGEST_DELAY, Broadcast
+from chalicelib.service.delivery import ATTEMPTS, Delivery
 from chalicelib.service.presence import Herald
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,17 +97,27 @@ class Scene:
     poster: MemoryPoster = field(default_factory=MemoryPoster)
     fanout: Fanout = field(default_factory=Fanout)
     slept: list[float] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    now: float = NOW
 
     def __post_init__(self) -> None:
         self.broadcast = Broadcast(
             self.store,
             self.outbox,
-            lambda _: self.poster,
+            Delivery(
+                self.store,
+                self.outbox,
+                lambda _: self.poster,
+                Herald(self.outbox, lambda: "id", self.tally),
+                lambda: "id",
+                lambda: self.now,
+                self.tally,
+            ),
             MemberCache(self.store),
             LastCensus(),
-            Herald(self.outbox, lambda: "id"),
-            lambda: "id",
             self.fanout,
+            lambda: self.now,
+            self.tally,
             self.slept.append,
         )
 
@@ -152,9 +164,11 @@ SENDER = ConnectionId("Sender=")
 def record(job: Job | str, number: int = 1, received: int = 1) -> QueueRecord:
     """A job as the mapping delivers it."""
     body = job if isinstance(job, str) else outbox.encode(job)
-    return QueueRecord(
-        f"id-{number}", f"receipt-{number}", body, {"ApproximateReceiveCount": str(received)}
-    )
+    attributes = {
+        "ApproximateReceiveCount": str(received),
+        "SentTimestamp": str(int(NOW * 1000)),
+    }
+    return QueueRecord(f"id-{number}", f"receipt-{number}", body, attributes)
 
 
 def said(number: int, room: RoomId = TEA) -> MessageJob:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PURE = (
     "errors",
+    "meter",
     "model",
     "protocol/__init__",
     "protocol/limits",

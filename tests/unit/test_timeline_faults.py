@@ -103,8 +103,10 @@ class Way(RuleBasedStateMachine):
             case AskHistory(after):
                 self.answers.append(self.tea.history(after=after))
             case Send(id_, text, resend):
-                known = self.store(ADA, id_, text, connection) is None
-                if known and resend and connection == self.connection:
+                known = resend and self.tea.find(ADA, id_)
+                if not known:
+                    self.store(ADA, id_, text, connection)
+                elif connection == self.connection:
                     self.answers.append(self.tea.ack(ADA, id_))
 
     @precondition(lambda self: self.answers)
