@@ -7,6 +7,7 @@
     memory      what posting takes over the baseline
     gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
+    cost        what a load costs in a month, here and elsewhere; it measures nothing
 
 `lobby` and `storm` measure a running application: `python -m bench.lobby`, `python -m bench.storm`.
 """
@@ -14,6 +15,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -40,23 +42,24 @@ PARTS: Final[Parts] = {
     "gateway": gateway.measure,
 }
 
+OTHERS: Final = ("simulate", "cost")
+"""Parts with command lines of their own."""
+
 RESULTS: Final = Path(__file__).parent / "results"
 
 
 def main(arguments: Sequence[str] | None = None, parts: Parts = PARTS) -> None:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["simulate"]:
-        from bench import simulate
-
-        simulate.main(arguments[1:])
+    if arguments and arguments[0] in OTHERS:
+        importlib.import_module(f"bench.{arguments[0]}").main(arguments[1:])
         return
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", nargs="?", choices=[*parts, "simulate"])
+    parser.add_argument("part", nargs="?", choices=[*parts, *OTHERS])
     parser.add_argument("--json", action="store_true", help="print one JSON object (with a part)")
     options = parser.parse_args(arguments)
     if options.part is None:
