@@ -61,6 +61,7 @@ class Runtime:
         self._running.enter_context(terminal.showing(project, verbose=self.choices.verbose))
         owner = _end_with_reloader() or os.getpid()
         self._aws = aws.enter(project, owner)
+        environment.silence_metrics(os.environ)
         for hook in (self._reroute, self._doorbell):
             hook.fit()
             self._running.callback(hook.remove)
