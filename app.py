@@ -8,7 +8,6 @@ from chalice.app import SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, wiring
 from chalicelib.errors import HandshakeError, UnavailableError
-from chalicelib.model import Protocol
 from chalicelib.outbox import RECEIVE_BATCH
 
 app = Chalice(app_name="fanfare")
@@ -22,14 +21,14 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
         gateway_event = events.gateway_event(event.to_dict())
         line["connection_id"] = gateway_event.request_context.connection_id
         try:
-            connection = wiring.graph().connect(gateway_event)
+            wiring.graph().connect(gateway_event)
         except HandshakeError as error:
             line["refused"] = str(error)
             return {"statusCode": HTTPStatus.BAD_REQUEST}
         except UnavailableError as error:
             line["unavailable"] = str(error)
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
-        if connection.protocol is Protocol.PLAIN:
+        if protocol.SUBPROTOCOL not in events.offered_subprotocols(gateway_event):
             return {"statusCode": HTTPStatus.OK}
         return {
             "statusCode": HTTPStatus.OK,
