@@ -8,7 +8,7 @@ from chalice.app import SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, wiring
 from chalicelib.errors import HandshakeError, UnavailableError
-from chalicelib.outbox import RECEIVE_BATCH
+from chalicelib.outbox import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")
@@ -56,7 +56,12 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
         wiring.graph().disconnect(gateway_event)
 
 
-@app.on_sqs_message(queue=settings.queue_name(), batch_size=RECEIVE_BATCH, name="broadcast")
+@app.on_sqs_message(
+    queue=settings.queue_name(),
+    batch_size=RECEIVE_BATCH,
+    maximum_concurrency=MAXIMUM_CONCURRENCY,
+    name="broadcast",
+)
 def broadcast(event: SQSEvent) -> None:
     """Post a batch of accepted messages to the members of their rooms."""
     with telemetry.invocation("broadcast", event.context) as line:

@@ -56,7 +56,7 @@ def run_redrive(stage: Stage, _: argparse.Namespace) -> None:
     """Give the dead letters another try."""
     outputs = stage.stack.outputs()
     moved = redrive(stage.client("sqs"), outputs["DeadLetterQueueUrl"], outputs["QueueUrl"])
-    say(f"{moved} dead letters are back in the queue.")
+    say(f"Dead letters put back into the queue: {moved}")
 
 
 def run_destroy(stage: Stage, _: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 def answer_for(session: Session) -> None:
     """Let Chalice's second deployment go on: answer PutRestApi, which MiniStack does not know."""
 
-    def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
-        return AWSResponse("", HTTPStatus.OK, {}, None), {}
+    def answer(**_: Any) -> Any:
+        return AWSResponse("", HTTPStatus.OK, HTTPHeaders(), None), {}
 
     session.register("before-call.api-gateway.PutRestApi", answer)
 

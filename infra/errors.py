@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004  (botocore's, which is not the builtin's child)
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
@@ -80,7 +81,7 @@ def explain(error: BaseException, stage: str, env: Mapping[str, str]) -> str:
         return f"{error}: set AWS_PROFILE to one that `aws configure list-profiles` shows."
     if isinstance(error, NoRegionError):
         return "No region is chosen: set AWS_REGION, such as AWS_REGION=eu-central-1."
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, ConnectionError | HTTPClientError):
         return _explain_silence(error, env)
     return str(error)
 
@@ -124,7 +125,7 @@ def _action(error: ClientError, message: str) -> str:
     return named[1] if named else f"the right to call {error.operation_name}"
 
 
-def _explain_silence(error: HTTPClientError, env: Mapping[str, str]) -> str:
+def _explain_silence(error: Exception, env: Mapping[str, str]) -> str:
     emulator = env.get("AWS_ENDPOINT_URL")
     if emulator:
         return (

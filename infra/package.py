@@ -51,7 +51,7 @@ def addition(config: Config, resources: Template, merge: Template, stage: str) -
         stage: the stage's name.
     """
     own: Template = {
-        "Parameters": {"Stage": {"Default": stage, "AllowedValues": [stage]}},
+        "Parameters": {"Stage": {"Default": stage}},
         "Resources": {
             **{
                 to_cfn_resource_name(f"{function}_role"): _role(config, function)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
 def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
@@ -30,9 +31,8 @@ def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
         MaxNumberOfMessages=10,
         MessageSystemAttributeNames=["MessageGroupId", "SentTimestamp"],
     ).get("Messages"):
-        for letter in letters:
-            if int(letter["Attributes"]["SentTimestamp"]) > started:
-                return moved  # it could not be told again, and is back
+        old = [one for one in letters if int(one["Attributes"]["SentTimestamp"]) <= started]
+        for letter in old:
             client.send_message(
                 QueueUrl=queue,
                 MessageBody=letter["Body"],
@@ -41,5 +41,16 @@ def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
                 MessageDeduplicationId=letter["MessageId"],
             )
             client.delete_message(QueueUrl=dead_letter_queue, ReceiptHandle=letter["ReceiptHandle"])
-            moved += 1
+        moved += len(old)
+        if len(old) < len(letters):
+            _put_back(client, dead_letter_queue, [one for one in letters if one not in old])
+            break
     return moved
+
+
+def _put_back(client: SQSClient, queue: str, letters: list[MessageTypeDef]) -> None:
+    """Show letters again at once: they have been tried again, and have come back."""
+    for letter in letters:
+        client.change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0
+        )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import NoRegionError
 
 from infra import addresses
 from infra.application import Application
@@ -65,12 +66,14 @@ class Stage:
         Raises:
             DeployError: the stage was deployed to another account or region.
         """
+        if not self.session.region_name:
+            raise NoRegionError
         arn = self.client("sts").get_caller_identity()["Arn"]
         _, partition, _, _, account, _ = arn.split(":", 5)
         found = {
             "account": account,
             "partition": partition,
-            "region": self.session.region_name or "",
+            "region": self.session.region_name,
         }
         for resource in self.application.deployed().values():
             if "lambda_arn" in resource:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from chalicelib import wiring
 from chalicelib.protocol import SUBPROTOCOL
@@ -116,8 +117,8 @@ class Recorder:
                 for resource in resources(params)
             )
 
-        def refuse(params: dict[str, Any], **_: object) -> tuple[AWSResponse, dict[str, Any]]:
-            return AWSResponse("", 200, {}, None), {"UnprocessedItems": params["body"]}
+        def refuse(**_: Any) -> Any:
+            return AWSResponse("", 200, HTTPHeaders(), None), {"UnprocessedItems": {"all": "of it"}}
 
         for client in (graph.dynamodb, graph.sqs):
             client.meta.events.register("before-parameter-build", note)
