@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WS := tests/node/ws
 CLIENT := $(WS)/node_modules/.package-lock.json
+STAGE ?= dev
+INFRA = $(BIN)/python -m infra
 
 .PHONY: help run test check bench format clean
+.PHONY: deploy url logs redrive destroy package
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +28,24 @@ check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
 	@$(BIN)/python -m bench
+
+deploy: $(READY) ## Put STAGE (dev, prod) on AWS, or bring it up to date; prints its URLs.
+	@$(INFRA) deploy --stage $(STAGE)
+
+url: $(READY) ## Print the URLs of STAGE: the page's, and the WebSocket API's.
+	@$(INFRA) url --stage $(STAGE)
+
+logs: $(READY) ## Print what the functions of STAGE have logged lately.
+	@$(INFRA) logs --stage $(STAGE)
+
+redrive: $(READY) ## Give the dead letters of STAGE another try.
+	@$(INFRA) redrive --stage $(STAGE)
+
+destroy: $(READY) ## Take everything of STAGE away, messages included.
+	@$(INFRA) destroy --stage $(STAGE)
+
+package: $(READY) ## Write STAGE as one CloudFormation template and a zip, to build/.
+	@$(INFRA) package --stage $(STAGE)
 
 format: $(READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff check --fix .

@@ -38,6 +38,14 @@ RECEIVE_BATCH: Final = 10
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 """
 
+MAXIMUM_CONCURRENCY: Final = 200
+"""Broadcasts at a time; .chalice/config.json reserves as many on prod.
+
+More than are reserved would be throttled. A throttled batch counts as delivered, and what has been
+delivered too often is a dead letter (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+A few broadcasts keep the account's quota of posts busy; the others are for rooms that linger.
+"""
+
 BATCH_ENTRIES: Final = 10
 BATCH_BYTES: Final = 1024 * 1024
 """What one SendMessageBatch holds.

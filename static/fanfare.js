@@ -81,7 +81,9 @@ export class Fanfare {
       emit: this.#events.emit.bind(this.#events),
       onChange: this.#keepRoom.bind(this),
     };
-    const dial = () => socket(String(address), [SUBPROTOCOL]);
+    // A browser gives up on a server that selects none of the subprotocols that it is offered.
+    const offers = address.searchParams.get("protocol") === SUBPROTOCOL ? [] : [SUBPROTOCOL];
+    const dial = () => socket(String(address), offers);
     this.#connection = new Connection(dial, { clock, random }, {
       ping: () => this.#ping(),
       onUp: (link) => this.#joinAll((room) => room.attach(link)),

@@ -50,11 +50,11 @@ class Connect:
         """
         context = event.request_context
         query = event.query_string_parameters or {}
-        v1 = protocol.SUBPROTOCOL in events.offered_subprotocols(event)
+        asked = {*events.offered_subprotocols(event), query.get("protocol")}
         connection = Connection(
             id=context.connection_id,
             user=User(self._user_id(query.get("session")), clean_name(query.get("username", ""))),
-            protocol=Protocol.V1 if v1 else Protocol.PLAIN,
+            protocol=Protocol.V1 if protocol.SUBPROTOCOL in asked else Protocol.PLAIN,
             connected_at=context.connected_at,
             origin=Origin(context.api_id, context.stage),
         )

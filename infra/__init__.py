@@ -1,0 +1,1 @@
+"""Puts Fanfare on AWS, or on an emulated one: `python -m infra --help`."""
