@@ -23,8 +23,12 @@ def deploy(stage: Stage, say: Say) -> None:
     """Bring everything of a stage up to date. What is so already stays as it is.
 
     Open connections stay open: only functions and routes change under them.
+
+    Raises:
+        DeployError: it was deployed from another folder.
     """
     _greet(stage, say)
+    _refuse_if_elsewhere(stage)
     say("Resources: table, queues, logs, alarms, dashboard")
     _resources(stage)
     say("Application: what `chalice deploy` does")
@@ -67,9 +71,10 @@ def destroy(stage: Stage, say: Say) -> None:
     """Take away everything of a stage, with what it holds.
 
     Raises:
-        DeployError: its table is protected from deletion.
+        DeployError: it was deployed from another folder, or its table is protected from deletion.
     """
     _greet(stage, say)
+    _refuse_if_elsewhere(stage)
     _refuse_if_protected(stage)
     say("Application: what `chalice delete` does")
     stage.application.delete(stage.session._session)
@@ -122,6 +127,27 @@ def _complete_emulator(stage: Stage) -> None:
         stage.application.config.api_gateway_stage,
         deployed["api_handler"]["lambda_arn"],
     )
+
+
+def _refuse_if_elsewhere(stage: Stage) -> None:
+    """Stop where a stage was deployed from another folder.
+
+    Chalice knows functions again by their names, but not APIs: it would make a second pair, and
+    leave the functions with two.
+    """
+    if "websocket_api" in stage.application.deployed():
+        return
+    name = f"{stage.application.config.app_name}-{stage.name}-websocket-api"
+    for page in stage.client("apigatewayv2").get_paginator("get_apis").paginate():
+        for api in page["Items"]:
+            if api["Name"] == name:
+                raise DeployError(
+                    f"Stage {stage.name!r} is there, but was not deployed from this folder: there"
+                    f" is an API {name}. Work from the folder that has made it, or copy its"
+                    f" .chalice/deployed/{stage.name}.json here, or choose another stage. If a"
+                    " deployment from here broke off as it made that API:"
+                    f" aws apigatewayv2 delete-api --api-id {api['ApiId']}, and again."
+                )
 
 
 def _refuse_if_protected(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +15,21 @@ from tests.deployed.ministack import running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Chalice waits 5 s for each function that it makes, and 10 s for each that it changes.
+DEPLOY_SECONDS = 300
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let somebody name the stage to test."""
     with suppress(ValueError):  # tests/conformance has an option of this name as well
         parser.addoption("--url", help="the WebSocket URL of a deployed stage")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give these tests the time of the deployment that the first of them asks for."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(DEPLOY_SECONDS))
 
 
 @pytest.fixture(scope="session")

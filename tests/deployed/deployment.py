@@ -33,14 +33,7 @@ class Deployment:
 
     def run(self, *arguments: str) -> str:
         """Run a command of `python -m infra`, and return what it prints."""
-        finished = subprocess.run(
-            [sys.executable, "-m", "infra", *arguments],
-            cwd=self._project,
-            env=os.environ | {"AWS_ENDPOINT_URL": self.endpoint},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        finished = infra(self._project, self.endpoint, *arguments)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 
@@ -52,3 +45,15 @@ class Deployment:
         """What Chalice remembers of one of its resources."""
         remembered = json.loads((self._project / ".chalice/deployed/dev.json").read_text())
         return next(each for each in remembered["resources"] if each["name"] == name)
+
+
+def infra(project: Path, endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m infra` in a copy of the project."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra", *arguments],
+        cwd=project,
+        env=os.environ | {"AWS_ENDPOINT_URL": endpoint},
+        check=False,
+        capture_output=True,
+        text=True,
+    )

@@ -12,12 +12,26 @@ from tests.browser import chromium
 from tests.browser.chat import Chat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.deployed.deployment import Deployment
+
+
+PATIENCE_MS = 60_000  # a page of twenty files starts nearly as many functions, all cold
+
+
+@pytest.fixture
+def patience() -> Iterator[None]:
+    """Let expectations wait for cold starts, instead of Playwright's 5 s."""
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=None)
 
 
 @pytest.mark.skipif(
     chromium.find() is None and not os.environ.get("CI"), reason="there is no browser"
 )
+@pytest.mark.usefixtures("patience")
 def test_two_browsers_chat(deployment: Deployment) -> None:
     """Page, address and conversation all come from deployed functions."""
     executable = chromium.find()

@@ -7,12 +7,20 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bench.client import Client
 from infra.websocket import WebsocketStage
 from tests import resources
+from tests.conftest import PROJECT
+from tests.deployed.conftest import DEPLOY_SECONDS
+from tests.deployed.deployment import infra
+from tests.running import copy_project
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.deployed.deployment import Deployment
 
 
@@ -103,7 +111,19 @@ def test_deploying_again_keeps_connections_and_addresses(deployment: Deployment)
                 await asyncio.sleep(0.05)
             assert [client._link for client in (ada, bob)] == links
 
-    asyncio.run(asyncio.wait_for(talk(), 110))
+    asyncio.run(asyncio.wait_for(talk(), DEPLOY_SECONDS))
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_a_stage_from_another_folder_is_let_alone(
+    deployment: Deployment, tmp_path: Path, command: str
+) -> None:
+    """A second copy neither makes a second pair of APIs nor takes the resources from the first."""
+    copy_project(PROJECT, tmp_path / "second")
+    finished = infra(tmp_path / "second", deployment.endpoint, command)
+    assert finished.returncode == 1
+    assert "was not deployed from this folder" in finished.stderr
+    assert deployment.client("dynamodb").list_tables()["TableNames"] == [resources.TABLE]
 
 
 def test_new_routes_go_live(deployment: Deployment) -> None:
