@@ -22,9 +22,8 @@ SLOW_SECONDS = AWS_LIMITS.lifetime_seconds + 600
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let somebody name the deployed app to test; without, it runs on this machine."""
+    """Let somebody say more about the deployed app that `--url` names."""
     group = parser.getgroup("conformance")
-    group.addoption("--url", help="the WebSocket URL of the deployed conformance app")
     group.addoption("--target", choices=list(KNOWN), default="aws", help="what is behind the URL")
     group.addoption("--slow", action="store_true", help="wait for what takes up to two hours there")
 

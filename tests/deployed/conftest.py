@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
 # Chalice waits 5 s for each function that it makes, and 10 s for each that it changes.
 DEPLOY_SECONDS = 300
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let somebody name the stage to test."""
-    with suppress(ValueError):  # tests/conformance has an option of this name as well
-        parser.addoption("--url", help="the WebSocket URL of a deployed stage")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
