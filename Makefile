@@ -6,8 +6,13 @@ READY := $(VENV)/.ready
 # For every platform and every Python that the project runs on, not only for this one's.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command "make lock"
+WS := tests/node/ws
+CLIENT := $(WS)/node_modules/.package-lock.json
+STAGE ?= dev
+INFRA = $(BIN)/python -m infra
 
 .PHONY: help run test check fuzz bench format clean
+.PHONY: deploy url logs redrive destroy package
 .PHONY: audit lock licences
 
 help: ## Show this list.
@@ -16,10 +21,10 @@ help: ## Show this list.
 run: $(READY) ## Run it all on this machine: the page on port 8000, WebSockets on 8001.
 	@$(BIN)/chalice local
 
-test: $(READY) ## Run every test.
+test: $(READY) $(CLIENT) ## Run every test.
 	@$(BIN)/pytest
 
-check: $(READY) ## Run every check: format, lint, types, tests.
+check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -30,6 +35,24 @@ fuzz: $(READY) ## Give the functions 200,000 inputs that nobody sends by mistake
 
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
 	@$(BIN)/python -m bench
+
+deploy: $(READY) ## Put STAGE (dev, prod) on AWS, or bring it up to date; prints its URLs.
+	@$(INFRA) deploy --stage $(STAGE)
+
+url: $(READY) ## Print the URLs of STAGE: the page's, and the WebSocket API's.
+	@$(INFRA) url --stage $(STAGE)
+
+logs: $(READY) ## Print what the functions of STAGE have logged lately.
+	@$(INFRA) logs --stage $(STAGE)
+
+redrive: $(READY) ## Give the dead letters of STAGE another try.
+	@$(INFRA) redrive --stage $(STAGE)
+
+destroy: $(READY) ## Take everything of STAGE away, messages included.
+	@$(INFRA) destroy --stage $(STAGE)
+
+package: $(READY) ## Write STAGE as one CloudFormation template and a zip, to build/.
+	@$(INFRA) package --stage $(STAGE)
 
 audit: $(READY) ## Look up known weaknesses of what is pinned; says so where it can't.
 	@$(BIN)/python -m infra.audit
@@ -46,7 +69,7 @@ format: $(READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff format .
 
 clean: ## Remove what the other targets have made.
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(WS)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,3 +79,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# Without npm, the tests of that client are left out.
+$(CLIENT): $(WS)/package-lock.json
+	@! command -v npm >/dev/null || npm ci --prefix $(WS) --silent --no-audit --no-fund

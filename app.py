@@ -10,9 +10,8 @@ from chalice.app import Request, SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, web, wiring
 from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError
-from chalicelib.jobs import RECEIVE_BATCH
+from chalicelib.jobs import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
 from chalicelib.meter import Metric
-from chalicelib.model import Protocol
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")
@@ -25,7 +24,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
         try:
-            connection = wiring.graph().connect(gateway_event)
+            wiring.graph().connect(gateway_event)
         except HandshakeError as error:
             meter.count(Metric.HANDSHAKES_REFUSED, code=str(error.status.value))
             meter.note(reason=error.reason)
@@ -35,7 +34,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
             meter.note(reason=str(error))
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
         meter.count(Metric.CONNECTIONS_OPENED)
-        if connection.protocol is Protocol.PLAIN:
+        if protocol.SUBPROTOCOL not in events.offered_subprotocols(gateway_event):
             return {"statusCode": HTTPStatus.OK}
         return {
             "statusCode": HTTPStatus.OK,
@@ -63,7 +62,12 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
         wiring.graph().disconnect(gateway_event)
 
 
-@app.on_sqs_message(queue=settings.queue_name(), batch_size=RECEIVE_BATCH, name="broadcast")
+@app.on_sqs_message(
+    queue=settings.queue_name(),
+    batch_size=RECEIVE_BATCH,
+    maximum_concurrency=MAXIMUM_CONCURRENCY,
+    name="broadcast",
+)
 def broadcast(event: SQSEvent) -> None:
     """Post a batch of accepted messages to the members of their rooms."""
     with telemetry.invocation("broadcast", event.context) as meter:

@@ -5,7 +5,9 @@
     rooms       posts per delivered message, and delays, in busy rooms
     cold        a container's first invocation
     memory      what posting takes over the baseline
+    gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
+    cost        what a load costs in a month, here and elsewhere; it measures nothing
 
 `lobby`, `storm` and `flood` measure a running application: `python -m bench.lobby` and so on.
 """
@@ -13,6 +15,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -21,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import broadcast, coalescing, cold, memory, posting, report
+from bench import broadcast, coalescing, cold, gateway, memory, posting, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +39,11 @@ PARTS: Final[Parts] = {
     "rooms": coalescing.measure,
     "cold": cold.measure,
     "memory": memory.measure,
+    "gateway": gateway.measure,
 }
+
+OTHERS: Final = ("simulate", "cost")
+"""Parts with command lines of their own."""
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -44,17 +51,15 @@ RESULTS: Final = Path(__file__).parent / "results"
 def main(arguments: Sequence[str] | None = None, parts: Parts = PARTS) -> None:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["simulate"]:
-        from bench import simulate
-
-        simulate.main(arguments[1:])
+    if arguments and arguments[0] in OTHERS:
+        importlib.import_module(f"bench.{arguments[0]}").main(arguments[1:])
         return
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", nargs="?", choices=[*parts, "simulate"])
+    parser.add_argument("part", nargs="?", choices=[*parts, *OTHERS])
     parser.add_argument("--json", action="store_true", help="print one JSON object (with a part)")
     options = parser.parse_args(arguments)
     if options.part is None:

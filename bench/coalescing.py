@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from chalicelib.posting import Poster
 
-CELLS: Final = tuple((members, rate) for members in (10, 100, 1000) for rate in (1, 10, 20, 50))
+CELLS: Final = (
+    *((members, rate) for members in (10, 100, 1000) for rate in (1, 10, 20, 50)),
+    # Where a large room begins to share frames.
+    *((1000, rate) for rate in (2, 3, 5)),
+)
 SECONDS: Final = 5.0
 NO_LINGER: Final = Fanout(linger_per_member=0, linger_limit=0)
 

@@ -1,6 +1,6 @@
-"""What AWS documents and charges, and what was measured: the constants of the simulation.
+"""What AWS documents, and what was measured: the constants of the simulation and of the bill.
 
-Nothing here was measured on AWS. Prices are of us-east-1, in US dollars, read in September 2026.
+Nothing here was measured on AWS. Prices are in `bench/prices.json`.
 Seconds, unless a name says otherwise.
 """
 
@@ -38,6 +38,15 @@ LAMBDA_STARTS_PER_SECOND: Final = 100.0
 PARTITION_READ_UNITS: Final = 3_000.0
 READ_UNIT_BYTES: Final = 4_096
 
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+LONG_POLL: Final = 20
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
+# A load balancer's capacity unit holds so much of each; what is used most of counts.
+BALANCED_CONNECTIONS: Final = 3_000
+BALANCED_CONNECTS: Final = 25  # a second
+BALANCED_BYTES: Final = 2**30  # an hour
+
 # Published by others.
 
 # https://bitesizedserverless.com/bite/serverless-messaging-latency-compared/
@@ -52,6 +61,7 @@ SOCKETS: Final = 256
 MEMBER_READ: Final = 0.000_025_7  # to parse one member out of a Query's answer
 MEMBER_BYTES: Final = 116
 IMPORTS: Final = 0.33  # to import the application and to build its clients
+PLAIN_POST: Final = 0.0017  # of a function for each member, with boto3 in 64 threads
 
 # Assumed: AWS publishes no figures.
 
@@ -60,27 +70,16 @@ INVOKE: Final = 0.010  # from the gateway to the message function
 PLATFORM_START: Final = 0.2  # of a cold start, before any import
 TABLE_CALL: Final = 0.005  # "single-digit milliseconds"
 QUEUE_CALL: Final = 0.010
+LOG_BYTES: Final = 1_500  # of an invocation: Lambda's three lines, and ours with its metrics
+INSTANCE_CONNECTIONS: Final = 10_000  # that a small instance holds
+INSTANCE_DELIVERIES: Final = 5_000  # a second, with the fifth of its cores that it has all day
 
 # This project's own: .chalice/config.json, docs/protocol.md and chalicelib/posting/pacing.py.
 
 MESSAGE_GB: Final = 0.5
 BROADCAST_GB: Final = 1_769 / 1_024
 PING_SECONDS: Final = 240
+CONNECTION_SECONDS: Final = 110 * 60  # until a client replaces its connection
 THROTTLED_SHARE: Final = 0.85  # of the quota: pacing falls to 0.7 of it, and climbs to all
 
-# Prices.
-
 MONTH: Final = 730 * 3_600
-# https://aws.amazon.com/api-gateway/pricing/: each direction, for every 32 KB begun
-PRICE_MESSAGE: Final = 1.00e-6
-PRICE_MESSAGE_ABOVE: Final = 0.80e-6
-PRICE_TIER: Final = 1e9
-PRICE_CONNECTION_MINUTE: Final = 0.25e-6
-# https://aws.amazon.com/lambda/pricing/, x86
-PRICE_INVOCATION: Final = 0.20e-6
-PRICE_GB_SECOND: Final = 1.66667e-5
-# https://aws.amazon.com/sqs/pricing/, FIFO
-PRICE_QUEUE_REQUEST: Final = 0.50e-6
-# https://aws.amazon.com/dynamodb/pricing/on-demand/
-PRICE_WRITE_UNIT: Final = 0.625e-6
-PRICE_READ_UNIT: Final = 0.125e-6

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 PACKAGES = ("boto3", "botocore", "httptools", "msgspec", "aiobotocore", "awscrt", "ministack")
 
@@ -43,15 +43,21 @@ def about() -> dict[str, Any]:
     return {"machine": machine(), "versions": versions()}
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows of one kind as a table for people, each column as wide as it must be."""
+def table(rows: Sequence[dict[str, Any]], words: Container[str] = ()) -> str:
+    """Return rows of one kind as a table for people, each column as wide as it must be.
+
+    Columns of `words` begin on the left, as numbers end on the right.
+    """
     if not rows:
         return ""
     cells = [[name.replace("_", " ") for name in rows[0]]]
     cells += [[_cell(value) for value in row.values()] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    sides = [str.ljust if name in words else str.rjust for name in rows[0]]
     return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        "  ".join(
+            side(cell, width) for side, cell, width in zip(sides, line, widths, strict=True)
+        ).rstrip()
         for line in cells
     )
 

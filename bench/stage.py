@@ -41,7 +41,7 @@ from chalicelib.store.dynamo import DynamoStore
 from chalicelib.store.items import member_item
 from chalicelib.telemetry import CurrentMeter
 from localdev.emulator import Emulator
-from localdev.resources import Stack
+from localdev.resources import Stack, Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -256,7 +256,7 @@ def embedded_table() -> Iterator[DynamoDBClient]:
     endpoint = Emulator(PROJECT / "bench", os.getpid()).endpoint()
     session = boto3.Session("test", "test", region_name="us-east-1")
     stack = Stack(session.client("cloudformation", endpoint_url=endpoint), "bench-resources")
-    stack.deploy((PROJECT / "infra/resources.json").read_text(), STAGE)
+    stack.deploy(Template.read(PROJECT / "infra/resources.json"), STAGE)
     client = session.client("dynamodb", endpoint_url=endpoint)
     yield client
     client.close()

@@ -26,6 +26,14 @@ RECEIVE_BATCH: Final = 10
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 """
 
+MAXIMUM_CONCURRENCY: Final = 200
+"""Broadcasts at a time; .chalice/config.json reserves as many on prod.
+
+More than are reserved would be throttled. A throttled batch counts as delivered, and what has been
+delivered too often is a dead letter (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+A few broadcasts keep the account's quota of posts busy; the others are for rooms that linger.
+"""
+
 
 class _Job(msgspec.Struct, frozen=True):
     """Something to tell a room.

@@ -1,4 +1,8 @@
-"""`chalice local` with WebSockets, queues and an AWS of its own; never part of a deployment."""
+"""Chalice apps on this machine, with WebSockets, queues and an AWS; never part of a deployment.
+
+`python -m localdev --project DIR` runs any app; one that calls `attach` has the same under
+`chalice local`.
+"""
 
 from __future__ import annotations
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import chalice.local
 
-from localdev.errors import LocalError
+from localdev.errors import LocalError, ProjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalice.app import Chalice
     from chalice.config import Config
 
+    from localdev.runtime import Runtime
 
-def install() -> None:
-    """Have `chalice local` build a `DevServer` (chalice.local looks the class up by name)."""
-    chalice.local.LocalDevServer = DevServer  # type: ignore[misc, assignment] # no hook does it
+_CHALICES_OWN = chalice.local.LocalDevServer
 
 
 class DevServer(chalice.local.LocalDevServer):
@@ -28,17 +29,21 @@ class DevServer(chalice.local.LocalDevServer):
     main thread, at any moment: a file may change while the runtime still starts.
     """
 
-    def __init__(self, app_object: Chalice, config: Config, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app_object: Chalice,
+        config: Config,
+        host: str,
+        port: int,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self._runtime = runtime or _runtime(config)
         try:
             super().__init__(app_object, config, host, port)
         except (OSError, OverflowError) as error:
             from localdev.ports import refusal
 
-            _give_up(refusal(host, port, error))
-        from localdev.runtime import Runtime
-
-        bound_port: int = self.server.server_address[1]  # --port 0 takes any free one
-        self._runtime = Runtime(app_object, config, host, bound_port)
+            give_up(refusal(host, port, error, self._runtime.choices.command))
         self._lock = threading.Lock()
         self._serving = False
         self._closed = False
@@ -48,10 +53,14 @@ class DevServer(chalice.local.LocalDevServer):
         with self._lock:
             if self._closed:
                 return
+            bound_port: int = self.server.server_address[1]  # --port 0 takes any free one
             try:
-                self._runtime.start()
+                self._runtime.start(self.app_object, self.host, bound_port)
+            except ProjectError as error:
+                self.server.server_close()  # rather than let browsers wait in its queue
+                stand_by(error)
             except LocalError as error:
-                _give_up(str(error))
+                give_up(str(error))
             self._serving = True
         try:
             super().serve_forever()
@@ -67,8 +76,39 @@ class DevServer(chalice.local.LocalDevServer):
             super().shutdown()
 
 
-def _give_up(message: str) -> NoReturn:
+def install(build: Callable[..., DevServer] = DevServer) -> None:
+    """Have Chalice build this server for its own (chalice.local looks the class up by name).
+
+    The first to come stays: an app that attaches is nothing special to `python -m localdev`.
+    """
+    if chalice.local.LocalDevServer is _CHALICES_OWN:
+        chalice.local.LocalDevServer = build  # type: ignore[misc, assignment] # no hook does it
+
+
+def stand_by(error: ProjectError) -> NoReturn:
+    """Tell what is wrong with the project, and leave it to the reloader to start again.
+
+    It ends the thread that would have served; the one that watches the files goes on. Without a
+    reloader it ends the process.
+    """
+    if "CHALICE_WORKER" not in os.environ:
+        give_up(str(error))
+    print(f"\n{error}\n\nWaiting for a change of the project.", file=sys.stderr, flush=True)
+    sys.exit()
+
+
+def give_up(message: str) -> NoReturn:
     """End the process from whichever thread this is; the reloader's parent then ends too."""
     print(f"\n{message}\n", file=sys.stderr, flush=True)
     sys.stdout.flush()
     os._exit(1)
+
+
+def _runtime(config: Config) -> Runtime:
+    from localdev.choices import from_environment
+    from localdev.runtime import Runtime
+
+    try:
+        return Runtime(config, from_environment(os.environ))
+    except LocalError as error:
+        give_up(str(error))

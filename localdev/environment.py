@@ -51,6 +51,14 @@ def confine(env: MutableMapping[str, str], endpoint: str) -> None:
     env["NO_PROXY"] = ",".join(filter(None, (env.get("NO_PROXY"), "127.0.0.1", "localhost")))
 
 
+def silence_metrics(env: MutableMapping[str, str]) -> None:
+    """Have Powertools print no metrics, unless somebody wants them: no CloudWatch reads them here.
+
+    https://docs.aws.amazon.com/powertools/python/latest/core/metrics/
+    """
+    env.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+
+
 def publish_gateway(env: MutableMapping[str, str], url: str, endpoint: str) -> None:
     """Tell the app where the local WebSocket API is.
 

@@ -1,20 +1,27 @@
 """The Lambda functions of one Chalice app, invoked as Lambda would invoke them."""
 
-import json
 import logging
-import os
 import queue
 import threading
-import traceback
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from chalice.app import Chalice, SQSEventConfig
+from chalice.app import Chalice, ScheduledEventConfig, ScheduleExpression, SQSEventConfig
 from chalice.config import Config
 from chalice.constants import DEFAULT_LAMBDA_MEMORY_SIZE, DEFAULT_LAMBDA_TIMEOUT
-from chalice.local import LambdaContext
+
+from localdev import hints
+from localdev.chaos import NO_CHAOS, Chaos, Faults
+from localdev.containers import START_SECONDS, Containers
+from localdev.facts import Fact
+from localdev.invocation import Configuration, FunctionError, run
+from localdev.leftovers import alive, work_since
+from localdev.tally import Tally
 
 _log = logging.getLogger("localdev.functions")
 
@@ -29,14 +36,7 @@ _WEBSOCKET_NAMES = {
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 CONCURRENT_EXECUTIONS = 1000
 
-Handler = Callable[[dict[str, Any], LambdaContext], Any]
-
-
-class FunctionError(Exception):
-    """The handler raised, or returned what Lambda cannot serialise.
-
-    The text is what a developer wants to see: the traceback.
-    """
+Run = Callable[[dict[str, Any]], Any]
 
 
 class Function:
@@ -45,15 +45,30 @@ class Function:
     Attributes:
         name: The name in the Chalice config, e.g. ``websocket_connect``.
         timeout: Seconds after which Lambda would end an invocation.
+        patience: Seconds after which whoever waits for one gives it up: the timeout, and what
+            chaos lets pass before a handler starts.
+        tally: How often it was invoked, and how that went.
     """
 
-    def __init__(self, name: str, handler: Handler, config: Config, workers: "_Workers") -> None:
+    def __init__(
+        self,
+        name: str,
+        run: Run,
+        timeout: float,
+        project: str | None,
+        workers: "_Workers",
+        faults: Faults,
+    ) -> None:
         self.name = name
-        self.timeout = float(config.lambda_timeout or DEFAULT_LAMBDA_TIMEOUT)
-        self._handler = handler
-        self._memory = config.lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE
-        self._deployed_name = f"{config.app_name}-{config.chalice_stage}-{name}"
+        self.timeout = timeout
+        self.patience = timeout + faults.chaos.reorder_seconds
+        if faults.chaos.frozen:
+            self.patience += START_SECONDS
+        self.tally = Tally()
+        self._run = run
+        self._project = project
         self._workers = workers
+        self._faults = faults
 
     def invoke(self, event: dict[str, Any]) -> Future[Any]:
         """Run the handler in a thread of its own and return at once.
@@ -66,26 +81,29 @@ class Function:
             `FunctionError` when the handler raised. A future that is cancelled before a thread
             was free never runs; one that runs cannot be stopped.
         """
-        return self._workers.submit(lambda: self._run(event))
+        invocation = partial(self._invoke, event, self._faults.start_delay())
+        return self.tally.follow(self._workers.submit(invocation))
 
-    def _run(self, event: dict[str, Any]) -> Any:
+    def _invoke(self, event: dict[str, Any], delay: float) -> Any:
+        time.sleep(delay)
+        sole = self._workers.sole()
+        before = alive() if sole else set()
         try:
-            result = self._handler(json.loads(json.dumps(event)), self._context())
-            return json.loads(json.dumps(result))
-        except BaseException as error:  # sys.exit() too ends an invocation, not the process
-            _log.exception("%s failed", self.name)
-            raise FunctionError(traceback.format_exc()) from error
-
-    def _context(self) -> LambdaContext:
-        context = LambdaContext(
-            self._deployed_name, self._memory, max_runtime_ms=int(self.timeout * 1000)
-        )
-        region = os.environ.get("AWS_REGION", "us-east-1")
-        context.invoked_function_arn = (
-            f"arn:aws:lambda:{region}:123456789012:function:{self._deployed_name}"
-        )
-        context.log_group_name = f"/aws/lambda/{self._deployed_name}"
-        return context
+            return self._run(event)
+        except FunctionError as error:
+            cause = error.__cause__  # which a container can only tell of
+            detail = "" if cause else str(error)
+            fact = Fact("error", function=self.name, detail=detail, failed=True)
+            _log.error(fact, exc_info=cause)
+            raise
+        finally:
+            # A thread does not tell which invocation has started it, unless there was one only.
+            if (
+                sole
+                and (place := work_since(before, self._project))
+                and self._workers.sole() == sole
+            ):
+                _log.info(hints.work_left(self.name, place))
 
 
 @dataclass(frozen=True)
@@ -96,22 +114,53 @@ class SqsSource:
         function: The reader.
         queue: The queue's name or ARN, whichever the decorator named.
         batch_size: The most records of one invocation.
+        window_seconds: How long Lambda may wait for a batch to fill.
         maximum_concurrency: The most invocations at a time, None for no limit of its own.
     """
 
     function: Function
     queue: str
     batch_size: int
+    window_seconds: int
     maximum_concurrency: int | None
 
 
-class Functions:
-    """The Lambda functions of one app, as its decorators declare and its config sizes them."""
+@dataclass(frozen=True)
+class Schedule:
+    """A function that EventBridge runs at certain times.
 
-    def __init__(self, app: Chalice, config: Config) -> None:
+    Attributes:
+        function: What is run.
+        expression: When, e.g. ``rate(1 hour)``.
+        rule: The name of the rule that Chalice makes for it.
+    """
+
+    function: Function
+    expression: str
+    rule: str
+
+
+class Functions:
+    """The Lambda functions of one app, as its decorators declare and its config sizes them.
+
+    Attributes:
+        faults: What goes wrong on purpose.
+    """
+
+    def __init__(self, app: Chalice, config: Config, chaos: Chaos = NO_CHAOS) -> None:
+        """Describe the functions.
+
+        Args:
+            app: The app.
+            config: Its config, which has to know the project's folder if time is to be frozen.
+            chaos: What goes wrong on purpose.
+        """
+        self.faults = Faults(chaos)
         self._app = app
         self._config = config
         self._workers = _Workers(CONCURRENT_EXECUTIONS)
+        self._containers: list[Containers] = []
+        self._made: dict[str, Function] = {}
         self._websocket = {
             route_key: self._function(_WEBSOCKET_NAMES[route_key], route.name)
             for route_key, route in app.websocket_handlers.items()
@@ -121,6 +170,10 @@ class Functions:
         """The function of ``$connect``, ``$default`` or ``$disconnect``, None without one."""
         return self._websocket.get(route_key)
 
+    def __iter__(self) -> Iterator[Function]:
+        """Every function that something can invoke here."""
+        return iter(list(self._made.values()))
+
     def sqs(self) -> list[SqsSource]:
         """Every queue the app reads, in the order of its decorators."""
         return [
@@ -128,11 +181,25 @@ class Functions:
                 self._function(source.name, source.name),
                 str(source.queue or source.queue_arn),
                 source.batch_size,
+                source.maximum_batching_window_in_seconds,
                 source.maximum_concurrency,
             )
             for source in self._app.event_sources
             if isinstance(source, SQSEventConfig)
         ]
+
+    def schedules(self) -> dict[str, Schedule]:
+        """Every scheduled function by its name."""
+        prefix = f"{self._config.app_name}-{self._config.chalice_stage}"
+        return {
+            source.name: Schedule(
+                self._function(source.name, source.name),
+                _expression(source.schedule_expression),
+                f"{prefix}-{source.name}-event",
+            )
+            for source in self._app.event_sources
+            if isinstance(source, ScheduledEventConfig)
+        }
 
     def shutdown(self, timeout: float) -> bool:
         """Wait for the invocations in flight.
@@ -141,13 +208,45 @@ class Functions:
             timeout: Seconds to wait at most.
 
         Returns:
-            Whether all have ended. Those that have not die with the process.
+            Whether all have ended. Those that have not die with the process, or with their
+            containers now.
         """
-        return self._workers.wait(timeout)
+        ended = self._workers.wait(timeout)
+        for containers in self._containers:
+            containers.close()
+        return ended
 
     def _function(self, name: str, handler_name: str) -> Function:
-        scoped = self._config.scope(self._config.chalice_stage, name)
-        return Function(name, self._app.handler_map[handler_name], scoped, self._workers)
+        if name not in self._made:
+            config = self._config.scope(self._config.chalice_stage, name)
+            configuration = Configuration(
+                name=f"{config.app_name}-{config.chalice_stage}-{name}",
+                memory=config.lambda_memory_size or DEFAULT_LAMBDA_MEMORY_SIZE,
+                timeout=float(config.lambda_timeout or DEFAULT_LAMBDA_TIMEOUT),
+            )
+            self._made[name] = Function(
+                name,
+                self._run(handler_name, configuration, config),
+                configuration.timeout,
+                config.project_dir,
+                self._workers,
+                self.faults,
+            )
+        return self._made[name]
+
+    def _run(self, handler_name: str, configuration: Configuration, config: Config) -> Run:
+        """What runs a handler: this process, or frozen ones of its own."""
+        if not self.faults.chaos.frozen:
+            return partial(run, self._app.handler_map[handler_name], configuration)
+        # The stage's variables are in this process, where some lead to the local AWS by now.
+        own = config.environment_variables.items() - self._config.environment_variables.items()
+        containers = Containers(Path(config.project_dir), handler_name, configuration, dict(own))
+        self._containers.append(containers)
+        return containers.run
+
+
+def _expression(schedule: str | ScheduleExpression) -> str:
+    return schedule if isinstance(schedule, str) else schedule.to_string()
 
 
 class _Workers:
@@ -163,16 +262,22 @@ class _Workers:
         self._changed = threading.Condition()
         self._threads = 0
         self._in_flight = 0
+        self._submitted = 0
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
         with self._changed:
             self._in_flight += 1
+            self._submitted += 1
             if self._threads < min(self._in_flight, self._limit):
                 self._threads += 1
                 threading.Thread(target=self._work, name="lambda", daemon=True).start()
         self._jobs.put((future, job))
         return future
+
+    def sole(self) -> int | None:
+        """The number of the only job in flight, None if there are several."""
+        return self._submitted if self._in_flight == 1 else None
 
     def wait(self, timeout: float) -> bool:
         with self._changed:

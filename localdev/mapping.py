@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev import records
+from localdev import hints, records
+from localdev.chaos import NO_CHAOS, Chaos, Faults
+from localdev.depth import Depth, measure
+from localdev.facts import Fact, count
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,7 +32,7 @@ class Function(Protocol):
     """What a mapping needs of a Lambda function."""
 
     name: str
-    timeout: float
+    patience: float
 
     def invoke(self, event: dict[str, Any]) -> Future[Any]:
         """Run the handler; the future raises what the handler raised."""
@@ -46,6 +49,9 @@ class EventSourceMapping:
 
     The queue is asked without waiting, since a long poll that is abandoned may still receive
     messages for nobody, and MiniStack looks only each 100 ms in one. `ring` makes up for it.
+
+    Attributes:
+        faults: what went wrong on purpose.
     """
 
     def __init__(
@@ -56,7 +62,7 @@ class EventSourceMapping:
         *,
         batch_size: int = 10,
         maximum_concurrency: int | None = None,
-        report_batch_item_failures: bool = False,
+        chaos: Chaos = NO_CHAOS,
     ) -> None:
         """Connect a queue and a function.
 
@@ -66,15 +72,14 @@ class EventSourceMapping:
             function: what gets the batches.
             batch_size: the most records of one batch; beyond 10 counts as 10.
             maximum_concurrency: the most batches in flight, 10 if None.
-            report_batch_item_failures: whether an answer's `batchItemFailures` is heeded. Lambda
-                ignores it, and deletes the whole batch, unless the mapping was made with
-                `ReportBatchItemFailures`, which Chalice does not offer.
+            chaos: what goes wrong on purpose, and whether an answer's `batchItemFailures` is
+                heeded.
         """
+        self.faults = Faults(chaos)
         self._client = client
         self._queue_url = queue_url
         self._function = function
         self._batch_size = min(batch_size, _RECEIVE_LIMIT)
-        self._report_batch_item_failures = report_batch_item_failures
         self._pollers = [
             threading.Thread(target=self._poll, name=f"{function.name}-poller", daemon=True)
             for _ in range(maximum_concurrency or 10)
@@ -97,6 +102,14 @@ class EventSourceMapping:
         self._queue_arn = answer["Attributes"]["QueueArn"]
         for poller in self._pollers:
             poller.start()
+
+    def depth(self) -> Depth:
+        """How much waits in the queue.
+
+        Raises:
+            botocore.exceptions.ClientError: the queue is gone.
+        """
+        return measure(self._client, self._queue_url)
 
     def ring(self) -> None:
         """Look into the queue now: something was sent to it, or to another."""
@@ -145,37 +158,52 @@ class EventSourceMapping:
         return []
 
     def _see_through(self, messages: list[MessageTypeDef]) -> None:
+        if delay := self.faults.delivery_delay():
+            self._stopping.wait(delay)
         started = time.perf_counter()
-        see_through = self._hand_back if self._stopping.is_set() else self._deliver
-        outcome = see_through(messages)
+        event = records.event(messages, self._queue_arn)
+        if self._stopping.is_set():
+            outcome = self._hand_back(messages)
+        else:
+            outcome = self._deliver(messages, event)
         self.ring()  # the groups of this batch may have more
+        status, comma, more = outcome.partition(",")
+        queue = self._queue_arn.rpartition(":")[2]
         _log.info(
-            "%s: %d %s, %.0f ms, %s",
-            self._function.name,
-            len(messages),
-            "record" if len(messages) == 1 else "records",
-            (time.perf_counter() - started) * 1000,
-            outcome,
+            Fact(
+                "batch",
+                function=self._function.name,
+                status=status,
+                milliseconds=(time.perf_counter() - started) * 1000,
+                detail=f"{count(len(messages), 'record')} of {queue}{comma}{more}",
+                failed=status == "fail",
+                event=event,
+            )
         )
 
-    def _deliver(self, messages: list[MessageTypeDef]) -> str:
-        invocation = self._function.invoke(records.event(messages, self._queue_arn))
-        wait((invocation, self._cut_off), self._function.timeout, FIRST_COMPLETED)
+    def _deliver(self, messages: list[MessageTypeDef], event: dict[str, Any]) -> str:
+        invocation = self._function.invoke(event)
+        wait((invocation, self._cut_off), self._function.patience, FIRST_COMPLETED)
         if invocation.done():
             return self._settle(messages, invocation)
         if self._cut_off.done():
             return self._hand_back(messages)
-        return f"timed out after {self._function.timeout:g} s"
+        return f"fail, timed out after {self._function.patience:g} s"
 
     def _settle(self, messages: list[MessageTypeDef], invocation: Future[Any]) -> str:
         if invocation.exception() is not None:
-            return "failed"
+            return "fail"
         failed: set[str] = set()
-        if self._report_batch_item_failures:
+        if self.faults.chaos.report_batch_item_failures:
             failed = records.unprocessed(
                 invocation.result(), {message["MessageId"] for message in messages}
             )
+        elif isinstance(answer := invocation.result(), dict) and answer.get("batchItemFailures"):
+            _log.info(hints.failures_ignored(self._function.name))
         done = [message for message in messages if message["MessageId"] not in failed]
+        if done and self._repeats(messages):
+            self._hand_back(done)
+            return "ok, to come again"
         if done:
             self._client.delete_message_batch(
                 QueueUrl=self._queue_url,
@@ -184,7 +212,11 @@ class EventSourceMapping:
                     for index, message in enumerate(done)
                 ],
             )
-        return f"{len(failed)} failed" if failed else "ok"
+        return f"fail, {count(len(failed), 'record')} failed" if failed else "ok"
+
+    def _repeats(self, messages: list[MessageTypeDef]) -> bool:
+        receipts = {message["Attributes"]["ApproximateReceiveCount"] for message in messages}
+        return receipts == {"1"} and self.faults.repeats_delivery()
 
     def _hand_back(self, messages: list[MessageTypeDef]) -> str:
         self._client.change_message_visibility_batch(
@@ -194,4 +226,4 @@ class EventSourceMapping:
                 for index, m in enumerate(messages)
             ],
         )
-        return "handed back"
+        return "back, since this is stopping"

@@ -1,4 +1,4 @@
-"""Everything that `chalice local` runs beside its HTTP server."""
+"""Everything that runs beside the HTTP server."""
 
 from __future__ import annotations
 
@@ -11,66 +11,92 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev import environment
+from localdev import aws, environment, resources, sources, terminal
+from localdev.banner import Addresses, banner
 from localdev.doorbell import Doorbell
-from localdev.emulator import Emulator
 from localdev.errors import LocalError
-from localdev.functions import Functions, SqsSource
-from localdev.gateway import Gateway
-from localdev.mapping import EventSourceMapping
-from localdev.ports import origin, refusal, websocket_port
-from localdev.resources import Stack, enable_expiry
+from localdev.functions import Functions
+from localdev.gateway import Access, Gateway
+from localdev.ports import origin, public_origin, refusal
+from localdev.reroute import Reroute
 from localdev.tethered import wait_for_exit
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
     from chalice.config import Config
 
-_TEMPLATE = Path("infra", "resources.json")
+    from localdev.aws import Aws
+    from localdev.choices import Choices
+    from localdev.mapping import EventSourceMapping
+
 _STOP_SECONDS = 5.0
-_MAXIMUM_CONCURRENCY = 64  # batches in flight; one poller at a time asks the queue
 
 
 class Runtime:
-    """The WebSocket API, the queues' mappings and, unless AWS_ENDPOINT_URL is set, an AWS."""
+    """The WebSocket API, the queues' mappings and, unless AWS_ENDPOINT_URL is set, an AWS.
 
-    def __init__(self, app: Chalice, config: Config, host: str, http_port: int) -> None:
+    Attributes:
+        choices: what was chosen for this run.
+    """
+
+    def __init__(self, config: Config, choices: Choices) -> None:
+        self.choices = choices
         self._config = config
-        self._host = host
-        self._http_port = http_port
-        self._functions = Functions(app, config)
+        self._aws: Aws | None = None
+        self._reroute = Reroute()
+        self._doorbell = Doorbell(self._ring)
         self._mappings: list[EventSourceMapping] = []
         self._running = ExitStack()  # what has started, and how it is stopped, last first
 
-    def start(self) -> None:
+    def prepare(self) -> Aws:
+        """Make every AWS client from now on a local one: the app's too, if it is yet to come.
+
+        Raises:
+            LocalError: the embedded AWS can't be started.
+        """
+        _quieten_libraries()
+        project = Path(self._config.project_dir)
+        self._running.enter_context(terminal.showing(project, verbose=self.choices.verbose))
+        owner = _end_with_reloader() or os.getpid()
+        self._aws = aws.enter(project, owner)
+        environment.silence_metrics(os.environ)
+        for hook in (self._reroute, self._doorbell):
+            hook.fit()
+            self._running.callback(hook.remove)
+        return self._aws
+
+    def start(self, app: Chalice, host: str, http_port: int) -> None:
         """Start everything, in the order in which one needs the other.
+
+        Args:
+            app: the app, with all its handlers registered.
+            host: the address to listen on.
+            http_port: where its routes are served.
 
         Raises:
             LocalError: something is missing or in the way.
         """
-        _quieten_libraries()
-        region = environment.set_region(os.environ)
-        embedded = not os.environ.get("AWS_ENDPOINT_URL")
-        owner = _end_with_reloader() or os.getpid()
-        if embedded:
-            emulator = Emulator(Path(self._config.project_dir), owner)
-            environment.confine(os.environ, emulator.endpoint())
-        self._running.callback(self._functions.shutdown, _STOP_SECONDS)
-        doorbell = Doorbell(self._ring)
-        doorbell.fit()
-        self._running.callback(doorbell.remove)
+        emulated = self._aws or self.prepare()
+        self._adopt_sessions(app)
+        functions = Functions(app, self._config, self.choices.chaos)
+        self._running.callback(functions.shutdown, _STOP_SECONDS)
         session = boto3.Session()
         try:
             self._deploy_resources(session)
-            self._start_gateway(region)
-            self._start_mappings(session)
+            self._start_gateway(functions, emulated.region, host, http_port)
+            self._start_mappings(functions, session)
         except (BotoCoreError, ClientError) as error:
-            endpoint = os.environ["AWS_ENDPOINT_URL"]
-            raise LocalError(f"The AWS at {endpoint} can't be used: {error}") from error
-        self._print_addresses(embedded=embedded)
+            raise LocalError(f"The AWS at {emulated.endpoint} can't be used: {error}") from error
+        port = self._websocket_port(http_port)
+        addresses = Addresses(
+            http=public_origin("http", host, http_port),
+            websocket=os.environ["WEBSOCKET_URL"],
+            status=f"{origin('http', host, port)}/_gateway",
+            aws=emulated,
+        )
+        print(banner(addresses, functions, sources.not_run(app)), flush=True)
 
     def stop(self) -> None:
         """Stop everything but the embedded AWS, which the next worker goes on with.
@@ -79,80 +105,57 @@ class Runtime:
         """
         self._running.close()
 
-    def _deploy_resources(self, session: boto3.Session) -> None:
-        path = Path(self._config.project_dir) / _TEMPLATE
-        if not path.exists():
-            return
-        template = path.read_text(encoding="utf-8")
-        stage = self._config.chalice_stage
-        stack = Stack(
-            session.client("cloudformation"), f"{self._config.app_name}-{stage}-resources"
-        )
-        stack.deploy(template, stage)
-        enable_expiry(session.client("dynamodb"), stack, template)
+    def _adopt_sessions(self, app: Chalice) -> None:
+        """Reach the sessions that app.py made before `prepare`, and so their clients to come."""
+        for session in (app.websocket_api.session, boto3.DEFAULT_SESSION):
+            if session is not None:
+                self._reroute.listen(session.events)
+                self._doorbell.listen(session.events)
 
-    def _start_gateway(self, region: str) -> None:
+    def _deploy_resources(self, session: boto3.Session) -> None:
+        usual = resources.usual_templates(Path(self._config.project_dir))
+        if templates := self.choices.resources or usual:
+            cloudformation, dynamodb = session.client("cloudformation"), session.client("dynamodb")
+            resources.deploy(cloudformation, dynamodb, self._config, templates)
+
+    def _start_gateway(self, functions: Functions, region: str, host: str, http_port: int) -> None:
         stage = self._config.api_gateway_stage
-        port = websocket_port(self._http_port)
+        port = self._websocket_port(http_port)
+        endpoint = f"{origin('http', host, port)}/{stage}"
         environment.publish_gateway(
-            os.environ,
-            url=f"{origin('ws', self._host, port)}/{stage}",
-            endpoint=f"{origin('http', self._host, port)}/{stage}",
+            os.environ, url=f"{public_origin('ws', host, port)}/{stage}", endpoint=endpoint
         )
-        gateway = Gateway(self._functions, stage=stage, host=self._host, port=port, region=region)
+        self._reroute.lead_to(endpoint)
+        gateway = Gateway(
+            functions,
+            stage=stage,
+            host=host,
+            port=port,
+            region=region,
+            limits=self.choices.limits,
+            chaos=self.choices.chaos,
+            access=Access.of_environment(os.environ),
+            mappings=self._mappings,
+        )
         try:
             gateway.start()
         except (OSError, OverflowError) as error:
-            raise LocalError(refusal(self._host, port, error)) from error
+            raise LocalError(refusal(host, port, error, self.choices.command)) from error
         self._running.callback(gateway.stop, _STOP_SECONDS)
 
-    def _start_mappings(self, session: boto3.Session) -> None:
-        for source in self._functions.sqs():
-            mapping = _map(session, source)
+    def _start_mappings(self, functions: Functions, session: boto3.Session) -> None:
+        for source in functions.sqs():
+            mapping = sources.map_queue(session, source, self.choices.chaos)
             mapping.start()
             self._running.callback(mapping.stop, _STOP_SECONDS)
             self._mappings.append(mapping)
 
+    def _websocket_port(self, http_port: int) -> int:
+        return self.choices.websocket_port or http_port + 1
+
     def _ring(self) -> None:
         for mapping in self._mappings:
             mapping.ring()
-
-    def _print_addresses(self, *, embedded: bool) -> None:
-        kind = "embedded, in memory until you stop" if embedded else "from AWS_ENDPOINT_URL"
-        print(
-            f"\n  Page       {origin('http', self._host, self._http_port)}"
-            f"\n  WebSocket  {os.environ['WEBSOCKET_URL']}"
-            f"\n  AWS        {os.environ['AWS_ENDPOINT_URL']} ({kind})\n",
-            flush=True,
-        )
-
-
-def _map(session: boto3.Session, source: SqsSource) -> EventSourceMapping:
-    concurrency = source.maximum_concurrency or _MAXIMUM_CONCURRENCY
-    client = session.client(
-        "sqs",
-        config=ClientConfig(
-            max_pool_connections=concurrency,
-            connect_timeout=2,
-            read_timeout=5,
-            retries={"total_max_attempts": 1},  # the mapping itself tries again
-        ),
-    )
-    name = source.queue.rpartition(":")[2]
-    try:
-        queue_url = client.get_queue_url(QueueName=name)["QueueUrl"]
-    except client.exceptions.QueueDoesNotExist as error:
-        raise LocalError(
-            f"{source.function.name} reads the queue {name!r}, which does not exist:"
-            f" {_TEMPLATE} has to create it under that name."
-        ) from error
-    return EventSourceMapping(
-        client,
-        queue_url,
-        source.function,
-        batch_size=source.batch_size,
-        maximum_concurrency=concurrency,
-    )
 
 
 def _end_with_reloader() -> int | None:

@@ -1,4 +1,4 @@
-"""Which files make `chalice local` reload.
+"""Which files make a project reload.
 
 Chalice's watcher stats every file under the project each second: a virtual environment costs
 much of a core there, and the `.pyc` of a module just imported, or a test's cache, is a change.
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Nothing in these is served or deployed, and tools write into them while the server runs.
-_IGNORED_FOLDERS = {"__pycache__", "node_modules", "tests", "docs", "bench"}
+_CACHES = {"__pycache__", "node_modules"}
+_BESIDE_THE_APP = {"tests", "docs", "bench"}
 
 
 def install() -> None:
@@ -32,21 +33,20 @@ def watched_files(root: str) -> Iterator[str]:
     """Yield the files under a project that a reload depends on.
 
     Left out are hidden ones (but for Chalice's own settings), virtual environments, and the
-    folders that hold caches, tests and documents.
+    folders that hold caches or, beside the app, tests and documents.
     """
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if _is_watched_folder(folder, name)]
+        beside = _BESIDE_THE_APP if folder == root else set()
+        folders[:] = [name for name in folders if _is_code(folder, name) and name not in beside]
         yield from (str(Path(folder, name)) for name in files if not _is_scratch(name))
     settings = Path(root, ".chalice", "config.json")
     if settings.exists():
         yield str(settings)
 
 
-def _is_watched_folder(parent: str, name: str) -> bool:
+def _is_code(parent: str, name: str) -> bool:
     return not (
-        name.startswith(".")
-        or name in _IGNORED_FOLDERS
-        or Path(parent, name, "pyvenv.cfg").exists()
+        name.startswith(".") or name in _CACHES or Path(parent, name, "pyvenv.cfg").exists()
     )
 
 

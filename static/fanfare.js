@@ -100,8 +100,10 @@ export class Fanfare {
       (frame) => this.#connection.current?.send(frame) ?? false,
       (name) => this.#left(name, this.#connection.current),
     );
+    // A browser gives up on a server that selects none of the subprotocols that it is offered.
+    const offers = address.searchParams.get("protocol") === SUBPROTOCOL ? [] : [SUBPROTOCOL];
     /** @param {string} shown */
-    const open = (shown) => socket(String(address), [SUBPROTOCOL, ...(shown ? [shown] : [])]);
+    const open = (shown) => socket(String(address), [...offers, ...(shown ? [shown] : [])]);
     let dial = () => open(String(credential));
     if (typeof credential === "function") {
       const fail = this.#lackToken.bind(this);

@@ -36,6 +36,13 @@ for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE
 PROJECT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let somebody name what is deployed already; without, the tests make their own."""
+    parser.addoption(
+        "--url", help="the WebSocket URL of a stage, or of the conformance app: say which tests"
+    )
+
+
 @pytest.fixture(scope="session")
 def fanfare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfare]:
     """The application under `chalice local`, started once, on a copy of the project."""

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+from bench import pictures
+from bench.pictures import BLUE, ORANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
     from bench.simulation.scenarios import Row
 
-BLUE: Final = "#1f6fb4"
-ORANGE: Final = "#d1661c"
-STYLE: Final[dict[Any, Any]] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "legend.frameon": False,
-}
-
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     """Draw each part's picture into a folder, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, Callable[[Sequence[Axes], list[Row]], None]] = {
-        "publish": _publish,
-        "busy": _busy,
-        "many": _many,
-    }
-    files = []
-    with mpl.rc_context(STYLE):
-        for part, paint in parts.items():
-            figure = Figure(figsize=(8, 3.2), layout="constrained")
-            paint(figure.subplots(1, 2), [row for row in rows if row["part"] == part])
-            file = folder / f"{part}.png"
-            figure.savefig(file, dpi=110, facecolor="white")
-            files.append(file)
-    return files
+    parts = {"publish": _publish, "busy": _busy, "many": _many}
+    return pictures.draw(
+        {
+            part: partial(paint, rows=[row for row in rows if row["part"] == part])
+            for part, paint in parts.items()
+        },
+        folder,
+    )
 
 
 def _line(axes: Axes, rows: Sequence[Row], x: str, y: str, **look: Any) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from simpy import Environment
 
+from bench import quotas
+from bench.billing.prices import bill, total
+from bench.billing.usage import Usage, keep_alive, talk
+from bench.pricelist import standard
 from bench.simulation.arithmetic import percentile
-from bench.simulation.cost import Usage, monthly
 from bench.simulation.path import Path, World
 
 if TYPE_CHECKING:
@@ -66,6 +69,7 @@ class Outcome:
         throttled: seconds in which the account's quota held posts up.
         late: whether a worker would have had to give up and leave posts to a retry.
         binds: what held the load up most; empty if nothing did.
+        connections: how many were open.
         usage: what a second of it used.
     """
 
@@ -80,12 +84,15 @@ class Outcome:
     throttled: float
     late: bool
     binds: str
+    connections: int
     usage: Usage
 
     @property
     def dollars(self) -> float:
-        """What a month of it costs."""
-        return sum(monthly(self.usage).values())
+        """What a month of it costs, without data transfer, logs, and people who come and go."""
+        month = quotas.MONTH
+        uses = [*keep_alive(self.connections, month), *talk(self.usage, month)]
+        return total(bill(uses, standard()))
 
 
 def run(load: Load, world: World) -> Outcome:
@@ -131,7 +138,8 @@ def _outcome(path: Path, load: Load) -> Outcome:
         throttled=path.gateway.throttled_seconds,
         late=path.longest_post > DEADLINE,
         binds=_binds(path, load, end - begun, last),
-        usage=_usage(path, load, posts, max(load.seconds, end) if load.rate else end),
+        connections=load.connections,
+        usage=_usage(path, posts, max(load.seconds, end) if load.rate else end),
     )
 
 
@@ -158,9 +166,8 @@ def _binds(path: Path, load: Load, seconds: float, last: float) -> str:
     return "room order" if load.rate and last > enough else ""
 
 
-def _usage(path: Path, load: Load, posts: int, seconds: float) -> Usage:
+def _usage(path: Path, posts: int, seconds: float) -> Usage:
     return Usage(
-        connections=load.connections,
         messages=path.messages / seconds,
         posts=posts / seconds,
         message_seconds=path.message.seconds / seconds,

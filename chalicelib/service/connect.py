@@ -57,7 +57,8 @@ class Connect:
             raise HandshakeError(HTTPStatus.FORBIDDEN, f"the origin {shown!r} is not allowed")
         offered = events.offered_subprotocols(event)
         identity = self.authenticate(self._credentials(event, offered))
-        v1 = protocol.SUBPROTOCOL in offered
+        asked = {*offered, (event.query_string_parameters or {}).get("protocol")}
+        v1 = protocol.SUBPROTOCOL in asked
         connection = Connection(
             id=context.connection_id,
             user=identity.user,

@@ -9,12 +9,13 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from localdev.functions import FunctionError
+from localdev import hints
 from localdev.gateway.api import Api
 from localdev.gateway.events import Client
-from localdev.gateway.integration import IntegrationTimeoutError, error_frame, integrate
-
-_log = logging.getLogger("localdev.gateway")
+from localdev.gateway.integration import IntegrationTimeoutError, integrate
+from localdev.gateway.messages import handle_message
+from localdev.gateway.routing import DISCONNECT
+from localdev.invocation import FunctionError
 
 # The library tells of every closed connection; the gateway's own lines say more.
 _protocol_log = logging.getLogger("localdev.gateway.protocol")
@@ -145,7 +146,9 @@ class Connection(asyncio.Protocol):
     def _receive(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
+            self._api.journal.hint(hints.BINARY_FRAME)
             raise _UnacceptableError(CloseCode.UNSUPPORTED_DATA, "Binary frames are not supported")
+        # Reports contradict each other on whether a ping counts as activity; here it does not.
         if frame.opcode in {Opcode.TEXT, Opcode.CONT}:
             self._active = self._loop.time()
             self._fragments += frame.data
@@ -157,42 +160,37 @@ class Connection(asyncio.Protocol):
             body = self._fragments.decode()
         except UnicodeDecodeError:
             raise _UnacceptableError(CloseCode.INVALID_DATA, "Text must be UTF-8") from None
-        # Messages of one connection run side by side; nothing promises their order.
-        self._api.spawn(self._handle_message(body, len(self._fragments)))
+        # Inferred: nothing promises an order, so messages of one connection run side by side.
+        self._api.spawn(self._handle_message(body))
         self._fragments = bytearray()
 
-    async def _handle_message(self, body: str, size: int) -> None:
-        event = self._api.events.message(self.client, body)
-        function = self._api.functions.websocket("$default")
-        started = time.monotonic()
-        outcome = "OK"
-        if function is None:
-            outcome = "Forbidden"
-        else:
-            # A result is dropped, whatever its status: Chalice makes no route response.
-            # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
-            try:
-                await integrate(function, event, self._api.limits.integration_seconds)
-            except FunctionError:
-                outcome = "Internal server error"
-            except IntegrationTimeoutError:
-                outcome = "Endpoint request timed out"
-        milliseconds = (time.monotonic() - started) * 1000
-        _log.info("message %s %d bytes (%.0f ms): %s", self.id, size, milliseconds, outcome)
-        if outcome != "OK" and self.is_open:
-            self.send(error_frame(outcome, event).encode())
+    async def _handle_message(self, body: str) -> None:
+        frame = await handle_message(self._api, self.client, body)
+        if frame is not None and self.is_open:
+            self.send(frame.encode())
 
     async def _disconnect(self, code: int, reason: str) -> None:
-        _log.info("disconnect %s %d %s", self.id, code, reason)
-        function = self._api.functions.websocket("$disconnect")
-        if function is None:
+        self._api.journal.close(self.id, code, reason)
+        if self._api.faults.loses_disconnect(self.id):
+            self._api.journal.lose_disconnect(self.id)
+            return
+        if delay := self._api.faults.disconnect_delay():
+            await self._api.pause(delay)
+        route = self._api.routes.get(DISCONNECT)
+        if route is None:
             return
         event = self._api.events.disconnect(self.client, code, reason)
+        started = time.monotonic()
+        failed = False
         try:
-            await integrate(function, event, self._api.limits.integration_seconds)
+            await integrate(route.function, event, self._api.limits.integration_seconds)
         except (FunctionError, IntegrationTimeoutError):
             # Nobody is left to be told; the function's own log has the traceback.
-            return
+            failed = True
+            self._api.journal.hint(hints.DISCONNECT_FAILED)
+        self._api.journal.invocation(
+            "disconnect", event, route.function, failed=failed, started=started
+        )
 
     def _flush(self) -> None:
         for data in self._websocket.data_to_send():
@@ -210,6 +208,8 @@ class Connection(asyncio.Protocol):
             return
         if code == CloseCode.NO_STATUS_RCVD:
             reason = "Client-side close frame status not set"
+        elif code == CloseCode.MESSAGE_TOO_BIG and self._websocket.parser_exc:
+            self._api.journal.hint(hints.too_big(self._api.limits.frame_bytes))
         self._api.spawn(self._disconnect(code, reason))
         self._timer.cancel()
         self._timer = self._loop.call_later(self._api.limits.closing_seconds, self._transport.abort)
@@ -219,6 +219,7 @@ class Connection(asyncio.Protocol):
         limits = self._api.limits
         deadline = min(self._active + limits.idle_seconds, self._opened + limits.lifetime_seconds)
         if self._loop.time() >= deadline:
+            # Inferred: that $disconnect reports the same code and reason.
             self.close(CloseCode.GOING_AWAY, "Going away")
         else:
             self._timer = self._loop.call_at(deadline, self._watch)

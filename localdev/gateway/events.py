@@ -10,6 +10,7 @@ from typing import Any, NewType
 from urllib.parse import parse_qsl
 
 from localdev.gateway import identifiers
+from localdev.gateway.routing import CONNECT, DISCONNECT
 
 Event = NewType("Event", dict[str, Any])
 
@@ -51,23 +52,23 @@ class Events:
             headers: The request's headers, spelt and ordered as sent.
             query: The URL's query, without the question mark.
         """
-        event = self._event(client, "$connect", "CONNECT")
+        event = self._event(client, CONNECT, "CONNECT")
         event |= _headers(_as_forwarded(client, headers))
         if parameters := parse_qsl(query, keep_blank_values=True):
             event["queryStringParameters"] = dict(parameters)
             event["multiValueQueryStringParameters"] = _multi(parameters)
         return event
 
-    def message(self, client: Client, body: str) -> Event:
-        """The event of a text message, for the route ``$default``."""
-        event = self._event(client, "$default", "MESSAGE")
+    def message(self, client: Client, route_key: str, body: str) -> Event:
+        """The event of a text message, for the route that it selected."""
+        event = self._event(client, route_key, "MESSAGE")
         event["requestContext"]["messageId"] = identifiers.message_id(client.connection_id)
         event["body"] = body
         return event
 
     def disconnect(self, client: Client, code: int, reason: str) -> Event:
         """The event of ``$disconnect``, with the close code and reason."""
-        event = self._event(client, "$disconnect", "DISCONNECT")
+        event = self._event(client, DISCONNECT, "DISCONNECT")
         event["requestContext"] |= {"disconnectStatusCode": code, "disconnectReason": reason}
         # API Gateway sends these four, the last three empty.
         event |= _headers(

@@ -1,6 +1,9 @@
 """The HTTP side of a TCP connection: calls of ``@connections``, and upgrades."""
 
 import asyncio
+import socket
+import struct
+from hashlib import sha256
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import unquote
@@ -9,11 +12,16 @@ import httptools
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from localdev.gateway import status
 from localdev.gateway.api import Api
+from localdev.gateway.call import Call
 from localdev.gateway.connection import Connection
 from localdev.gateway.handshake import shake_hands
 from localdev.gateway.management import SEGMENT, manage
 from localdev.gateway.responses import refusal
+
+# SO_LINGER on, for no time: closing then sends RST.
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Front(asyncio.Protocol):
@@ -27,7 +35,7 @@ class Front(asyncio.Protocol):
         self._api = api
         self._parser = httptools.HttpRequestParser(self)
         self._early = b""
-        self._upgrading = False
+        self._busy = False  # with the last request of this TCP connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -48,7 +56,7 @@ class Front(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, which calls the methods below."""
-        if self._upgrading:
+        if self._busy:
             # Frames may come before the 101, although no client should send them.
             self._early += data
             self._transport.pause_reading()
@@ -67,6 +75,7 @@ class Front(asyncio.Protocol):
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
+        self._body_hash = sha256()
 
     def on_url(self, target: bytes) -> None:
         """Take a part of the request's target."""
@@ -78,6 +87,7 @@ class Front(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, but not much more than is allowed."""
+        self._body_hash.update(body)
         if len(self._body) <= self._api.limits.post_bytes:
             self._body += body
 
@@ -87,18 +97,52 @@ class Front(asyncio.Protocol):
         path, _, _ = target.partition("?")
         segments = [unquote(segment) for segment in path.split("/")[1:]]
         method = self._parser.get_method().decode()
-        if SEGMENT in segments and not self._parser.should_upgrade():
-            response = manage(self._api, method, segments, self._body)
-            self._transport.write(response.serialize())
-            if not self._parser.should_keep_alive():
-                self._transport.close()
-        elif status := self._obstacle(path):
-            self._refuse(refusal(status))
+        if status.SEGMENTS.intersection(segments[:1]):
+            self._busy = True
+            self._api.spawn(self._show_status(self._call(method, segments)))
+        elif SEGMENT in segments and not self._parser.should_upgrade():
+            answer = manage(self._api, self._call(method, segments))
+            self._answer(answer, keep_alive=self._parser.should_keep_alive())
+        elif obstacle := self._obstacle(path):
+            self._api.journal.refuse(obstacle, path)
+            self._refuse(refusal(obstacle))
         else:
-            self._upgrading = True
+            self._busy = True
             headers = Headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in self._headers)
             version = f"HTTP/{self._parser.get_http_version()}"
             self._api.spawn(self._upgrade(Request(target, headers, method, version)))
+
+    def _call(self, method: str, segments: list[str]) -> Call:
+        headers = {n.lower().decode("latin-1"): v.decode("latin-1") for n, v in self._headers}
+        digest = self._body_hash.hexdigest()
+        return Call(method, self._target, segments, headers, self._body, digest)
+
+    def _answer(self, response: Response | None, *, keep_alive: bool) -> None:
+        """Answer a call of ``@connections`` when its time has come."""
+        if latency := self._api.faults.chaos.post_latency_seconds:
+            self._api.spawn(self._answer_late(latency, response, keep_alive=keep_alive))
+        else:
+            self._finish(response, keep_alive=keep_alive)
+
+    async def _answer_late(
+        self, seconds: float, response: Response | None, *, keep_alive: bool
+    ) -> None:
+        await self._api.pause(seconds)
+        self._finish(response, keep_alive=keep_alive)
+
+    def _finish(self, response: Response | None, *, keep_alive: bool) -> None:
+        """Write a response, or reset the TCP connection in place of one."""
+        if self._transport.is_closing():
+            return
+        if response is None:
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _RESET
+            )
+            self._transport.abort()
+            return
+        self._transport.write(response.serialize())
+        if not keep_alive:
+            self._transport.close()
 
     def _obstacle(self, path: str) -> HTTPStatus | None:
         """The status for a request that no function gets to see."""
@@ -109,13 +153,15 @@ class Front(asyncio.Protocol):
             return HTTPStatus.REQUEST_URI_TOO_LONG
         if sum(len(name) + len(value) for name, value in self._headers) > limits.header_bytes:
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        if self._api.closing:
+        if self._api.closing.is_set():
             return HTTPStatus.SERVICE_UNAVAILABLE
         return None
 
+    async def _show_status(self, call: Call) -> None:
+        self._refuse(await status.answer(self._api, call, self._source_ip))
+
     async def _upgrade(self, request: Request) -> None:
-        source_ip = self._transport.get_extra_info("peername")[0]
-        response, client = await shake_hands(self._api, request, source_ip)
+        response, client = await shake_hands(self._api, request, self._source_ip)
         if client is None:
             self._refuse(response)
             return
@@ -123,6 +169,12 @@ class Front(asyncio.Protocol):
         # The parser points back here; without it this object is freed at once.
         del self._parser
 
+    @property
+    def _source_ip(self) -> str:
+        address: str = self._transport.get_extra_info("peername")[0]
+        return address
+
     def _refuse(self, response: Response) -> None:
+        """Give the last answer on this TCP connection."""
         self._transport.write(response.serialize())
         self._transport.close()

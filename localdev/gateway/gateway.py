@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from websockets.frames import CloseCode
 
+from localdev.chaos import NO_CHAOS, Chaos, Faults
 from localdev.functions import Functions
+from localdev.gateway.access import Access
 from localdev.gateway.api import Api
 from localdev.gateway.front import Front
 from localdev.gateway.limits import AWS_LIMITS, Limits
+from localdev.gateway.routing import Routes
+from localdev.mapping import EventSourceMapping
 
 # Where upgrades wait while the loop is busy: after a restart all clients come at once.
 _BACKLOG = 1024
@@ -27,6 +32,7 @@ class Gateway:
         url: Where clients connect, e.g. ``ws://127.0.0.1:8001/api``.
         endpoint: Where posts go, e.g. ``http://127.0.0.1:8001/api``: the ``endpoint_url`` of an
             ``apigatewaymanagementapi`` client.
+        faults: What went wrong on purpose.
     """
 
     def __init__(
@@ -39,8 +45,23 @@ class Gateway:
         api_id: str = "local00api",
         region: str = "us-east-1",
         limits: Limits = AWS_LIMITS,
+        chaos: Chaos = NO_CHAOS,
+        access: Access | None = None,
+        routes: Routes | None = None,
+        mappings: Sequence[EventSourceMapping] = (),
     ) -> None:
-        self._api = Api(api_id, region, stage, functions, limits)
+        self.faults = Faults(chaos)
+        self._api = Api(
+            api_id,
+            region,
+            stage,
+            functions,
+            routes or Routes.of_chalice(functions),
+            limits,
+            self.faults,
+            access,
+            mappings,
+        )
         self._address = (host, port)
         self._thread: threading.Thread | None = None
         self._set_port(port)
@@ -92,10 +113,11 @@ class Gateway:
         await self._drain(timeout)
         server.close()
         await self._hang_up()
+        self._api.journal.calls.tell()
 
     async def _drain(self, timeout: float) -> None:
         """Close what is open, and what a `$connect` under way still opens."""
-        self._api.closing = True
+        self._api.closing.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:

@@ -1,6 +1,5 @@
 """From an upgrade request, over ``$connect``, to an open connection or a refusal."""
 
-import logging
 import time
 from http import HTTPStatus
 
@@ -9,14 +8,16 @@ from websockets.exceptions import InvalidHeaderValue
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from localdev.functions import FunctionError
+from localdev import hints
 from localdev.gateway import identifiers
 from localdev.gateway.api import Api
 from localdev.gateway.events import Client, Event
-from localdev.gateway.integration import IntegrationTimeoutError, integrate
+from localdev.gateway.integration import IntegrationTimeoutError, integrate, status_of
 from localdev.gateway.responses import refusal
+from localdev.gateway.routing import CONNECT, Route
+from localdev.invocation import FunctionError
 
-_log = logging.getLogger("localdev.gateway")
+_PROTOCOL = "Sec-WebSocket-Protocol"
 
 
 async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Response, Client | None]:
@@ -35,7 +36,11 @@ async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Respo
     # No extension is offered: whether AWS negotiates permessage-deflate is unknown.
     response = ServerProtocol().accept(request)
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        api.journal.refuse(response.status_code)
         return response, None
+    if not api.throttle.admits_connection(time.monotonic()):
+        api.journal.refuse(HTTPStatus.TOO_MANY_REQUESTS)
+        return refusal(HTTPStatus.TOO_MANY_REQUESTS), None
     client = Client(
         connection_id=identifiers.connection_id(),
         connected_at=int(time.time() * 1000),
@@ -47,37 +52,48 @@ async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Respo
     _, _, query = request.path.partition("?")
     event = api.events.connect(client, request.headers.raw_items(), query)
     started = time.monotonic()
-    status = await _connect(api, event, response)
-    milliseconds = (time.monotonic() - started) * 1000
-    _log.info("connect %s %d (%.0f ms)", client.connection_id, status, milliseconds)
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
+    route = api.routes.get(CONNECT)
+    api.connecting.add(client.connection_id)
+    status = await _connect(api, route, event, response)
+    api.connecting.discard(client.connection_id)
+    accepted = status < HTTPStatus.MULTIPLE_CHOICES
+    answered = HTTPStatus.SWITCHING_PROTOCOLS if accepted else status
+    api.journal.connect(event, route, answered, started)
+    if not accepted:
+        # Inferred: no capture shows what a refusal's body holds besides its message.
         request_id = event["requestContext"]["requestId"]
         answer = refusal(status, connectionId=client.connection_id, requestId=request_id)
         return answer, None
+    if _PROTOCOL in request.headers and _PROTOCOL not in response.headers:
+        api.journal.hint(hints.NO_SUBPROTOCOL)
     return response, client
 
 
-async def _connect(api: Api, event: Event, response: Response) -> int:
+async def _connect(api: Api, route: Route | None, event: Event, response: Response) -> int:
     """Run ``$connect``: its HTTP status, and its subprotocol as a header of the response."""
-    function = api.functions.websocket("$connect")
-    if function is None:
+    if route is None:
         return HTTPStatus.OK
     try:
-        result = await integrate(function, event, api.limits.integration_seconds)
+        result = await integrate(route.function, event, api.limits.integration_seconds)
     except FunctionError:
         return HTTPStatus.BAD_GATEWAY
     except IntegrationTimeoutError:
+        # Inferred from REST APIs: no report tells what a slow $connect comes to.
         return HTTPStatus.GATEWAY_TIMEOUT
+    # Inferred: a result without a usable status is refused like a handler that raised.
+    status = status_of(result)
+    if status is None:
+        api.journal.hint(hints.MALFORMED_RESULT)
+        return HTTPStatus.BAD_GATEWAY
     try:
-        status = int(result["statusCode"])
         # Of all the function's headers only this one reaches the client:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-connect-route-subprotocol.html
         for name, value in (result.get("headers") or {}).items():
-            if name.lower() == "sec-websocket-protocol":
-                response.headers["Sec-WebSocket-Protocol"] = value
-    except (AttributeError, KeyError, TypeError, ValueError, InvalidHeaderValue):
+            if name.lower() == _PROTOCOL.lower():
+                response.headers[_PROTOCOL] = value
+    except (AttributeError, TypeError, InvalidHeaderValue):
         return HTTPStatus.BAD_GATEWAY
-    return status if 200 <= status < 600 else HTTPStatus.BAD_GATEWAY
+    return status
 
 
 def _first(headers: Headers, name: str) -> str | None:

@@ -18,6 +18,14 @@ class Limits:
         idle_seconds: A connection without a message either way for so long closes with 1001.
         lifetime_seconds: Any connection that old closes with 1001.
         integration_seconds: How long the gateway waits for a function.
+        new_connections_per_second: How many clients may connect each second, all APIs of an
+            account and region together; one more is answered 429.
+        new_connections_burst: How many may at once after a pause. The page has no figure for it;
+            this is one second's worth.
+        requests_per_second: How many requests an account and region takes each second. Connects,
+            messages and calls of ``@connections`` count alike; one more is answered 429, or with
+            an error frame.
+        requests_burst: How many it takes at once after a pause.
         url_characters: The longest URL of an upgrade.
         header_bytes: All request headers together. The page has no figure for WebSocket APIs;
             this is the one of REST APIs.
@@ -34,6 +42,10 @@ class Limits:
     idle_seconds: float = 600
     lifetime_seconds: float = 7200
     integration_seconds: float = 29
+    new_connections_per_second: float = 500
+    new_connections_burst: float = 500
+    requests_per_second: float = 10_000
+    requests_burst: float = 5_000
     url_characters: int = 4096
     header_bytes: int = 10_240
     buffer_bytes: int = 1024 * 1024

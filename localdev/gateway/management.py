@@ -4,8 +4,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-c
 """
 
 import json
-import logging
 import re
+import time
 import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,12 +14,14 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Response
 
+from localdev import hints
+from localdev.chaos import PostFault
 from localdev.gateway import identifiers
+from localdev.gateway.access import METHODS
 from localdev.gateway.api import Api
+from localdev.gateway.call import Call
 from localdev.gateway.connection import Connection
-from localdev.gateway.responses import response
-
-_log = logging.getLogger("localdev.gateway")
+from localdev.gateway.responses import iso, response
 
 SEGMENT = "@connections"
 
@@ -28,51 +30,69 @@ _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def manage(api: Api, method: str, segments: list[str], body: bytes) -> Response:
+def manage(api: Api, call: Call) -> Response | None:
     """Answer one request to ``@connections``.
 
     Args:
         api: The API that the request addresses.
-        method: The HTTP method.
-        segments: The path's segments, percent-decoded, the first one after the leading slash.
-        body: The request's body; of one that is too long, more than is allowed suffices.
+        call: The request.
+
+    Returns:
+        The response, None if the caller gets none: its TCP connection is to be reset.
     """
-    answer = _answer(api, method, segments, body)
+    answer = _answer(api, call)
+    status = answer.status_code if answer else 0
+    api.journal.calls.add(call.method, status, call.segments[-1], len(call.body))
+    if answer is None:
+        return None
     answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
     answer.headers["x-amz-apigw-id"] = identifiers.request_id()
     answer.headers["X-Amzn-Trace-Id"] = identifiers.trace_id()
-    if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s %s %d", method.lower(), segments[-1], answer.status_code)
     return answer
 
 
-def _answer(api: Api, method: str, segments: list[str], body: bytes) -> Response:
-    if segments[:-1] != [api.stage, SEGMENT] or method not in {"POST", "GET", "DELETE"}:
+def _answer(api: Api, call: Call) -> Response | None:
+    *way, connection_id = call.segments
+    if way != [api.stage, SEGMENT] or call.method not in METHODS:
         return _error(HTTPStatus.FORBIDDEN, "ForbiddenException", "Forbidden")
-    connection_id = segments[-1]
+    if api.guard and (denial := api.guard.denial(call, datetime.now(UTC))):
+        return _error(HTTPStatus.FORBIDDEN, *denial)
+    if not api.throttle.admits_request(time.monotonic()):
+        return _throttled()
     if not identifiers.is_connection_id(connection_id):
         message = f"Invalid connectionId: {connection_id}"
         return _error(HTTPStatus.BAD_REQUEST, "BadRequestException", message)
     connection = api.connections.get(connection_id)
     if connection is None:
+        if connection_id in api.connecting:
+            api.journal.hint(hints.POST_FROM_CONNECT)
         # botocore raises GoneException only if the error type stands in the header.
         return _error(HTTPStatus.GONE, "GoneException")
-    if method == "POST":
-        return _post(api, connection, body)
-    if method == "GET":
+    if call.method == "POST":
+        return _post(api, connection, call.body)
+    if call.method == "GET":
         return _get(connection)
     # Neither code nor reason can be chosen: https://github.com/aws/aws-sdk-js/issues/3636
     connection.close(CloseCode.NORMAL_CLOSURE, "Connection Closed Normally")
     return response(HTTPStatus.NO_CONTENT)
 
 
-def _post(api: Api, connection: Connection, body: bytes) -> Response:
+def _post(api: Api, connection: Connection, body: bytes) -> Response | None:
     if len(body) > api.limits.post_bytes:
         message = f"The payload exceeds {api.limits.post_bytes} bytes"
         return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PayloadTooLargeException", message)
+    fault = api.faults.post()
+    if fault is PostFault.THROTTLED:
+        return _throttled()
+    # That an empty body is an empty message is a guess.
     if not connection.send(_as_text(body)):
         message = "The client does not read fast enough"
         return _error(HTTPStatus.TOO_MANY_REQUESTS, "LimitExceededException", message)
+    if fault is PostFault.FAILED:
+        kind = "InternalServerErrorException"
+        return _error(HTTPStatus.INTERNAL_SERVER_ERROR, kind, "Internal server error")
+    if fault is PostFault.RESET:
+        return None
     return response(HTTPStatus.OK)
 
 
@@ -82,17 +102,23 @@ def _get(connection: Connection) -> Response:
     if client.user_agent is not None:
         identity["userAgent"] = client.user_agent
     description: dict[str, Any] = {
-        "connectedAt": _iso(client.connected_at / 1000),
+        "connectedAt": iso(client.connected_at / 1000),
         "identity": identity,
-        "lastActiveAt": _iso(connection.last_active),
+        "lastActiveAt": iso(connection.last_active),
     }
     return response(
         HTTPStatus.OK, json.dumps(description, indent=2, separators=(",", " : ")).encode()
     )
 
 
+def _throttled() -> Response:
+    return _error(HTTPStatus.TOO_MANY_REQUESTS, "LimitExceededException", "Rate exceeded")
+
+
 def _error(status: HTTPStatus, kind: str, message: str | None = None) -> Response:
-    body = "" if message is None else json.dumps({"message": message}, separators=(",", ":"))
+    # AWS spells this field in its own way where IAM refuses, and botocore reads both.
+    field = "Message" if kind == "AccessDeniedException" else "message"
+    body = "" if message is None else json.dumps({field: message}, separators=(",", ":"))
     return response(status, body.encode(), {"x-amzn-ErrorType": kind})
 
 
@@ -104,8 +130,3 @@ def _as_text(body: bytes) -> bytes:
         body = _SURROGATE.sub(_REPLACEMENT.encode(), body)
         return body.decode(errors="replace").encode()
     return body
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

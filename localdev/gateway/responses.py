@@ -1,6 +1,7 @@
 """HTTP answers of the gateway."""
 
 import json
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from websockets.datastructures import Headers
@@ -14,11 +15,18 @@ _MESSAGES = {
 }
 
 
+def iso(seconds: float) -> str:
+    """A time in seconds since 1970 as API Gateway writes it."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def response(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Response:
-    """An answer with its length and, unless it is empty by definition, JSON as its type."""
+    """An answer with its length and, unless it is empty or has another type, JSON as its type."""
     fields = Headers(headers or {})
     if status != HTTPStatus.NO_CONTENT:
-        fields["Content-Type"] = "application/json"
+        if "Content-Type" not in fields:
+            fields["Content-Type"] = "application/json"
         fields["Content-Length"] = str(len(body))
     return Response(status, _phrase(status), fields, body)
 

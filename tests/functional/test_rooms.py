@@ -79,6 +79,15 @@ def test_the_subprotocol_is_accepted_where_it_is_offered(lambdas: Lambdas) -> No
     assert lambdas.connect(BOB, None, "fanfare.v2") == {"statusCode": 200}
 
 
+def test_a_client_that_can_offer_no_subprotocol_names_it_in_the_query(
+    lambdas: Lambdas, connections: Connections
+) -> None:
+    """It speaks version 1, and is told of no subprotocol that it has not offered."""
+    assert lambdas.connect(ADA, {"protocol": "fanfare.v1"}) == {"statusCode": 200}
+    lambdas.message(ADA, {"action": "ping"})
+    assert json.loads(connections.received[ADA][0])["type"] == "pong"
+
+
 @pytest.mark.parametrize(
     "session", ["", "short", "x" * 65, "spaces are not good", "ümläuts-ümläuts"]
 )

@@ -12,13 +12,15 @@ import pytest
 from botocore.config import Config
 
 from localdev.emulator import Emulator
+from localdev.mapping import EventSourceMapping
+from tests.local.scripted import ScriptedFunction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_sqs import SQSClient
 
-    from tests.local.scripted import MakeQueue
+    from tests.local.scripted import MakeQueue, StartMapping
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,25 @@ def make_queue(sqs: SQSClient) -> MakeQueue:
         )["QueueUrl"]
 
     return make
+
+
+@pytest.fixture
+def function() -> ScriptedFunction:
+    """The function that the mapping feeds."""
+    return ScriptedFunction()
+
+
+@pytest.fixture
+def start_mapping(sqs: SQSClient, function: ScriptedFunction) -> Iterator[StartMapping]:
+    """Starts mappings from a queue's URL to the function, and stops them after the test."""
+    started = []
+
+    def start(queue_url: str, **options: Any) -> EventSourceMapping:
+        mapping = EventSourceMapping(sqs, queue_url, function, **options)
+        mapping.start()
+        started.append(mapping)
+        return mapping
+
+    yield start
+    for mapping in started:
+        mapping.stop(0)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localdev.mapping import EventSourceMapping
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 WAIT_SECONDS = 10.0
+QUIET_SECONDS = 0.35  # several looks into the queue long
 
 MakeQueue = Callable[..., str]
+StartMapping = Callable[..., EventSourceMapping]
 
 
 @dataclass
@@ -39,7 +49,7 @@ class ScriptedFunction:
     """A function whose invocations a test takes one by one and ends as it likes."""
 
     name: str = "scripted"
-    timeout: float = 60.0
+    patience: float = 60.0
     _invocations: queue.Queue[Invocation] = field(default_factory=queue.Queue)
 
     def invoke(self, event: dict[str, Any]) -> Future[Any]:
@@ -51,3 +61,29 @@ class ScriptedFunction:
     def next(self, timeout: float = WAIT_SECONDS) -> Invocation:
         """Take the next invocation, waiting for it; `queue.Empty` if none comes."""
         return self._invocations.get(timeout=timeout)
+
+
+def send(sqs: SQSClient, queue_url: str, group: str, *bodies: str) -> None:
+    """Send messages to one group, in order."""
+    for body in bodies:
+        sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=body,
+            MessageGroupId=group,
+            MessageDeduplicationId=f"{group}-{body}",
+        )
+
+
+def counts(sqs: SQSClient, queue_url: str) -> tuple[int, int]:
+    """Return how many messages are visible, and how many are in flight."""
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    return (
+        int(attributes["ApproximateNumberOfMessages"]),
+        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+    )
+
+
+def assert_quiet(function: ScriptedFunction) -> None:
+    """Assert that no invocation comes for as long as several looks into the queue take."""
+    with suppress(queue.Empty):
+        pytest.fail(f"unexpected invocation with {function.next(QUIET_SECONDS).bodies}")

@@ -1,4 +1,4 @@
-"""`chalice local` as somebody types it, on a copy of the small app in `echo/`."""
+"""`chalice local` and `python -m localdev` as somebody types them, on copies of small apps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -18,43 +19,73 @@ from tests.conftest import PROJECT
 from tests.running import CHALICE, free_port_pair
 from tests.waiting import wait_until
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 START_SECONDS = 30.0
+
+# A folder that, on PYTHONPATH, prevents and tells every connection and lookup off this machine.
+GUARD = Path(__file__).with_name("guard")
 
 
 def copy_app(folder: Path) -> Path:
-    """Copy the app to a folder, with the package that it attaches, and return its place."""
-    project = folder / "echo"
-    shutil.copytree(Path(__file__).with_name("echo"), project)
+    """Copy the app of `echo/`, with the package that it attaches, and return its place."""
+    project = copy_guest(folder, "echo")
     (project / "localdev").symlink_to(PROJECT / "localdev")
     return project
 
 
-class Terminal:
-    """One `chalice local`, in a process group of its own as a terminal gives it."""
+def copy_guest(folder: Path, name: str = "guest") -> Path:
+    """Copy an app of this folder, as it is, and return its place."""
+    return shutil.copytree(
+        Path(__file__).with_name(name),
+        folder / name,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
 
-    def __init__(self, project: Path, *options: str, **environment: str) -> None:
+
+class Terminal:
+    """One command that serves an app, in a process group of its own as a terminal gives it."""
+
+    def __init__(
+        self,
+        project: Path,
+        *options: str,
+        command: Sequence[str] = (CHALICE, "local"),
+        folder: Path | None = None,
+        **environment: str,
+    ) -> None:
         """Run the command.
 
         Args:
             project: the app's folder.
-            options: of `chalice local`; a free pair of ports is added unless they name one.
+            options: of the command; a free pair of ports is added unless they name one.
+            command: what is typed before its options.
+            folder: where it is typed; in the project if None.
             environment: set on top of a person's who has no AWS account.
         """
         if "--port" not in options:
             options = (*options, "--port", str(free_port_pair()))
         self.port = int(options[options.index("--port") + 1])
+        self.project = project
         self._log = project.with_name(f"{project.name}.log")
         inherited = {key: value for key, value in os.environ.items() if "AWS" not in key}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [CHALICE, "local", *options],
-                cwd=project,
+                [*command, *options],
+                cwd=folder or project,
                 env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     @property
     def output(self) -> str:
@@ -66,7 +97,7 @@ class Terminal:
         deadline = time.monotonic() + START_SECONDS
         while True:
             with (
-                suppress(URLError, ConnectionError),
+                suppress(URLError, ConnectionError, TimeoutError),
                 urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response,
             ):
                 page: dict[str, Any] = json.load(response)
@@ -96,6 +127,21 @@ class Terminal:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=20)
+
+
+def run_guest(project: Path, *options: str, **environment: str) -> Terminal:
+    """Run an app with `python -m localdev`, typed outside of the app and of this repository.
+
+    It is guarded.
+    """
+    return Terminal(
+        project,
+        *("--project", project.name, *options),
+        command=(sys.executable, "-m", "localdev"),
+        folder=project.parent,
+        PYTHONPATH=f"{GUARD}{os.pathsep}{PROJECT}",
+        **environment,
+    )
 
 
 def wait_until_gone(family: set[int]) -> None:

@@ -47,3 +47,13 @@ def test_the_region_is_the_developers_or_the_default(given: dict[str, str], regi
     """Both variables have one region, as on Lambda."""
     assert environment.set_region(given) == region
     assert given == {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+
+
+def test_metrics_are_silent_unless_somebody_wants_them() -> None:
+    """No CloudWatch reads a terminal; who sets the variable decides."""
+    unset: dict[str, str] = {}
+    environment.silence_metrics(unset)
+    assert unset == {"POWERTOOLS_METRICS_DISABLED": "true"}
+    wanted = {"POWERTOOLS_METRICS_DISABLED": "false"}
+    environment.silence_metrics(wanted)
+    assert wanted == {"POWERTOOLS_METRICS_DISABLED": "false"}

@@ -4,74 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pytest
 
+from localdev.chaos import Chaos
 from localdev.doorbell import Doorbell
-from localdev.mapping import EventSourceMapping
-from tests.local.scripted import WAIT_SECONDS, MakeQueue, ScriptedFunction
+from tests.local import noted
+from tests.local.scripted import (
+    WAIT_SECONDS,
+    MakeQueue,
+    ScriptedFunction,
+    StartMapping,
+    assert_quiet,
+    counts,
+    send,
+)
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    import pytest
     from mypy_boto3_sqs import SQSClient
-
-QUIET_SECONDS = 0.35  # several looks into the queue long
-
-StartMapping = Callable[..., EventSourceMapping]
-
-
-@pytest.fixture
-def function() -> ScriptedFunction:
-    """The function that the mapping feeds."""
-    return ScriptedFunction()
-
-
-@pytest.fixture
-def start_mapping(sqs: SQSClient, function: ScriptedFunction) -> Iterator[StartMapping]:
-    """Starts mappings from a queue's URL to the function, and stops them after the test."""
-    started = []
-
-    def start(queue_url: str, **options: Any) -> EventSourceMapping:
-        mapping = EventSourceMapping(sqs, queue_url, function, **options)
-        mapping.start()
-        started.append(mapping)
-        return mapping
-
-    yield start
-    for mapping in started:
-        mapping.stop(0)
-
-
-def send(sqs: SQSClient, queue_url: str, group: str, *bodies: str) -> None:
-    """Send messages to one group, in order."""
-    for body in bodies:
-        sqs.send_message(
-            QueueUrl=queue_url,
-            MessageBody=body,
-            MessageGroupId=group,
-            MessageDeduplicationId=f"{group}-{body}",
-        )
-
-
-def counts(sqs: SQSClient, queue_url: str) -> tuple[int, int]:
-    """Return how many messages are visible, and how many are in flight."""
-    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
-    return (
-        int(attributes["ApproximateNumberOfMessages"]),
-        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
-    )
-
-
-def assert_quiet(function: ScriptedFunction) -> None:
-    """Assert that no invocation comes for as long as several looks into the queue take."""
-    with suppress(queue.Empty):
-        pytest.fail(f"unexpected invocation with {function.next(QUIET_SECONDS).bodies}")
 
 
 def test_a_group_arrives_in_order_in_batches_of_ten(
@@ -198,7 +152,7 @@ def test_timeout_is_a_failure(
     sqs: SQSClient, make_queue: MakeQueue, start_mapping: StartMapping, function: ScriptedFunction
 ) -> None:
     """A batch that outlives the function's timeout comes back."""
-    function.timeout = 0.05
+    function.patience = 0.05
     queue_url = make_queue(VisibilityTimeout="1")
     send(sqs, queue_url, "room", "slow")
     start_mapping(queue_url)
@@ -234,7 +188,7 @@ def test_batch_item_failures_are_kept_when_reported(
     """With ReportBatchItemFailures only what is reported as failed comes back."""
     queue_url = make_queue(VisibilityTimeout="1")
     send(sqs, queue_url, "room", "1", "2", "3")
-    start_mapping(queue_url, report_batch_item_failures=True)
+    start_mapping(queue_url, chaos=Chaos(report_batch_item_failures=True))
 
     invocation = function.next()
     failed = [record["messageId"] for record in invocation.event["Records"][1:]]
@@ -296,8 +250,29 @@ def test_each_batch_has_a_line_in_the_log(
     function.next().succeed()
 
     wait_until(lambda: bool(caplog.messages))
-    assert caplog.messages[0].startswith("scripted: 1 record, ")
-    assert caplog.messages[0].endswith(" ms, ok")
+    assert caplog.messages[0].startswith("batch scripted ok ")
+    assert caplog.messages[0].endswith(f"1 record of {queue_url.rpartition('/')[2]}")
+    assert "secret" not in caplog.text
+
+
+def test_ignored_failures_are_pointed_out(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A function that reports failed records hears that its batch was deleted all the same."""
+    caplog.set_level(logging.INFO, "localdev.mapping")
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1")
+    start_mapping(queue_url)
+
+    function.next().succeed({"batchItemFailures": [{"itemIdentifier": "any"}]})
+
+    wait_until(lambda: "failures ignored" in noted.hints(caplog))
+    assert noted.fact(caplog, "batch").status == "ok"
+    assert "scripted returned batchItemFailures" in caplog.text
 
 
 def test_the_doorbell_rings_when_this_process_sends(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
-from localdev.ports import origin, refusal
+from localdev.ports import origin, public_origin, refusal
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,19 @@ from localdev.ports import origin, refusal
 def test_an_origin_can_be_connected_to(host: str, expected: str) -> None:
     """An address that means every interface is not one to connect to; IPv6 is bracketed."""
     assert origin("ws", host, 8001) == expected
+
+
+def test_a_public_origin_is_the_host_that_was_asked_for() -> None:
+    """One address is given as it is."""
+    assert public_origin("ws", "127.0.0.1", 8001) == "ws://127.0.0.1:8001"
+
+
+def test_a_public_origin_of_every_address_is_this_machines_own() -> None:
+    """Listening on every address gives one that a socket of this machine can be bound to."""
+    host = urlsplit(public_origin("ws", "0.0.0.0", 8001)).hostname
+    assert host != "0.0.0.0"
+    with closing(socket.socket()) as own:
+        own.bind((host, 0))
 
 
 def test_a_port_in_use_is_named_with_a_way_out() -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from chalice.config import Config
 
-from localdev.errors import LocalError
-from localdev.resources import Stack, enable_expiry
+from localdev.errors import ProjectError
+from localdev.resources import Stack, Template, deploy, enable_expiry, usual_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mypy_boto3_sqs import SQSClient
 
@@ -26,9 +28,9 @@ def stack(aws: dict[str, Any]) -> Iterator[Stack]:
         yield Stack(client, f"stack-{uuid.uuid4().hex}")
 
 
-def template(**resources: dict[str, Any]) -> str:
+def template(**resources: dict[str, Any]) -> Template:
     """Write a template that takes the stage, as the app's does."""
-    return json.dumps({"Parameters": {"Stage": {"Type": "String"}}, "Resources": resources})
+    return Template({"Parameters": {"Stage": {"Type": "String"}}, "Resources": resources})
 
 
 def queue(seconds: int, prefix: str) -> dict[str, Any]:
@@ -57,14 +59,113 @@ def test_a_template_that_fails_is_told(stack: Stack) -> None:
     """The message has the stack's name and what went wrong with which resource."""
     broken = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": "never"}}
 
-    with pytest.raises(LocalError, match=r"stack-.* could not be made: Queue: .*Visibility"):
+    with pytest.raises(ProjectError, match=r"stack-.* could not be made: Queue: .*Visibility"):
         stack.deploy(template(Queue=broken), "dev")
 
 
-def test_a_template_that_is_no_json_is_told(stack: Stack) -> None:
-    """What the AWS refuses to read is passed on with its reason."""
-    with pytest.raises(LocalError, match=r"was refused: .*Template format error"):
-        stack.deploy("{bad", "dev")
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("bad.json", "{bad", "bad.json can't be read: Expected bad.json to be valid JSON"),
+        ("bad.yaml", "a: b: c", "bad.yaml can't be read: Expected bad.yaml to be valid YAML"),
+        ("odd.yaml", "[a", "odd.yaml can't be read: while parsing"),
+        ("list.json", "[]", "list.json is no CloudFormation template: it needs .* Resources"),
+        ("empty.json", '{"Resources": []}', "empty.json is no CloudFormation template"),
+        ("latin.json", "\N{LATIN SMALL LETTER E WITH ACUTE}", "latin.json can't be read: 'utf-8'"),
+    ],
+)
+def test_a_file_that_is_no_template_is_told(
+    tmp_path: Path, name: str, text: str, reason: str
+) -> None:
+    """The message has the file and what is wrong with it."""
+    path = tmp_path / name
+    path.write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(ProjectError, match=reason):
+        Template.read(path)
+
+
+def test_yaml_is_read_with_its_short_forms_and_dates(tmp_path: Path) -> None:
+    """What AWS writes as `!Sub` or as a date goes out as JSON that means the same."""
+    path = tmp_path / "resources.yml"
+    path.write_text(
+        "AWSTemplateFormatVersion: 2010-09-09\n"
+        "Resources:\n"
+        "  Queue:\n"
+        "    Type: AWS::SQS::Queue\n"
+        "    Properties: {QueueName: !Sub 'orders-${Stage}', KmsMasterKeyId: !GetAtt Key.Arn}\n"
+    )
+
+    assert json.loads(Template.read(path).body) == {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {
+                    "QueueName": {"Fn::Sub": "orders-${Stage}"},
+                    "KmsMasterKeyId": {"Fn::GetAtt": ["Key", "Arn"]},
+                },
+            }
+        },
+    }
+
+
+def test_what_is_merged_into_chalices_own_resources_is_left_out(tmp_path: Path) -> None:
+    """A template for `chalice package --merge-template` brings its own resources only."""
+    path = tmp_path / "resources.json"
+    own = {"Type": "AWS::SQS::Queue"}
+    path.write_text(json.dumps({"Resources": {"Queue": own, "APIHandler": {"Properties": {}}}}))
+
+    assert json.loads(Template.read(path).body) == {"Resources": {"Queue": own}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "passed"),
+    [
+        ({"Parameters": {"Stage": {"Type": "String"}, "Other": {"Default": "x"}}}, ["dev"]),
+        ({"Parameters": {"Other": {"Default": "x"}}}, []),
+        ({}, []),
+    ],
+)
+def test_the_stage_is_passed_to_whom_asks(declared: dict[str, Any], passed: list[str]) -> None:
+    """AWS refuses parameters that a template does not declare; those with defaults need none."""
+    parameters = Template({**declared, "Resources": {}}).parameters("dev")
+
+    assert [each["ParameterValue"] for each in parameters] == passed
+
+
+def test_several_templates_are_several_stacks(tmp_path: Path, aws: dict[str, Any]) -> None:
+    """Each file is a stack named by it, also when two files have one name."""
+    app = f"app-{uuid.uuid4().hex}"
+    paths = [tmp_path / "one/my_queues.json", tmp_path / "two/my_queues.json"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
+
+    with (
+        closing(boto3.client("cloudformation", **aws)) as cloudformation,
+        closing(boto3.client("dynamodb", **aws)) as dynamodb,
+    ):
+        deploy(cloudformation, dynamodb, Config("dev", config_from_disk={"app_name": app}), paths)
+        names = [each["StackName"] for each in cloudformation.describe_stacks()["Stacks"]]
+
+    ours = sorted(name for name in names if name.startswith(app))
+    assert ours == [f"{app}-dev-my-queues", f"{app}-dev-my-queues-2"]
+
+
+def test_a_projects_template_is_looked_for_in_two_places(tmp_path: Path) -> None:
+    """`resources.json` goes before `infra/resources.json`; a project may have neither."""
+    found = [usual_templates(tmp_path)]
+    for place in ("infra/resources.json", "resources.json"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).touch()
+        found.append(usual_templates(tmp_path))
+
+    assert found == [
+        (),
+        (tmp_path / "infra/resources.json",),
+        (tmp_path / "resources.json",),
+    ]
 
 
 def test_the_tables_ttl_is_turned_on(stack: Stack, aws: dict[str, Any]) -> None:

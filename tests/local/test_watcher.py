@@ -13,7 +13,13 @@ from localdev import watcher
 if TYPE_CHECKING:
     from pathlib import Path
 
-WATCHED = ("app.py", "chalicelib/rooms.py", "static/app.js", ".chalice/config.json")
+WATCHED = (
+    "app.py",
+    "chalicelib/rooms.py",
+    "chalicelib/docs/page.html",
+    "static/app.js",
+    ".chalice/config.json",
+)
 IGNORED = (
     ".env",
     ".venv/lib/site.py",

@@ -18,6 +18,14 @@ test("the handshake offers version 1, with the name and a session of 128 bits", 
   assert.match(url.searchParams.get("session"), /^[A-Za-z0-9_-]{22}$/);
 });
 
+test("where the URL names the protocol, no subprotocol is offered", () => {
+  const world = new World({ url: "wss://fanfare.example/api?protocol=fanfare.v1" });
+  world.client.connect();
+  const { url, protocols } = world.socket;
+  assert.deepEqual(protocols, []);
+  assert.equal(url.searchParams.get("protocol"), "fanfare.v1");
+});
+
 test("states are told as they are: connecting, catching up, live, offline until when", async () => {
   const world = new World();
   await world.enter();

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from bench import __main__ as command
-from bench import cold, memory, report
+from bench import cold, gateway, memory, report
 from bench.broadcast import Row as BroadcastRow
 from bench.broadcast import measure as measure_broadcast
 from bench.coalescing import measure as measure_rooms
@@ -101,3 +101,11 @@ def test_memory_is_measured_over_the_baseline() -> None:
     """What the process that measures takes, here a test run's, hides nothing of the peak."""
     [row] = memory.measure(clients=("fanfare",), posts=50)
     assert 0 < row.memory_mb < 100
+
+
+def test_the_local_gateway_is_measured_with_every_post_arriving() -> None:
+    """Signed posts reach all of its connections, and the process takes some memory for them."""
+    [row] = gateway.measure(connections=(7,), posts=70)
+    assert (row.connections, row.posts) == (7, 70)
+    assert row.posts_per_second > 0
+    assert 0 < row.memory_mb < 400

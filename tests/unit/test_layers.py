@@ -80,6 +80,6 @@ def test_use_cases_know_ports_only(path: Path) -> None:
 def test_nothing_below_the_edge_knows_chalice_or_the_environment(path: Path) -> None:
     """Only app.py imports Chalice, and only settings.py reads the environment."""
     environment = () if path.name == "settings.py" else ("os",)
-    forbidden = ("chalice", "localdev", "bench", "tests", "app", *environment)
+    forbidden = ("chalice", "localdev", "infra", "bench", "tests", "app", *environment)
     for imported in imports(path):
         assert not within(imported, forbidden), f"{path.name} imports {imported}"

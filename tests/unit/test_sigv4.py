@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from urllib.parse import quote
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.model import ConnectionId
 from chalicelib.posting.endpoint import Endpoint
 from chalicelib.posting.sigv4 import Signer
+from tests.signing import signed
 
 SECRET = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 NOON = 1_800_000_000
@@ -51,20 +49,8 @@ def expected(
     """The Authorization header that botocore makes for a request to a connection."""
     segment = quote(connection_id, safe="-._~")  # botocore.serialize's rule for a path parameter
     url = f"{endpoint.rstrip('/')}/@connections/{segment}"
-    request = AWSRequest(method=method, url=url, data=payload)
-    # What SigV4Auth.add_auth does, but for its own look at the clock.
-    timestamp = datetime.datetime.fromtimestamp(int(now), datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    request.context["timestamp"] = timestamp
-    request.headers["X-Amz-Date"] = timestamp
-    if credentials.token:
-        request.headers["X-Amz-Security-Token"] = credentials.token
-    auth = SigV4Auth(credentials, "execute-api", "eu-central-1")
-    text = auth.string_to_sign(request, auth.canonical_request(request))
-    return (
-        f"AWS4-HMAC-SHA256 Credential={auth.scope(request)},"
-        f" SignedHeaders={auth.signed_headers(auth.headers_to_sign(request))},"
-        f" Signature={auth.signature(text, request)}"
-    )
+    signing = signed(method, url, payload, credentials, now, region="eu-central-1")
+    return signing["Authorization"]
 
 
 def headers(request: bytes) -> dict[str, str]:

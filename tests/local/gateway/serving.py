@@ -1,6 +1,7 @@
 """A gateway with an app behind it that keeps every event its handlers saw."""
 
 import contextlib
+import http.client
 import queue
 import threading
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from chalice.config import Config
 from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 from websockets.sync.client import ClientConnection, connect
 
-from localdev.functions import Functions
-from localdev.gateway import Gateway, Limits
+from localdev.chaos import NO_CHAOS, Chaos
+from localdev.functions import Function, Functions
+from localdev.gateway import Gateway
 
 Handler = Callable[[WebsocketEvent], Any]
 WAIT_SECONDS = 5.0
@@ -38,8 +40,9 @@ class Served:
         connect: Handler | None = answer_nothing,
         message: Handler | None = answer_nothing,
         disconnect: Handler | None = answer_nothing,
-        limits: Limits | None = None,
+        chaos: Chaos = NO_CHAOS,
         config: dict[str, Any] | None = None,
+        **gateway: Any,
     ) -> None:
         app = Chalice("recorder")
         app.websocket_api.configure("unused.example", "api")
@@ -48,8 +51,8 @@ class Served:
         self._add(app.on_ws_message(name="message"), "$default", message)
         self._add(app.on_ws_disconnect(name="disconnect"), "$disconnect", disconnect)
         on_disk = {"app_name": "recorder", **(config or {})}
-        self.functions = Functions(app, Config(config_from_disk=on_disk))
-        self.gateway = Gateway(self.functions, stage="api", port=0, limits=limits or Limits())
+        self.functions = Functions(app, Config(config_from_disk=on_disk), chaos)
+        self.gateway = Gateway(self.functions, stage="api", port=0, chaos=chaos, **gateway)
         self.gateway.start()
         self._clients = contextlib.ExitStack()
 
@@ -88,16 +91,47 @@ class Served:
         client = self.connect(**options)
         return client, self.event("$connect")["requestContext"]["connectionId"]
 
-    def management(self, endpoint: str | None = None) -> ApiGatewayManagementApiClient:
+    def management(
+        self, endpoint: str | None = None, **options: Any
+    ) -> ApiGatewayManagementApiClient:
         """A boto3 client of `@connections`."""
-        return boto3.client(
-            "apigatewaymanagementapi",
-            endpoint_url=endpoint or self.gateway.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=ClientConfig(retries={"total_max_attempts": 1}),
-        )
+        keywords = {
+            "endpoint_url": endpoint or self.gateway.endpoint,
+            "region_name": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "config": ClientConfig(retries={"total_max_attempts": 1}),
+        }
+        return boto3.client("apigatewaymanagementapi", **{**keywords, **options})
+
+    def call(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """One request over HTTP, with the path as it is: the answer and its body."""
+        return request(self.gateway, method, path, body, headers)
+
+
+def request(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> tuple[http.client.HTTPResponse, bytes]:
+    """One request to a gateway: the answer and its body."""
+    client = http.client.HTTPConnection(gateway.endpoint.split("/")[2], timeout=5)
+    client.request(method, path, body, headers or {})
+    answer = client.getresponse()
+    content = answer.read()
+    client.close()
+    return answer, content
+
+
+def bare(handler: Callable[[dict[str, Any]], Any]) -> Function:
+    """A function whose event and result pass Chalice unchanged, as those of queues do."""
+    app = Chalice("bare")
+    app.on_sqs_message(queue="none", name="bare")(lambda event: handler(event.to_dict()))
+    return Functions(app, Config(config_from_disk={"app_name": "bare"})).sqs()[0].function
 
 
 class Gate:

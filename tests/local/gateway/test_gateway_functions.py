@@ -7,7 +7,8 @@ import pytest
 from chalice.app import Chalice, SQSEvent, WebsocketEvent
 from chalice.config import Config
 
-from localdev.functions import Function, FunctionError, Functions
+from localdev.functions import Function, Functions
+from localdev.invocation import FunctionError
 
 
 def functions(app: Chalice, **config: Any) -> Functions:

@@ -66,9 +66,11 @@ def test_defaults_are_those_of_aws() -> None:
     )
     assert (limits.idle_seconds, limits.lifetime_seconds) == (600, 7200)
     assert limits.integration_seconds == 29
+    assert (limits.new_connections_per_second, limits.new_connections_burst) == (500, 500)
+    assert (limits.requests_per_second, limits.requests_burst) == (10_000, 5_000)
 
 
-def test_frame_limit(serve: Serve) -> None:
+def test_frame_above_32_kb_closes_with_1009(serve: Serve) -> None:
     """A frame of 32 KB passes, one byte more closes with 1009."""
     served = serve()
     client, _ = served.connected()
@@ -80,7 +82,7 @@ def test_frame_limit(serve: Serve) -> None:
     assert served.saw_nothing("$default")
 
 
-def test_message_limit(serve: Serve) -> None:
+def test_message_above_128_kb_closes_with_1009(serve: Serve) -> None:
     """A message of 128 KB in frames of 32 KB passes, one byte more closes with 1009."""
     served = serve()
     client, _ = served.connected()

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,18 +16,6 @@ from tests.local.gateway.serving import WAIT_SECONDS, Served
 Serve = Callable[..., Served]
 
 UNKNOWN = "AAAAAAAAAAAAAAA="
-
-
-def call(
-    served: Served, method: str, path: str, body: bytes = b""
-) -> tuple[http.client.HTTPResponse, bytes]:
-    """One request, with the path as it is."""
-    client = http.client.HTTPConnection(served.gateway.endpoint.split("/")[2], timeout=5)
-    client.request(method, path, body)
-    answer = client.getresponse()
-    content = answer.read()
-    client.close()
-    return answer, content
 
 
 def test_post_reaches_the_client(serve: Serve) -> None:
@@ -47,17 +36,22 @@ def test_posts_keep_their_order(serve: Serve) -> None:
     assert [client.recv(timeout=WAIT_SECONDS) for _ in range(50)] == [str(n) for n in range(50)]
 
 
-def test_post_answers_200_and_nothing(serve: Serve) -> None:
-    """A post's answer is empty, with AWS's headers."""
+def test_post_is_200_and_delete_204_without_a_body(serve: Serve) -> None:
+    """Both answers are empty, with AWS's headers, and only the first one has a type."""
     served = serve()
     _, connection_id = served.connected()
-    answer, content = call(served, "POST", f"/api/@connections/{connection_id}", b"hello")
-    assert (answer.status, content) == (200, b"")
-    assert answer.headers["content-length"] == "0"
-    assert answer.headers["content-type"] == "application/json"
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
-    assert re.fullmatch(r"[\w-]{15}=", answer.headers["x-amz-apigw-id"])
-    assert answer.headers["x-amzn-trace-id"].startswith("Root=1-")
+    path = f"/api/@connections/{connection_id}"
+    for method, status, length, kind in [
+        ("POST", 200, "0", "application/json"),
+        ("DELETE", 204, None, None),
+    ]:
+        answer, content = served.call(method, path, b"hello" if method == "POST" else b"")
+        assert (answer.status, content) == (status, b"")
+        assert answer.headers["content-length"] == length
+        assert answer.headers["content-type"] == kind
+        assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
+        assert re.fullmatch(r"[\w-]{15}=", answer.headers["x-amz-apigw-id"])
+        assert answer.headers["x-amzn-trace-id"].startswith("Root=1-")
 
 
 @pytest.mark.parametrize(
@@ -69,15 +63,15 @@ def test_paths_are_percent_decoded(serve: Serve, template: str) -> None:
     served = serve()
     client, connection_id = served.connected()
     path = template.format(raw=connection_id, quoted=connection_id.replace("=", "%3D"))
-    assert call(served, "POST", path, b"hello")[0].status == 200
+    assert served.call("POST", path, b"hello")[0].status == 200
     assert client.recv(timeout=WAIT_SECONDS) == "hello"
 
 
 def test_empty_post_is_an_empty_message(serve: Serve) -> None:
-    """A post without a body is an empty text message."""
+    """A post without a body is an empty text message, which is a guess."""
     served = serve()
     client, connection_id = served.connected()
-    assert call(served, "POST", f"/api/@connections/{connection_id}")[0].status == 200
+    assert served.call("POST", f"/api/@connections/{connection_id}")[0].status == 200
     assert client.recv(timeout=WAIT_SECONDS) == ""
 
 
@@ -90,12 +84,12 @@ def test_empty_post_is_an_empty_message(serve: Serve) -> None:
         (b"\xed\xa0\xbd\xed\xb8\x80", "\ufffd\ufffd"),
     ],
 )
-def test_bad_utf8_is_replaced(serve: Serve, data: bytes, text: str) -> None:
+def test_outbound_is_text_and_bad_utf8_is_replaced(serve: Serve, data: bytes, text: str) -> None:
     """Clients only get text: what is not UTF-8 becomes U+FFFD, one for a surrogate."""
     served = serve()
     client, connection_id = served.connected()
     served.management().post_to_connection(ConnectionId=connection_id, Data=data)
-    assert client.recv(timeout=WAIT_SECONDS) == text
+    assert client.recv(timeout=WAIT_SECONDS) == text  # a binary frame would be bytes
 
 
 def test_get_describes_the_connection(serve: Serve) -> None:
@@ -109,11 +103,11 @@ def test_get_describes_the_connection(serve: Serve) -> None:
         assert abs(description[key] - now) < timedelta(seconds=10)
 
 
-def test_get_body_is_printed_as_on_aws(serve: Serve) -> None:
+def test_get_has_lower_camel_keys_and_iso_times(serve: Serve) -> None:
     """The body of GET has lowerCamel keys, ISO times and AWS's blanks."""
     served = serve()
     _, connection_id = served.connected(user_agent_header="tester/1")
-    answer, content = call(served, "GET", f"/api/@connections/{connection_id}")
+    answer, content = served.call("GET", f"/api/@connections/{connection_id}")
     assert answer.status == 200
     time = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'
     assert re.fullmatch(
@@ -144,33 +138,32 @@ def test_last_active_moves(serve: Serve) -> None:
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 def test_unknown_id_is_gone(serve: Serve, method: str) -> None:
     """A well-formed id without a connection is 410, empty but for the error type's header."""
-    answer, content = call(serve(), method, f"/api/@connections/{UNKNOWN}")
+    served = serve()
+    answer, content = served.call(method, f"/api/@connections/{UNKNOWN}")
     assert (answer.status, content) == (410, b"")
     assert answer.headers["x-amzn-errortype"] == "GoneException"
     assert answer.headers["content-type"] == "application/json"
-
-
-def test_boto3_raises_gone(serve: Serve) -> None:
-    """The client library turns that 410 into its GoneException."""
-    management = serve().management()
+    management = served.management()
     with pytest.raises(management.exceptions.GoneException):
         management.post_to_connection(ConnectionId=UNKNOWN, Data=b"hello")
 
 
-@pytest.mark.parametrize(
-    "connection_id", ["short", "A" * 16, "A" * 15 + "==", "A%2FAAAAAAAAAAAAA="]
-)
+@pytest.mark.parametrize("connection_id", ["short", "A" * 16, "A" * 15 + "==", "A/AAAAAAAAAAAAA="])
 def test_malformed_id_is_bad_request(serve: Serve, connection_id: str) -> None:
     """What can't be a connection id is 400, with the id named."""
-    answer, content = call(serve(), "POST", f"/api/@connections/{connection_id}", b"hello")
+    served = serve()
+    answer, content = served.call("POST", f"/api/@connections/{quote(connection_id, safe='')}")
     assert answer.status == 400
     assert answer.headers["x-amzn-errortype"] == "BadRequestException"
-    decoded = connection_id.replace("%2F", "/")
-    assert json.loads(content) == {"message": f"Invalid connectionId: {decoded}"}
+    assert json.loads(content) == {"message": f"Invalid connectionId: {connection_id}"}
+    # The service's model lacks this error, so botocore has no class for it.
+    with pytest.raises(ClientError) as bad:
+        served.management().get_connection(ConnectionId=connection_id)
+    assert bad.value.response["Error"]["Code"] == "BadRequestException"
 
 
 @pytest.mark.parametrize("stage", ["", "/dev", "/api/more"])
-def test_other_stage_is_forbidden(serve: Serve, stage: str) -> None:
+def test_without_the_stage_is_forbidden(serve: Serve, stage: str) -> None:
     """Without the stage, or with another, boto3 raises ForbiddenException."""
     served = serve()
     _, connection_id = served.connected()
@@ -180,7 +173,7 @@ def test_other_stage_is_forbidden(serve: Serve, stage: str) -> None:
     assert forbidden.value.response["Error"]["Message"] == "Forbidden"
 
 
-def test_post_limit(serve: Serve) -> None:
+def test_post_above_128_kb_is_413(serve: Serve) -> None:
     """128 KB pass whole, one byte more is 413."""
     served = serve()
     client, connection_id = served.connected()
@@ -206,14 +199,14 @@ def test_post_before_connect_returned_is_gone(serve: Serve) -> None:
     assert codes == ["GoneException"]
 
 
-def test_delete_closes_with_1000(serve: Serve) -> None:
+def test_delete_closes_with_1000_and_disconnects(serve: Serve) -> None:
     """DELETE answers 204, closes with 1000, runs `$disconnect`, and the id is gone at once."""
     served = serve()
     client, connection_id = served.connected()
-    answer, content = call(served, "DELETE", f"/api/@connections/{connection_id}")
+    answer, content = served.call("DELETE", f"/api/@connections/{connection_id}")
     assert (answer.status, content) == (204, b"")
     assert "content-type" not in answer.headers
-    assert call(served, "POST", f"/api/@connections/{connection_id}", b"late")[0].status == 410
+    assert served.call("POST", f"/api/@connections/{connection_id}", b"late")[0].status == 410
     context = served.event("$disconnect")["requestContext"]
     assert context["connectionId"] == connection_id
     assert context["disconnectStatusCode"] == 1000
@@ -224,7 +217,7 @@ def test_delete_closes_with_1000(serve: Serve) -> None:
 
 def test_other_methods_are_forbidden(serve: Serve) -> None:
     """PUT is not part of the API."""
-    assert call(serve(), "PUT", f"/api/@connections/{UNKNOWN}")[0].status == 403
+    assert serve().call("PUT", f"/api/@connections/{UNKNOWN}")[0].status == 403
 
 
 def test_post_with_another_upgrade_is_refused(serve: Serve) -> None:

@@ -1,0 +1,33 @@
+"""The prices that the project reckons with: `bench/prices.json`, and files that replace some."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.billing.prices import PriceList
+
+FILE: Final = Path(__file__).with_name("prices.json")
+
+
+@functools.cache
+def standard() -> PriceList:
+    """Return the project's prices."""
+    return read(FILE)
+
+
+def read(path: Path) -> PriceList:
+    """Read a file of prices.
+
+    Raises:
+        ValueError: it can't be read, or is not of the form of `bench/prices.json`.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=PriceList)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ValueError(
+            f"{path} does not hold prices: {error}. It takes the form of bench/prices.json."
+        ) from error

@@ -1,0 +1,197 @@
+"""The processes that handlers run in when time is frozen between invocations, as on Lambda.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localdev.container import Order
+from localdev.invocation import FunctionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localdev.invocation import Configuration
+
+_HOME = Path(__file__).parents[1]
+START_SECONDS = 30.0
+_EXIT_SECONDS = 5.0
+
+# Lambda has up to 1,000 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html);
+# each takes the memory of a Python process with the app.
+_MOST = 8
+
+# The app must not take a container for `chalice local`, and `-m` needs the folder it starts in.
+_NOT_INHERITED = {"AWS_CHALICE_CLI_MODE", "PYTHONSAFEPATH"}
+
+
+class Containers:
+    """The containers of one function: started as invocations need them, then used again."""
+
+    def __init__(
+        self,
+        project: Path,
+        handler: str,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        most: int = _MOST,
+    ) -> None:
+        """Describe the function; nothing is started before its first invocation.
+
+        Args:
+            project: the folder of app.py.
+            handler: the handler's name in the app.
+            configuration: the function's.
+            environment: what it adds to this process's environment.
+            most: how many may run side by side.
+        """
+        self._project = project
+        self._handler = handler
+        self._configuration = configuration
+        self._environment = environment
+        self._slots = threading.BoundedSemaphore(most)
+        self._lock = threading.Lock()
+        self._idle: list[Container] = []
+        self._busy: set[Container] = set()
+
+    def run(self, event: dict[str, Any]) -> Any:
+        """Run the handler in a container that is free, or in a new one.
+
+        Waits while as many run as may side by side.
+
+        Returns:
+            The handler's result, as JSON would carry it.
+
+        Raises:
+            FunctionError: the handler raised, took too long or ended its process, or the app
+                can't be loaded.
+        """
+        with self._slots:
+            with self._lock:
+                container = self._idle.pop() if self._idle else self._launch()
+                self._busy.add(container)
+            try:
+                return container.invoke(event)
+            finally:
+                with self._lock:
+                    self._busy.remove(container)
+                    if container.is_alive:
+                        self._idle.append(container)
+
+    def close(self) -> None:
+        """End every container, whatever it is doing. Nothing may be run afterwards."""
+        with self._lock:
+            for container in self._busy:
+                container.kill()
+            while self._idle:
+                self._idle.pop().close()
+
+    def _launch(self) -> Container:
+        order = Order(
+            parent=os.getpid(),
+            project=str(self._project),
+            path=sys.path,
+            handler=self._handler,
+            configuration=self._configuration,
+        )
+        inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+        return Container(order, {**inherited, **self._environment})
+
+
+class Container:
+    """One process with the app loaded, stopped but for its invocations."""
+
+    def __init__(self, order: Order, environment: Mapping[str, str]) -> None:
+        self._configuration = order.configuration
+        self._socket, theirs = socket.socketpair()
+        self._answers = self._socket.makefile("rb")
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-u",  # what a handler prints is out before the process stands still
+                    "-m",
+                    "localdev.container",
+                    str(theirs.fileno()),
+                    order.to_text(),
+                ],
+                cwd=_HOME,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # Ctrl-C is for the parent, which lets invocations finish
+            )
+        self._is_loaded = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        """Let the process go on for one invocation.
+
+        Returns:
+            The handler's result.
+
+        Raises:
+            FunctionError: it raised, and the container goes on; or it took too long or ended its
+                process, or that failed to load the app, and the container is gone.
+        """
+        name = self._configuration.name
+        timeout = self._configuration.timeout
+        try:
+            answer = self._exchange(event, timeout)
+        except TimeoutError:
+            self.close()
+            raise FunctionError(f"{name}: Task timed out after {timeout:.2f} seconds") from None
+        except (OSError, EOFError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_EXIT_SECONDS)
+            self.close()
+            code = self._process.returncode
+            raise FunctionError(f"{name}: its process ended early, with exit code {code}") from None
+        if "error" in answer:
+            raise FunctionError(answer["error"])
+        return answer["result"]
+
+    def kill(self) -> None:
+        """End the process, which ends the invocation that waits for it."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process and free what belongs to it; for when no invocation is waiting."""
+        self.kill()
+        self._answers.close()
+        self._socket.close()
+
+    def _exchange(self, event: dict[str, Any], seconds: float) -> Any:
+        if not self._is_loaded:
+            self._receive(START_SECONDS)
+            self._is_loaded = True
+        self._process.send_signal(signal.SIGCONT)
+        self._socket.settimeout(seconds)
+        self._socket.sendall(json.dumps(event).encode() + b"\n")
+        answer = self._receive(seconds)
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until each of its threads stands still
+        return answer
+
+    def _receive(self, seconds: float) -> Any:
+        self._socket.settimeout(seconds)
+        line = self._answers.readline()
+        if not line:
+            raise EOFError
+        return json.loads(line)

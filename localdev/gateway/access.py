@@ -1,0 +1,171 @@
+"""Who may call ``@connections``: signatures and permissions.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+The types and texts of refusals are those of the pages and reports named below; the order in which
+things are checked is inferred.
+https://repost.aws/knowledge-center/api-gateway-iam-sigv4-mismatch
+https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from botocore.credentials import EnvProvider
+
+from localdev.gateway.call import Call
+from localdev.gateway.policy import ACTION, ALLOW_ALL, Policy
+from localdev.gateway.signature import Authorization
+
+METHODS = ("POST", "GET", "DELETE")
+
+_ACCOUNT = "123456789012"
+_CLOCK_SKEW = timedelta(minutes=5)
+_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What callers sign with; the token is that of temporary credentials."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whose calls are accepted, and which.
+
+    On AWS each function signs as its own role. Here all sign with the credentials of one process,
+    so that nothing tells which one calls, and one policy is for all.
+
+    Attributes:
+        credentials: What a call has to be signed with.
+        policy: An IAM policy document. The default allows every call.
+    """
+
+    credentials: Credentials
+    policy: Mapping[str, Any] = field(default_factory=lambda: ALLOW_ALL)
+
+    @classmethod
+    def of_environment(cls, env: Mapping[str, str]) -> "Access | None":
+        """Every call that is signed with the credentials of an environment.
+
+        None if it has none, so that boto3 takes them from elsewhere, where they may change.
+        """
+        found = EnvProvider(environ=env).load()
+        if found is None:
+            return None
+        return cls(Credentials(found.access_key, found.secret_key, found.token))
+
+
+class Denial(NamedTuple):
+    """Why a call is refused: the error's type and its message."""
+
+    kind: str
+    message: str
+
+
+class Guard:
+    """Checks the calls of one stage's ``@connections``.
+
+    Args:
+        access: Whose calls are accepted, and which.
+        region: The API's region.
+        stage_path: The API's id and its stage, with a slash between.
+
+    Raises:
+        ValueError: The policy can't be decided here.
+    """
+
+    def __init__(self, access: Access, region: str, stage_path: str) -> None:
+        self._credentials = access.credentials
+        self._region = region
+        self._stage_path = stage_path
+        policy = Policy(access.policy)
+        self._allowed = {m for m in METHODS if policy.allows(self._resource(m, _ACCOUNT))}
+
+    def denial(self, call: Call, now: datetime) -> Denial | None:
+        """Why the call is refused; None if it is not."""
+        header = call.headers.get("authorization")
+        if not header:
+            return Denial("MissingAuthenticationTokenException", "Missing Authentication Token")
+        authorization = Authorization.parse(header)
+        timestamp = call.headers.get("x-amz-date", "")
+        signed_at = _moment(timestamp)
+        if authorization is None or signed_at is None:
+            return Denial(
+                "IncompleteSignatureException",
+                f"A call needs X-Amz-Date, not {timestamp!r}, and Authorization with Credential,"
+                f" SignedHeaders and Signature, not {header!r}",
+            )
+        return (
+            self._unknown(authorization, call)
+            or self._out_of_scope(authorization, timestamp)
+            or _out_of_date(signed_at, now)
+            or self._mismatch(authorization, call, timestamp)
+            or self._forbidden(call.method)
+        )
+
+    def _unknown(self, authorization: Authorization, call: Call) -> Denial | None:
+        key, token = authorization.access_key, call.headers.get("x-amz-security-token")
+        if (key, token) == (self._credentials.access_key, self._credentials.token):
+            return None
+        message = "The security token included in the request is invalid."
+        return Denial("UnrecognizedClientException", message)
+
+    def _out_of_scope(self, authorization: Authorization, timestamp: str) -> Denial | None:
+        scope = f"{timestamp[:8]}/{self._region}/execute-api/aws4_request"
+        if authorization.scope == scope:
+            return None
+        message = f"Credential should be scoped to {scope}, not {authorization.scope}"
+        return Denial("InvalidSignatureException", message)
+
+    def _mismatch(self, authorization: Authorization, call: Call, timestamp: str) -> Denial | None:
+        if authorization.matches(call, timestamp, self._credentials.secret_key):
+            return None
+        return Denial(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided. Check"
+            " your AWS Secret Access Key and signing method. Consult the service documentation for"
+            " details.",
+        )
+
+    def _forbidden(self, method: str) -> Denial | None:
+        if method in self._allowed:
+            return None
+        user = f"arn:aws:iam::{_ACCOUNT}:user/{self._credentials.access_key}"
+        resource = self._resource(method, f"********{_ACCOUNT[-4:]}")  # AWS too hides the rest
+        message = f"User: {user} is not authorized to perform: {ACTION} on resource: {resource}"
+        return Denial("AccessDeniedException", message)
+
+    def _resource(self, method: str, account: str) -> str:
+        # AWS's refusals have this word in braces where an id could be, so it is inferred that a
+        # policy can't tell connections apart. https://github.com/aws/aws-cdk/issues/18410
+        return (
+            f"arn:aws:execute-api:{self._region}:{account}:{self._stage_path}/{method}"
+            "/@connections/{connectionId}"
+        )
+
+
+def _out_of_date(signed_at: datetime, now: datetime) -> Denial | None:
+    earliest, latest = now - _CLOCK_SKEW, now + _CLOCK_SKEW
+    if earliest <= signed_at <= latest:
+        return None
+    if signed_at < earliest:
+        problem, bound = "expired: {} is now earlier than {}", earliest
+    else:
+        problem, bound = "not yet current: {} is still later than {}", latest
+    times = [f"{time:{_TIME_FORMAT}}" for time in (signed_at, bound)]
+    return Denial("InvalidSignatureException", "Signature " + problem.format(*times))
+
+
+@functools.lru_cache(maxsize=8)
+def _moment(timestamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(timestamp, _TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The application after a real `chalice deploy`: on an emulated AWS, or wherever `--url` says."""

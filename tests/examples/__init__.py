@@ -1,0 +1,1 @@
+"""Apps written from Chalice's documentation alone, run as they are, and clients of other people."""

@@ -1,0 +1,233 @@
+"""Least privilege: each function may do what it does, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from chalicelib import wiring
+from chalicelib.protocol import SUBPROTOCOL
+from infra import policies
+from tests.conftest import PROJECT
+from tests.functional.conftest import Lambdas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalice.test import Client
+
+    from tests.connections import Connections
+
+ADA, BOB, PLAIN = "PJqB0fHsqRcCHlw=", "PJqC1fHsqRcCHlw=", "PJqE3fHsqRcCHlw="
+FUNCTIONS = {
+    "on_ws_connect": "websocket_connect",
+    "on_ws_message": "websocket_message",
+    "on_ws_disconnect": "websocket_disconnect",
+    "broadcast": "broadcast",
+    "page": "api_handler",
+}
+# What IAM calls a batch of calls.
+ACTIONS = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
+
+Use = tuple[str, str]
+"""An IAM action, and the resource that it is used on, as the end of an ARN."""
+
+
+def lambdas_own(function: str) -> set[Use]:
+    """What Lambda does in a function's name, beside it: log, and read its queue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    """
+    # Chalice leaves the HTTP function's own name out.
+    suffix = "" if function == "api_handler" else f"-{function}"
+    log = f"log-group:/aws/lambda/fanfare-dev{suffix}:*"
+    own = {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
+    if function == "broadcast":
+        own |= {
+            (f"sqs:{action}", "fanfare-dev.fifo")
+            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        }
+    return own
+
+
+def allowed(function: str) -> set[Use]:
+    """What a function's policy file grants."""
+    document = json.loads((PROJECT / f".chalice/policy-dev-{function}.json").read_text())
+    uses: set[Use] = set()
+    for statement in document["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions, resource = statement["Action"], statement["Resource"].split(":", 5)[5]
+        uses |= {(one, resource) for one in ([actions] if isinstance(actions, str) else actions)}
+    return uses
+
+
+class Recorder:
+    """Chalice's test client, each invocation in a new container, noting what it uses.
+
+    Attributes:
+        uses: what each function has used, by Chalice's names.
+        throttled: whether the table takes no batches.
+    """
+
+    def __init__(self, client: Client, connections: Connections) -> None:
+        self.uses: defaultdict[str, set[Use]] = defaultdict(set)
+        self.throttled = False
+        self.lambda_ = self
+        self._client = client
+        self._connections = connections
+
+    def invoke(self, name: str, event: dict[str, Any]) -> Any:
+        """Invoke a function."""
+        uses = self.uses[FUNCTIONS[name]]
+        posts = len(self._connections.requests)
+        with wiring.fresh():
+            self._listen(uses)
+            try:
+                return self._client.lambda_.invoke(name, event)
+            finally:
+                uses |= {
+                    ("execute-api:ManageConnections", f"*/api/{request.method}/@connections/*")
+                    for request in self._connections.requests[posts:]
+                }
+
+    def get(self, path: str) -> int:
+        """Ask the HTTP function for a path; return the status."""
+        with wiring.fresh():
+            self._listen(self.uses["api_handler"])
+            status: int = self._client.http.get(path).status_code
+            return status
+
+    def _listen(self, uses: set[Use]) -> None:
+        graph = wiring.graph()
+
+        def note(params: dict[str, Any], model: Any, **_: object) -> None:
+            service = model.service_model.service_name
+            uses.update(
+                (f"{service}:{ACTIONS.get(model.name, model.name)}", resource)
+                for resource in resources(params)
+            )
+
+        def refuse(**_: Any) -> Any:
+            return AWSResponse("", 200, HTTPHeaders(), None), {"UnprocessedItems": {"all": "of it"}}
+
+        for client in (graph.dynamodb, graph.sqs):
+            client.meta.events.register("before-parameter-build", note)
+        if self.throttled:
+            graph.dynamodb.meta.events.register("before-call.dynamodb.BatchWriteItem", refuse)
+
+
+def resources(params: dict[str, Any]) -> Iterator[str]:
+    """The resources that a call is about."""
+    if "TableName" in params:
+        yield f"table/{params['TableName']}"
+    yield from (f"table/{name}" for name in params.get("RequestItems", {}))
+    if "QueueName" in params:
+        yield params["QueueName"]
+    if "QueueUrl" in params:
+        yield params["QueueUrl"].rpartition("/")[2]
+
+
+def go_everywhere(lambdas: Lambdas, recorder: Recorder, connections: Connections) -> None:
+    """Lead every function along every one of its ways to AWS."""
+
+    def say(**frame: object) -> None:
+        lambdas.message(ADA, {"room": "tea", **frame})
+
+    lambdas.connect(PLAIN)
+    for connection_id in (ADA, BOB):
+        lambdas.connect(connection_id, None, SUBPROTOCOL)
+        lambdas.message(connection_id, {"action": "join", "room": "tea"})
+        lambdas.broadcast()
+    for frame in (
+        {"action": "message", "message": "hi", "id": "1"},
+        {"action": "message", "message": "hi", "id": "1", "resend": True},
+        {"action": "signal", "data": 1},
+        {"action": "history"},
+        {"action": "who"},
+        {"action": "ping"},
+        {"action": "nonsense"},
+    ):
+        say(**frame)
+        lambdas.broadcast()
+    connections.acts[BOB] = [lambda exchange: exchange.reset()] * 9
+    say(action="message", message="BOB has to be told again", id="2")
+    lambdas.broadcast()
+
+    say(action="message", message="can't be numbered", id="3")
+    lambdas.message(PLAIN, {"action": "message", "message": "hi", "type": "chat"})
+    say(action="signal", room="lobby", data=1)
+    records = lambdas.queued()
+    recorder.throttled = True
+    broken = {**records[0], "messageId": "broken", "body": "no job"}
+    with pytest.raises(Exception, match="come again"):
+        lambdas.invoke_broadcast([broken, *records])
+    recorder.throttled = False
+
+    lambdas.disconnect(BOB)  # while somebody is left to be told
+    say(action="leave")
+    lambdas.disconnect(PLAIN)
+
+
+@pytest.fixture
+def recorder(client: Client, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """What all functions do, on all of their ways."""
+    recorder = Recorder(client, connections)
+    lambdas = Lambdas(recorder)  # type: ignore[arg-type]  # all of the client that it uses
+    go_everywhere(lambdas, recorder, connections)
+    monkeypatch.setenv("FANFARE_LEAF", "1")  # so that two members are shared among workers
+    for connection_id in (ADA, BOB):
+        lambdas.connect(connection_id, None, SUBPROTOCOL)
+        lambdas.message(connection_id, {"action": "join", "room": "coffee"})
+    lambdas.broadcast()
+    connections.ill[BOB] = HTTPStatus.GONE
+    lambdas.message(ADA, {"action": "message", "room": "coffee", "message": "hi"})
+    lambdas.broadcast()
+    for path in ("/", "/app.js", "/config.json", "/health"):
+        assert recorder.get(path) == HTTPStatus.OK
+    return recorder
+
+
+def test_each_policy_grants_what_its_function_uses_and_nothing_else(recorder: Recorder) -> None:
+    """Every call that botocore made, and every post, is granted; every grant was used."""
+    for function in FUNCTIONS.values():
+        assert recorder.uses[function] | lambdas_own(function) == allowed(function), function
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values())
+def test_prod_grants_the_same_on_its_own_resources(function: str) -> None:
+    """The two stages' policies differ in their names alone, so what was tried on one holds."""
+    dev, prod = (
+        (PROJECT / f".chalice/policy-{stage}-{function}.json").read_text()
+        for stage in ("dev", "prod")
+    )
+    assert dev.replace("fanfare-dev", "fanfare-prod") == prod
+
+
+def test_every_function_has_a_policy_of_its_own() -> None:
+    """None is left to the policy that Chalice would make for all of them together."""
+    config = json.loads((PROJECT / ".chalice/config.json").read_text())
+    assert config["autogen_policy"] is False
+    for name, stage in config["stages"].items():
+        files = {key: value["iam_policy_file"] for key, value in stage["lambda_functions"].items()}
+        assert files == {key: f"policy-{name}-{key}.json" for key in FUNCTIONS.values()}
+
+
+def test_a_policy_is_narrowed_to_one_account_region_and_api() -> None:
+    """No wildcard is left but the connection's id and the log's streams."""
+    place = policies.Place("aws", "eu-central-1", "123456789012", "a1b2c3")
+    assert place.narrow("arn:*:execute-api:*:*:*/api/POST/@connections/*") == (
+        "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/api/POST/@connections/*"
+    )
+    assert place.narrow("arn:*:dynamodb:*:*:table/fanfare-dev") == (
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/fanfare-dev"
+    )

@@ -1,0 +1,106 @@
+"""What `python -m infra` says when it can't do what it is asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.infra.conftest import Run
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """A URL at which nothing answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))  # and does not listen
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def complaint(run: Run, *arguments: str, **env: str) -> str:
+    """Return what a command that fails writes to its standard error."""
+    finished = run("python", "-m", "infra", *arguments, **env)
+    assert finished.returncode == 1, finished.stdout
+    assert "Traceback" not in finished.stderr
+    return finished.stderr
+
+
+def test_an_unknown_stage_is_told_with_those_that_there_are(run: Run) -> None:
+    """Stages are what config.json says."""
+    assert complaint(run, "deploy", "--stage", "prud") == (
+        "There is no stage 'prud': .chalice/config.json has dev, prod.\n"
+    )
+
+
+def test_without_credentials_it_says_how_to_get_some(run: Run) -> None:
+    """And names the ways, also the one of emulators."""
+    text = complaint(run, "deploy", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert text.startswith("There are no AWS credentials")
+    assert "aws sso login" in text
+    assert "AWS_ENDPOINT_URL" in text
+
+
+def test_without_a_region_it_says_so(run: Run) -> None:
+    """A region has to be chosen."""
+    assert "set AWS_REGION" in complaint(run, "deploy", AWS_REGION="", AWS_DEFAULT_REGION="")
+
+
+def test_an_emulator_that_does_not_answer_is_named(run: Run, nowhere: str) -> None:
+    """With the URL that was tried, and what to do."""
+    text = complaint(run, "deploy", AWS_ENDPOINT_URL=nowhere)
+    assert text.startswith(f"Nothing answers at AWS_ENDPOINT_URL={nowhere}")
+    assert "start the emulator" in text
+
+
+def test_a_stage_that_was_not_deployed_has_no_urls(run: Run) -> None:
+    """And the command that deploys it is told."""
+    assert "make deploy STAGE=prod" in complaint(run, "url", "--stage", "prod")
+
+
+def test_urls_are_told_one_a_line(run: Run, project: Path) -> None:
+    """The page's first, then the WebSocket API's, without asking AWS."""
+    folder = project / ".chalice/deployed"
+    folder.mkdir(exist_ok=True)
+    path = folder / "prod.json"
+    path.write_text(
+        json.dumps(
+            {
+                "schema_version": "2.0",
+                "resources": [
+                    {
+                        "name": "rest_api",
+                        "resource_type": "rest_api",
+                        "rest_api_id": "r1",
+                        "rest_api_url": "https://r1.execute-api.us-east-1.amazonaws.com/api/",
+                    },
+                    {
+                        "name": "websocket_api",
+                        "resource_type": "websocket_api",
+                        "websocket_api_id": "w1",
+                        "websocket_api_url": "wss://w1.execute-api.us-east-1.amazonaws.com/api/",
+                    },
+                ],
+            }
+        )
+    )
+    try:
+        there = run("python", "-m", "infra", "url", "--stage", "prod")
+        emulated = run(
+            "python", "-m", "infra", "url", "--stage", "prod", AWS_ENDPOINT_URL="http://here:4566"
+        )
+    finally:
+        path.unlink()
+    assert there.stdout.splitlines() == [
+        "https://r1.execute-api.us-east-1.amazonaws.com/api/",
+        "wss://w1.execute-api.us-east-1.amazonaws.com/api",
+    ]
+    assert emulated.stdout.splitlines() == [
+        "http://here:4566/_aws/execute-api/r1/api/",
+        "ws://here:4566/_aws/execute-api/w1/api",
+    ]

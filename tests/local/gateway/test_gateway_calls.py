@@ -1,0 +1,85 @@
+"""Calls of `@connections`: counted one by one, told together."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from localdev.facts import Fact
+from localdev.gateway.calls import Calls
+from tests.local import noted
+
+
+def told(caplog: pytest.LogCaptureFixture, happen: Callable[[Calls], None]) -> list[Fact]:
+    """The lines about some calls, until they were told."""
+    caplog.set_level(logging.INFO, "localdev")
+
+    async def main() -> None:
+        calls = Calls()
+        happen(calls)
+        calls.tell()
+        calls.tell()
+
+    asyncio.run(main())
+    return [*noted.facts(caplog, "post"), *noted.facts(caplog, "get")]
+
+
+def test_a_broadcast_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Posts to many connections are summed up, those that failed in a line of their own."""
+
+    def broadcast(calls: Calls) -> None:
+        for number in range(2_000):
+            calls.add("POST", 200 if number % 100 else 410, f"id {number}", 200)
+
+    sent, gone = sorted(told(caplog, broadcast), key=lambda fact: fact.status)
+    assert sent.detail == "1,980 posts to 1,980 connections, 396,000 bytes"
+    assert (gone.status, gone.detail, gone.failed) == (
+        "410",
+        "20 posts to 20 connections, 4,000 bytes",
+        True,
+    )
+
+
+def test_one_connection_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A single call, or several to one connection, say which it was."""
+
+    def answer(calls: Calls) -> None:
+        calls.add("GET", 200, "abc", 0)
+        calls.add("POST", 200, "abc", 1)
+        calls.add("POST", 200, "abc", 2)
+
+    posts, get = told(caplog, answer)
+    assert (posts.connection, posts.detail) == ("abc", "2 posts, 3 bytes")
+    assert (get.connection, get.detail) == ("abc", "")
+
+
+def test_a_call_without_an_answer_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection reset in place of an answer is no status, and no success."""
+    (lost,) = told(caplog, lambda calls: calls.add("POST", 0, "abc", 5))
+
+    assert (lost.status, lost.failed) == ("none", True)
+
+
+def test_what_is_not_told_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Without anybody to read lines there is nothing but the counts."""
+    caplog.set_level(logging.WARNING, "localdev")
+    calls = Calls()
+    calls.add("POST", 200, "abc", 5)
+    calls.tell()
+
+    assert calls.counts == {("POST", 200): 1}
+    assert caplog.records == []
+
+
+def test_a_line_comes_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else needs to happen for a post to be told."""
+    caplog.set_level(logging.INFO, "localdev")
+
+    async def main() -> None:
+        Calls().add("POST", 200, "abc", 5)
+        async with asyncio.timeout(5):
+            while not noted.facts(caplog, "post"):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())

@@ -1,0 +1,3 @@
+"""The guest's own modules."""
+
+WELCOME = "the guest's own"
