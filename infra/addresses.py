@@ -38,7 +38,9 @@ def find(deployed: Deployed, stage: str, emulator: str | None) -> Addresses | No
     rest, websocket = deployed["rest_api"], deployed["websocket_api"]
     if emulator is None:
         url = websocket["websocket_api_url"].rstrip("/")
-        return Addresses(rest["rest_api_url"], url, {"WEBSOCKET_URL": url})
+        page = rest["rest_api_url"]
+        origins = f"https://{urlsplit(page).netloc}"
+        return Addresses(page, url, {"WEBSOCKET_URL": url, "FANFARE_ORIGINS": origins})
     origin = urlsplit(emulator)
     apis = f"{origin.netloc}/_aws/execute-api"
     path = f"{apis}/{websocket['websocket_api_id']}/{stage}"
@@ -50,5 +52,6 @@ def find(deployed: Deployed, stage: str, emulator: str | None) -> Addresses | No
             # MiniStack never selects a subprotocol, and browsers that offer one then give up.
             "WEBSOCKET_URL": f"ws{secure}://{path}?protocol=fanfare.v1",
             "WEBSOCKET_ENDPOINT": f"{origin.scheme}://{path}",
+            "FANFARE_ORIGINS": f"{origin.scheme}://{origin.netloc}",
         },
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.deployer import ChaliceDeploymentError, ResultsRecorder
 from chalice.utils import UI, OSUtils
 
+from infra import wheels
 from infra.errors import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import TextIO
 
     from botocore.session import Session
@@ -80,7 +81,8 @@ class Application:
         config = self._configured(environment)
         deployer = self._factory.create_default_deployer(session, config, UI(self._out))
         try:
-            deployer.deploy(config, self._stage)
+            with wheels.pinned(Path(config.project_dir)):
+                deployer.deploy(config, self._stage)
         except ChaliceDeploymentError:
             self._remember(deployer, config)
             raise

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chalice.awsclient import TypedAWSClient
 from chalice.package import PackageOptions, TemplateDeepMerger, create_app_packager
 from chalice.utils import to_cfn_resource_name
 
-from infra import policies
+from infra import policies, wheels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chalice.config import Config
 
     from infra.stage import Stage
@@ -38,7 +37,8 @@ def package(stage: Stage, out: Path) -> None:
         json.dump(merged, file)
         file.flush()
         packager = create_app_packager(config, options, merge_template=file.name)
-        packager.package_app(config, str(out), stage.name)
+        with wheels.pinned(Path(config.project_dir)):
+            packager.package_app(config, str(out), stage.name)
 
 
 def addition(config: Config, resources: Template, merge: Template, stage: str) -> Template:
@@ -59,8 +59,14 @@ def addition(config: Config, resources: Template, merge: Template, stage: str) -
             },
         },
     }
-    if "WEBSOCKET_URL" not in config.environment_variables:
-        own["Resources"]["APIHandler"] = {"Properties": {"Environment": _url(config)}}
+    url = f"wss://{_host('WebsocketAPI')}/{config.api_gateway_stage}"
+    for function, key, value in (
+        ("APIHandler", "WEBSOCKET_URL", url),
+        ("WebsocketConnect", "FANFARE_ORIGINS", f"https://{_host('RestAPI')}"),
+    ):
+        if key not in config.environment_variables:
+            variables = {"Variables": {key: {"Fn::Sub": value}}}
+            own["Resources"][function] = {"Properties": {"Environment": variables}}
     merger = TemplateDeepMerger()
     result: Template = merger.merge(own, merger.merge(merge, resources))
     return result
@@ -76,6 +82,5 @@ def _role(config: Config, function: str) -> Template:
     return {"Properties": {"Policies": [{"PolicyName": function, "PolicyDocument": document}]}}
 
 
-def _url(config: Config) -> Template:
-    url = "wss://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
-    return {"Variables": {"WEBSOCKET_URL": {"Fn::Sub": f"{url}/{config.api_gateway_stage}"}}}
+def _host(api: str) -> str:
+    return f"${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"

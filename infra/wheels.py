@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from infra.errors import DeployError
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, MutableMapping
 
 PLATFORM: Final = "manylinux2014_x86_64"
 """What every Python runtime of Lambda can load."""
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 """Lambda's is the same, since Chalice chooses the runtime by the Python that it runs on."""
-
-
-class FetchError(Exception):
-    """A package can't be had, or is not the one that was pinned; the text is pip's."""
 
 
 def fetch(requirements: Path, folder: Path) -> None:
@@ -28,7 +30,7 @@ def fetch(requirements: Path, folder: Path) -> None:
     here, where they have been checked, and nowhere else.
 
     Raises:
-        FetchError: a package can't be fetched, or its hash is another one.
+        DeployError: a package can't be fetched, or its hash is another one.
     """
     _download(requirements, folder)
     lambdas = ["--platform", PLATFORM, "--implementation", "cp", "--python-version", PYTHON]
@@ -40,6 +42,25 @@ def only(folder: Path) -> dict[str, str]:
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
 
 
+@contextmanager
+def pinned(project: Path, env: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Let Chalice, within the block, pack what the project has pinned and nothing else.
+
+    Raises:
+        DeployError: a package can't be fetched, or is not the one that was pinned.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fetch(project / "requirements.txt", folder)
+        before = dict(env)
+        env.update(only(folder))
+        try:
+            yield
+        finally:
+            env.clear()
+            env.update(before)
+
+
 def _download(requirements: Path, folder: Path, *options: str) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
     which = ["--only-binary=:all:", "--requirement", str(requirements), "--dest", str(folder)]
@@ -47,4 +68,4 @@ def _download(requirements: Path, folder: Path, *options: str) -> None:
         [*command, *which, *options], capture_output=True, text=True, check=False
     )
     if run.returncode:
-        raise FetchError(run.stderr.strip())
+        raise DeployError(f"What requirements.txt pins can't be fetched:\n{run.stderr.strip()}")

@@ -14,7 +14,8 @@ from pathlib import Path
 import chalice
 import pytest
 
-from infra.wheels import FetchError, fetch, only
+from infra.errors import DeployError
+from infra.wheels import fetch, only
 from tests.conftest import PROJECT
 from tests.running import CHALICE, copy_project
 
@@ -102,7 +103,7 @@ def test_a_package_with_another_hash_is_not_fetched(tmp_path: Path) -> None:
     assert pinned
     swapped = re.sub(r"sha256:\w{8}", "sha256:00000000", pinned[0])
     (tmp_path / "requirements.txt").write_text(swapped.rstrip(" \\"))
-    with pytest.raises(FetchError, match=r"HASHES|hashes"):
+    with pytest.raises(DeployError, match=r"HASHES|hashes"):
         fetch(tmp_path / "requirements.txt", tmp_path)
     assert not list(tmp_path.glob("*.whl"))
 

@@ -51,6 +51,12 @@ def test_without_a_region_it_says_so(run: Run) -> None:
     assert "set AWS_REGION" in complaint(run, "deploy", AWS_REGION="", AWS_DEFAULT_REGION="")
 
 
+def test_prod_is_not_deployed_without_tokens(run: Run) -> None:
+    """Its functions would refuse to start; what to set is said before anything is made."""
+    text = complaint(run, "deploy", "--stage", "prod")
+    assert "FANFARE_AUTH is 'anonymous' on the stage prod" in text
+
+
 def test_an_emulator_that_does_not_answer_is_named(run: Run, nowhere: str) -> None:
     """With the URL that was tried, and what to do."""
     text = complaint(run, "deploy", AWS_ENDPOINT_URL=nowhere)
