@@ -63,6 +63,11 @@ MEMBER_BYTES: Final = 116
 IMPORTS: Final = 0.33  # to import the application and to build its clients
 PLAIN_POST: Final = 0.0017  # of a function for each member, with boto3 in 64 threads
 
+# Logged for an invocation: our line and metrics, Lambda's three lines, and the gateway's one.
+PING_LOG_BYTES: Final = 800
+CALL_LOG_BYTES: Final = 1_050  # of whatever else a client does
+BROADCAST_LOG_BYTES: Final = 1_500  # 1,330 of a batch of one message, 1,640 of ten
+
 # Assumed: AWS publishes no figures.
 
 POST_SECONDS: Final = 0.015  # until the gateway answers a post
@@ -70,7 +75,6 @@ INVOKE: Final = 0.010  # from the gateway to the message function
 PLATFORM_START: Final = 0.2  # of a cold start, before any import
 TABLE_CALL: Final = 0.005  # "single-digit milliseconds"
 QUEUE_CALL: Final = 0.010
-LOG_BYTES: Final = 1_500  # of an invocation: Lambda's three lines, and ours with its metrics
 INSTANCE_CONNECTIONS: Final = 10_000  # that a small instance holds
 INSTANCE_DELIVERIES: Final = 5_000  # a second, with the fifth of its cores that it has all day
 

@@ -46,7 +46,7 @@ def fanfare(load: Workload, prices: PriceList) -> list[Use]:
         Use("dynamodb.storage", "history", stored / 2**30),
         transfer(delivered_bytes(load) + notices * NOTICE),
     ]
-    return [*uses, logs(uses)]
+    return [*uses, _logs(uses, load, room.usage)]
 
 
 def plain(load: Workload, prices: PriceList) -> list[Use]:
@@ -74,7 +74,7 @@ def plain(load: Workload, prices: PriceList) -> list[Use]:
         *table(reads=0, writes=2 * load.connects),
         transfer(delivered_bytes(load) + keep_alive_notices(load) * NOTICE),
     ]
-    return [*uses, logs(uses)]
+    return [*uses, _logs(uses, load, usage)]
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,11 @@ def delivered_bytes(load: Workload) -> float:
 def keep_alive_notices(load: Workload) -> float:
     """Return how many pongs clients get in a month."""
     return load.open * load.seconds / quotas.PING_SECONDS
+
+
+def _logs(uses: list[Use], load: Workload, usage: Usage) -> Use:
+    broadcasts = usage.broadcasts * load.rooms * load.seconds
+    return logs(uses, pings=keep_alive_notices(load), broadcasts=broadcasts)
 
 
 def _coming_and_going(load: Workload, room: Room) -> Iterator[Use]:

@@ -82,7 +82,18 @@ def transfer(size: float) -> Use:
     return Use("transfer.out", "frames to clients", size / 2**30)
 
 
-def logs(uses: Iterable[Use]) -> Use:
-    """Return what the logs of all invocations among uses count as."""
+def logs(uses: Iterable[Use], *, pings: float, broadcasts: float) -> Use:
+    """Return what the logs of all invocations among uses count as.
+
+    Args:
+        uses: what is used, invocations among it.
+        pings: how many of these are for a ping.
+        broadcasts: how many of these are broadcasts.
+    """
     invocations = sum(use.amount for use in uses if use.price == "lambda.requests")
-    return Use("logs.ingested", "logs", invocations * quotas.LOG_BYTES / 2**30)
+    size = (
+        pings * quotas.PING_LOG_BYTES
+        + broadcasts * quotas.BROADCAST_LOG_BYTES
+        + (invocations - pings - broadcasts) * quotas.CALL_LOG_BYTES
+    )
+    return Use("logs.ingested", "logs", size / 2**30)

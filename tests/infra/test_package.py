@@ -86,20 +86,6 @@ def test_functions_have_the_names_that_logs_and_alarms_know(resources: Template)
         assert watched == {"Errors", "Throttles"}
 
 
-def test_every_alarm_tells_somebody_and_what_it_means(resources: Template) -> None:
-    """Alarms go to the topic, when they go off and when all is well again."""
-    alarms = [
-        each["Properties"]
-        for each in resources.values()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-    ]
-    assert len(alarms) == 14
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
-        assert alarm["AlarmDescription"].endswith(".")
-        assert alarm["TreatMissingData"] == "notBreaching"
-
-
 def test_prod_keeps_its_messages(resources: Template) -> None:
     """The table of prod can be restored to any second, and not be deleted by mistake."""
     table = resources["Table"]["Properties"]
