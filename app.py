@@ -30,7 +30,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
             meter.note(reason=error.reason)
             return {"statusCode": error.status}
         except UnavailableError as error:
-            meter.count(Metric.HANDSHAKES_REFUSED, code=str(HTTPStatus.SERVICE_UNAVAILABLE.value))
+            meter.count(Metric.HANDSHAKES_REFUSED, code=Code.UNAVAILABLE)
             meter.note(reason=str(error))
             return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE}
         meter.count(Metric.CONNECTIONS_OPENED)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def want_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a new container want tokens signed with the tests' secret, and know private rooms."""
-    boto3.client("ssm").put_parameter(Name="/fanfare/secret", Value=SECRET, Type="SecureString")
+    boto3.client("ssm").put_parameter(Name="/fanfare-dev/secret", Value=SECRET, Type="SecureString")
     for key, value in (HS256 | PRIVATE).items():
         monkeypatch.setenv(key, value)
     with wiring.fresh():

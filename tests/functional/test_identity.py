@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.functional.conftest import Lambdas
 
 ISSUED: Final = {"FANFARE_AUTH_ISSUER": ISSUER, "FANFARE_AUTH_AUDIENCE": AUDIENCE}
-HS256: Final = ISSUED | {"FANFARE_AUTH": "hs256", "FANFARE_AUTH_SECRET": "/fanfare/secret"}
+HS256: Final = ISSUED | {"FANFARE_AUTH": "hs256", "FANFARE_AUTH_SECRET": "/fanfare-dev/secret"}
 PRIVATE: Final = {"FANFARE_PRIVATE_ROOMS": "secret-*"}
 TEAM: Final = {"fanfare": {"join": ["tea", "secret-team"]}}
 
@@ -86,7 +86,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def tokens(lambdas: Lambdas, connections: Connections, configure: Callable[..., None]) -> Tokens:
     """The functions in the mode `hs256`, with private rooms."""
-    boto3.client("ssm").put_parameter(Name="/fanfare/secret", Value=SECRET, Type="SecureString")
+    boto3.client("ssm").put_parameter(Name="/fanfare-dev/secret", Value=SECRET, Type="SecureString")
     configure(HS256 | PRIVATE)
     return Tokens(lambdas, connections)
 
@@ -400,7 +400,7 @@ def test_no_line_of_the_log_holds_a_token_a_secret_or_a_session(
     tokens.connections.ill[ADA] = HTTPStatus.FORBIDDEN
     chat.send(ADA, action="renew", token=good)
     boto3.client("ssm").put_parameter(
-        Name="/fanfare/secret", Value=short, Type="SecureString", Overwrite=True
+        Name="/fanfare-dev/secret", Value=short, Type="SecureString", Overwrite=True
     )
     configure({})
     with pytest.raises(Exception, match="bytes long"):

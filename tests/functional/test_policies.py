@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,21 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from chalicelib import wiring
+from chalicelib.auth.names import user_of_subject
+from chalicelib.identity import GRACE_SECONDS
 from chalicelib.protocol import SUBPROTOCOL
 from infra import policies
+from tests import misbehaviour
 from tests.conftest import PROJECT
 from tests.functional.conftest import Lambdas
+from tests.functional.issued import want_tokens
+from tests.functional.test_publish import Desk
+from tests.issuer import ISSUER, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalice.test import Client
+    from chalice.test import Client, HTTPResponse
 
     from tests.connections import Connections
 
@@ -82,30 +89,38 @@ class Recorder:
     def __init__(self, client: Client, connections: Connections) -> None:
         self.uses: defaultdict[str, set[Use]] = defaultdict(set)
         self.throttled = False
-        self.lambda_ = self
+        self.lambda_ = self.http = self
         self._client = client
         self._connections = connections
 
     def invoke(self, name: str, event: dict[str, Any]) -> Any:
         """Invoke a function."""
-        uses = self.uses[FUNCTIONS[name]]
-        posts = len(self._connections.requests)
+        with self._container(FUNCTIONS[name]):
+            return self._client.lambda_.invoke(name, event)
+
+    def post(self, path: str, **request: Any) -> HTTPResponse:
+        """Post something to the HTTP function."""
+        with self._container("api_handler"):
+            return self._client.http.post(path, **request)
+
+    def get(self, path: str) -> int:
+        """Ask the HTTP function for a path; return the status."""
+        with self._container("api_handler"):
+            status: int = self._client.http.get(path).status_code
+            return status
+
+    @contextmanager
+    def _container(self, function: str) -> Iterator[None]:
+        uses, posts = self.uses[function], len(self._connections.requests)
         with wiring.fresh():
             self._listen(uses)
             try:
-                return self._client.lambda_.invoke(name, event)
+                yield
             finally:
                 uses |= {
                     ("execute-api:ManageConnections", f"*/api/{request.method}/@connections/*")
                     for request in self._connections.requests[posts:]
                 }
-
-    def get(self, path: str) -> int:
-        """Ask the HTTP function for a path; return the status."""
-        with wiring.fresh():
-            self._listen(self.uses["api_handler"])
-            status: int = self._client.http.get(path).status_code
-            return status
 
     def _listen(self, uses: set[Use]) -> None:
         graph = wiring.graph()
@@ -122,12 +137,16 @@ class Recorder:
 
         for client in (graph.dynamodb, graph.sqs):
             client.meta.events.register("before-parameter-build", note)
+        later = graph._session.get_component("event_emitter")
+        later.register("before-parameter-build.ssm", note)
         if self.throttled:
             graph.dynamodb.meta.events.register("before-call.dynamodb.BatchWriteItem", refuse)
 
 
 def resources(params: dict[str, Any]) -> Iterator[str]:
     """The resources that a call is about."""
+    if "Name" in params:
+        yield f"parameter{params['Name']}"
     if "TableName" in params:
         yield f"table/{params['TableName']}"
     yield from (f"table/{name}" for name in params.get("RequestItems", {}))
@@ -178,6 +197,46 @@ def go_everywhere(lambdas: Lambdas, recorder: Recorder, connections: Connections
     lambdas.disconnect(PLAIN)
 
 
+def show_tokens(
+    lambdas: Lambdas,
+    recorder: Recorder,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lead the functions along the ways that only tokens, moderators and floods open."""
+    want_tokens(monkeypatch)
+    connections.ill.clear()
+    desk = Desk(lambdas, connections, recorder)  # type: ignore[arg-type]  # all that it uses
+    moderator = {"fanfare": {"moderate": ["*"]}}
+    desk.enter(ADA, "tea", sub="ada", **moderator)
+    desk.enter(BOB, "tea", sub="bob")
+    lambdas.connect(PLAIN, None, shared(sub="plain"))
+    for room, subject in (("tea", "bob"), ("lobby", "plain")):
+        for act in ("mute", "ban", "kick"):
+            user_id = user_of_subject(ISSUER, subject)
+            desk.chat.send(ADA, action=act, room=room, userId=user_id, seconds=60)
+    desk.chat.say(ADA, "to be deleted")
+    epoch = desk.chat.answer(ADA, action="join", room="tea")["epoch"]
+    desk.chat.send(ADA, action="delete", room="tea", seq=1, epoch=epoch)
+    lambdas.broadcast()
+    desk.publish({"message": "fair"})
+    desk.notify(user_of_subject(ISSUER, "ada"), {"message": "a word"})
+
+    desk.chat.send(ADA, action="renew", token=shared(sub="ada", fanfare={"join": []}))
+    desk.enter(BOB, "tea", sub="cat")
+    desk.enter(ADA, "tea", sub="ada")
+    desk.age(BOB, -GRACE_SECONDS)
+    desk.chat.say(ADA, "past somebody's time")
+    monkeypatch.setenv("FANFARE_CONNECTIONS_PER_USER", "1")
+    connections.acts[ADA] = [misbehaviour.status(HTTPStatus.GONE)] * 3
+    desk.connect(PLAIN, shared(sub="ada"))
+    monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "0.1")
+    monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0.1")
+    monkeypatch.setenv("FANFARE_ABUSE_SECONDS", "1")
+    for _ in range(9):
+        desk.chat.send(PLAIN, action="ping")
+
+
 @pytest.fixture
 def recorder(client: Client, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """What all functions do, on all of their ways."""
@@ -194,6 +253,7 @@ def recorder(client: Client, connections: Connections, monkeypatch: pytest.Monke
     lambdas.broadcast()
     for path in ("/", "/app.js", "/config.json", "/health"):
         assert recorder.get(path) == HTTPStatus.OK
+    show_tokens(lambdas, recorder, connections, monkeypatch)
     return recorder
 
 

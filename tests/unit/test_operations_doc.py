@@ -134,17 +134,6 @@ def test_the_settings_of_rooms_have_their_defaults() -> None:
     } == there
 
 
-def test_cold_starts_are_those_that_were_measured() -> None:
-    """The table is that of the newest results that have one."""
-    results = sorted((PROJECT / "bench/results").glob("*.json"))
-    measured = [json.loads(path.read_text()).get("cold") for path in results]
-    newest = [rows for rows in measured if rows][-1]
-    rows = re.findall(r"^\| (\w+) \| (\d+) ms \| (\d+) ms \|$", DOC, re.MULTILINE)
-    assert rows == [
-        (row["handler"], f"{row['import_ms']:.0f}", f"{row['first_call_ms']:.0f}") for row in newest
-    ]
-
-
 def test_every_widget_that_is_named_is_on_the_dashboard() -> None:
     """What stands in italics is a widget's title, or a line's, without its unit."""
     body = (PROJECT / "infra/resources.json").read_text()
