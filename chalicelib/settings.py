@@ -188,7 +188,7 @@ def _access(env: Mapping[str, str]) -> Access:
 
 
 def _secret(env: Mapping[str, str]) -> str:
-    form = "an SSM parameter's name, such as /fanfare/secret, or the ARN of a secret"
+    form = "an SSM parameter's name, such as /fanfare-prod/secret, or the ARN of a secret"
     name = _required(env, "FANFARE_AUTH_SECRET", form)
     if not name.startswith(("/", "arn:")):
         raise SettingsError(f"FANFARE_AUTH_SECRET is no place to look: it takes {form}")

@@ -205,6 +205,7 @@ def show_tokens(
 ) -> None:
     """Lead the functions along the ways that only tokens, moderators and floods open."""
     want_tokens(monkeypatch)
+    monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "1000")
     connections.ill.clear()
     desk = Desk(lambdas, connections, recorder)  # type: ignore[arg-type]  # all that it uses
     moderator = {"fanfare": {"moderate": ["*"]}}
@@ -215,6 +216,7 @@ def show_tokens(
         for act in ("mute", "ban", "kick"):
             user_id = user_of_subject(ISSUER, subject)
             desk.chat.send(ADA, action=act, room=room, userId=user_id, seconds=60)
+    lambdas.connect(PLAIN, None, shared(sub="plain"))  # who is banned, and is forgotten
     desk.chat.say(ADA, "to be deleted")
     epoch = desk.chat.answer(ADA, action="join", room="tea")["epoch"]
     desk.chat.send(ADA, action="delete", room="tea", seq=1, epoch=epoch)
@@ -231,7 +233,6 @@ def show_tokens(
     connections.acts[ADA] = [misbehaviour.status(HTTPStatus.GONE)] * 3
     desk.connect(PLAIN, shared(sub="ada"))
     monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "0.1")
-    monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0.1")
     monkeypatch.setenv("FANFARE_ABUSE_SECONDS", "1")
     for _ in range(9):
         desk.chat.send(PLAIN, action="ping")
@@ -290,4 +291,7 @@ def test_a_policy_is_narrowed_to_one_account_region_and_api() -> None:
     )
     assert place.narrow("arn:*:dynamodb:*:*:table/fanfare-dev") == (
         "arn:aws:dynamodb:eu-central-1:123456789012:table/fanfare-dev"
+    )
+    assert place.narrow("arn:*:ssm:*:*:parameter/fanfare-dev/secret") == (
+        "arn:aws:ssm:eu-central-1:123456789012:parameter/fanfare-dev/secret"
     )
