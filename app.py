@@ -9,9 +9,9 @@ from chalice import Chalice, NotFoundError, Response
 from chalice.app import Request, SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, web, wiring
-from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError
+from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError, unavailable
 from chalicelib.jobs import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
-from chalicelib.meter import Metric
+from chalicelib.meter import Meter, Metric
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")
@@ -19,7 +19,7 @@ app.experimental_feature_flags.add("WEBSOCKETS")
 
 @app.on_ws_connect()
 def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
-    """Let a client in: 400 when its query is not right, 503 when it can't be kept."""
+    """Let a client in, or answer why not by a status alone: 400 to 429, or 503."""
     with telemetry.invocation("connect", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
@@ -150,16 +150,16 @@ def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:
             meter.note(reason=error.reason)
             return Response("", headers={"WWW-Authenticate": "Bearer"}, status_code=error.status)
         except FrameError as error:
-            meter.count(Metric.FRAMES_REFUSED, code=error.code)
-            return Response(
-                web.body(error.code, error.message), web.headers(error), web.status(error)
-            )
+            return _refusal(meter, error)
         except UnavailableError as error:
-            meter.count(Metric.FRAMES_REFUSED, code=Code.UNAVAILABLE)
             meter.note(reason=str(error))
-            answer = web.body(Code.UNAVAILABLE, "This could not be done now; send it again.")
-            return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+            return _refusal(meter, unavailable())
         return Response(accepted, status_code=HTTPStatus.ACCEPTED)
+
+
+def _refusal(meter: Meter, error: FrameError) -> Response:
+    meter.count(Metric.FRAMES_REFUSED, code=error.code)
+    return Response(web.body(error), web.headers(error), web.status(error))
 
 
 def _file(name: str) -> Response:

@@ -147,3 +147,8 @@ def forbidden() -> FrameError:
     It is the same for every room, whether there is such a room or not.
     """
     return FrameError(Code.FORBIDDEN, "This is not yours to do here.")
+
+
+def unavailable() -> FrameError:
+    """Make the error for what an AWS service did not let be done now."""
+    return FrameError(Code.UNAVAILABLE, "This could not be done now; send it again.")

@@ -17,6 +17,7 @@ _STATUS: Final = {
     Code.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.MUTED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.SLOW_DOWN: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -38,6 +39,6 @@ def headers(error: FrameError) -> dict[str, str | list[str]]:
     return {"Retry-After": str(ceil(error.retry_after))}
 
 
-def body(code: str, message: str) -> dict[str, Any]:
+def body(error: FrameError) -> dict[str, Any]:
     """Return the answer itself."""
-    return {"code": code, "message": message}
+    return {"code": error.code, "message": error.message}

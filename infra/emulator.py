@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
+from localdev.resources import keep_expiry
+
 if TYPE_CHECKING:
     from botocore.session import Session
     from chalice.app import Chalice
@@ -66,9 +68,7 @@ def enable_expiry(client: Any, template: str, table: str) -> None:
         table: the table's name.
     """
     wanted = json.loads(template)["Resources"]["Table"]["Properties"]["TimeToLiveSpecification"]
-    status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if status["TimeToLiveStatus"] == "DISABLED":
-        client.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+    keep_expiry(client, table, wanted)
 
 
 def _pages(client: Any, api_id: str) -> Any:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, WaiterError
 
 from infra.errors import DeployError
+from localdev.stacks import KnownStack
 
 if TYPE_CHECKING:
     from botocore.waiter import Waiter
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 
-class Stack:
+class Stack(KnownStack):
     """A CloudFormation stack, kept as its template says.
 
     Args:
@@ -26,8 +26,7 @@ class Stack:
     def __init__(
         self, client: CloudFormationClient, name: str, *, poll_seconds: float = 3.0
     ) -> None:
-        self._client = client
-        self.name = name
+        super().__init__(client, name)
         self._wait = {"Delay": poll_seconds, "MaxAttempts": int(1800 / poll_seconds)}
 
     def deploy(self, template: str, stage: str) -> bool:
@@ -36,7 +35,7 @@ class Stack:
         Raises:
             DeployError: some of it could not be made; the text has CloudFormation's reasons.
         """
-        found = self._find()
+        found = self.find()
         if found and found["StackStatus"] == "ROLLBACK_COMPLETE":
             # What a first attempt that failed leaves: it holds nothing, and takes no update.
             self.delete()
@@ -61,7 +60,7 @@ class Stack:
         Raises:
             DeployError: some of it could not be deleted.
         """
-        if self._find() is None:
+        if self.find() is None:
             return False
         self._client.delete_stack(StackName=self.name)
         self._await("delete")
@@ -73,18 +72,10 @@ class Stack:
         Raises:
             DeployError: there is no such stack.
         """
-        found = self._find()
+        found = self.find()
         if found is None:
             raise DeployError(f"There is no stack {self.name}: deploy the stage first.")
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-
-    def _find(self) -> StackTypeDef | None:
-        try:
-            return self._client.describe_stacks(StackName=self.name)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
 
     def _await(self, change: str) -> None:
         waiter: Waiter = self._client.get_waiter(f"stack_{change}_complete")  # type: ignore[call-overload]  # one of three names
@@ -92,13 +83,5 @@ class Stack:
             waiter.wait(StackName=self.name, WaiterConfig=self._wait)
         except WaiterError as error:
             raise DeployError(
-                f"The stack {self.name} could not be {change}d: {self._reasons() or error}"
+                f"The stack {self.name} could not be {change}d: {self.reasons() or error}"
             ) from error
-
-    def _reasons(self) -> str:
-        events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
-        return "; ".join(
-            f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
-            for event in events
-            if event.get("ResourceStatus", "").endswith("_FAILED")
-        )

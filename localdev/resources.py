@@ -12,6 +12,7 @@ from chalice.package import JSONTemplateSerializer, YAMLTemplateSerializer
 from yaml import YAMLError  # type: ignore[import-untyped] # Chalice's, who types it neither
 
 from localdev.errors import ProjectError
+from localdev.stacks import KnownStack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from chalice.config import Config
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TimeToLiveSpecificationTypeDef
 
 _USUAL_PLACES = ("resources.json", "infra/resources.json")
 _POLL_SECONDS = 0.05
@@ -107,12 +109,8 @@ class Template:
         }
 
 
-class Stack:
+class Stack(KnownStack):
     """A CloudFormation stack, kept as its template says."""
-
-    def __init__(self, client: CloudFormationClient, name: str) -> None:
-        self._client = client
-        self._name = name
 
     def deploy(self, template: Template, stage: str) -> None:
         """Create the stack, or bring it up to date with the template.
@@ -124,20 +122,20 @@ class Stack:
             if self._submit(template, stage):
                 self._wait()
         except ClientError as error:
-            raise ProjectError(f"The stack {self._name} was refused: {error}") from error
+            raise ProjectError(f"The stack {self.name} was refused: {error}") from error
 
     def table_name(self, logical_id: str) -> str:
         """Return the name of the table that a resource of the template became."""
         answer = self._client.describe_stack_resource(
-            StackName=self._name, LogicalResourceId=logical_id
+            StackName=self.name, LogicalResourceId=logical_id
         )
         return answer["StackResourceDetail"]["PhysicalResourceId"]
 
     def _submit(self, template: Template, stage: str) -> bool:
-        submit = self._client.create_stack if self._find() is None else self._client.update_stack
+        submit = self._client.create_stack if self.find() is None else self._client.update_stack
         try:
             submit(
-                StackName=self._name,
+                StackName=self.name,
                 TemplateBody=template.body,
                 Parameters=template.parameters(stage),
             )
@@ -147,32 +145,16 @@ class Stack:
             raise
         return True
 
-    def _find(self) -> StackTypeDef | None:
-        try:
-            return self._client.describe_stacks(StackName=self._name)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
-
     def _wait(self) -> None:
         deadline = time.monotonic() + _DEPLOY_SECONDS
-        while (stack := self._find()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+        while (stack := self.find()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
             if time.monotonic() > deadline:
                 raise ProjectError(
-                    f"The stack {self._name} was not ready in {_DEPLOY_SECONDS:.0f} s."
+                    f"The stack {self.name} was not ready in {_DEPLOY_SECONDS:.0f} s."
                 )
             time.sleep(_POLL_SECONDS)
         if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise ProjectError(f"The stack {self._name} could not be made: {self._reasons()}")
-
-    def _reasons(self) -> str:
-        events = self._client.describe_stack_events(StackName=self._name)["StackEvents"]
-        return "; ".join(
-            f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
-            for event in events
-            if event.get("ResourceStatus", "").endswith("_FAILED")
-        )
+            raise ProjectError(f"The stack {self.name} could not be made: {self.reasons()}")
 
 
 def enable_expiry(client: DynamoDBClient, stack: Stack, template: Template) -> None:
@@ -181,7 +163,11 @@ def enable_expiry(client: DynamoDBClient, stack: Stack, template: Template) -> N
         expiry = properties.get("TimeToLiveSpecification")
         if not expiry:
             continue
-        table = stack.table_name(logical_id)
-        status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-        if status["TimeToLiveStatus"] == "DISABLED":
-            client.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+        keep_expiry(client, stack.table_name(logical_id), expiry)
+
+
+def keep_expiry(client: DynamoDBClient, table: str, expiry: TimeToLiveSpecificationTypeDef) -> None:
+    """Turn on a table's TTL attribute, unless it is on."""
+    status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if status["TimeToLiveStatus"] == "DISABLED":
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
-from chalicelib.errors import Code, FrameError, UnansweredError, UnavailableError
+from chalicelib.errors import FrameError, UnansweredError, UnavailableError, unavailable
 from chalicelib.meter import Metric
 from chalicelib.model import Origin, Protocol
 from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
@@ -15,6 +15,7 @@ from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Sign
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.errors import Code
     from chalicelib.events import GatewayEvent
     from chalicelib.meter import Meter
     from chalicelib.model import Connection
@@ -61,9 +62,7 @@ class Receive:
             return self._refuse(event, refusal)
         except UnavailableError as error:
             self.meter.note(reason=str(error))
-            return self._refuse(
-                event, FrameError(Code.UNAVAILABLE, "This could not be done now; send it again.")
-            )
+            return self._refuse(event, unavailable())
         self._post(event, answer)
         return None
 
