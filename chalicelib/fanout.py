@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
+from typing import TYPE_CHECKING
 
-from chalicelib.model import Span
+if TYPE_CHECKING:
+    from chalicelib.model import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,7 @@ class Fanout:
 
         One part, the span itself, where its members are few enough.
         """
-        slots = span.last - span.first + 1
-        parts = min(max(1, ceil(members / self.leaf)), self.branching, slots)
-        starts = [span.first + slots * part // parts for part in range(parts + 1)]
-        return tuple(Span(start, end - 1) for start, end in pairwise(starts))
+        return span.cut(min(max(1, ceil(members / self.leaf)), self.branching))
 
     def linger(self, members: int) -> float:
         """Return the seconds to keep a room, so that what comes meanwhile shares a frame.

@@ -5,25 +5,35 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.identity import is_over
 from chalicelib.model import Span
+from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.model import Census, Epoch, Member, RoomId
+    from chalicelib.model import Census, ConnectionId, Epoch, Head, Member, RoomId
+    from chalicelib.shards import Shard
     from chalicelib.store import Store
 
     Version = tuple[Epoch, int]
+    Key = tuple[RoomId, Shard, Span]
 
 LIMIT: Final = 50_000
 """Members kept over all rooms: about 20 MB of a container's memory."""
 
+READ_WHOLE: Final = 1000
+"""Members up to which a shard is read as a whole, whichever part of it is asked for."""
+
+COUNT_LIFE: Final = 10.0
+"""Seconds for which a container believes how many members a large room has."""
+
 
 class MemberCache:
-    """Reads a room's members only when the version is another than at the last reading.
+    """Reads a shard's members only when the version is another than at the last reading.
 
     That is exact: whoever comes or goes writes the member first and changes the version after
     that, so what was read under a version, or after it, lacks nobody of that version. A renewed
@@ -39,36 +49,73 @@ class MemberCache:
         self._size = 0
         # Locally, broadcasts of several rooms share the process.
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[RoomId, Span], tuple[Version, tuple[Member, ...]]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[Key, tuple[Version, tuple[Member, ...]]] = OrderedDict()
 
     def of(self, room: RoomId, span: Span, census: Census) -> tuple[Member, ...]:
-        """Return the members of a room in a span, as of a census or later.
+        """Return the members of a room in a span, as of a census or later, each once.
 
         Raises:
             UnavailableError: they can't be read.
         """
-        key, version = (room, span), (census.epoch, census.version)
+        lowest, *others = shards_of(span, census.level)
+        if not others:
+            return self._of_shard(room, lowest, span, census, ShardState())
+        states = self._store.shards(room, others)
+        members: dict[ConnectionId, Member] = {}
+        for shard in (lowest, *(one for one in others if one in states)):
+            state = states.get(shard, ShardState())
+            for member in self._of_shard(room, shard, span, census, state):
+                members[member.id] = member
+        return tuple(members.values())
+
+    def _of_shard(
+        self, room: RoomId, shard: Shard, span: Span, census: Census, state: ShardState
+    ) -> tuple[Member, ...]:
+        """Return a shard's members in a span."""
+        if shard == WHOLE:
+            state = ShardState(census.version, census.lowest)
+        part = shard.span if state.members <= READ_WHOLE else shard.span.overlap(span)
+        members = self._read(room, shard, part, census.epoch, state)
+        if part == part.overlap(span):
+            return members
+        return tuple(member for member in members if span.holds(member.id))
+
+    def _read(
+        self, room: RoomId, shard: Shard, part: Span, epoch: Epoch, state: ShardState
+    ) -> tuple[Member, ...]:
+        key, version = (room, shard, part), (epoch, state.version)
         with self._lock:
             kept = self._kept.get(key)
             if kept and kept[0] == version and not self._any_over(kept[1]):
                 self._kept.move_to_end(key)
                 return kept[1]
-        members = tuple(self._store.members(room, span))
-        if span == Span() and len(members) != census.members:
-            self._store.mend(room, census, len(members))
+        members = tuple(self._store.members(room, shard, part))
+        self._mend(room, shard, part, state, len(members))
         with self._lock:
             self._keep(key, version, members)
         return members
+
+    def _mend(
+        self, room: RoomId, shard: Shard, part: Span, state: ShardState, found: int
+    ) -> None:
+        """Set a shard's number of members right, where what was read says that it is wrong.
+
+        A part of a shard can't tell exactly. One with less than half of its share tells that there
+        are too few to mind counting them.
+        """
+        if part != shard.span:
+            share = state.members * part.slots // shard.span.slots
+            if found * 2 >= share:
+                return
+            found = self._store.count(room, shard)
+        if found != state.members:
+            self._store.mend(room, shard, replace(state, members=found))
 
     def _any_over(self, members: Iterable[Member]) -> bool:
         now = self._clock()
         return any(is_over(member.until, now) for member in members)
 
-    def _keep(
-        self, key: tuple[RoomId, Span], version: Version, members: tuple[Member, ...]
-    ) -> None:
+    def _keep(self, key: Key, version: Version, members: tuple[Member, ...]) -> None:
         old = self._kept.pop(key, None)
         self._size += len(members) - (len(old[1]) if old else 0)
         self._kept[key] = (version, members)
@@ -77,20 +124,58 @@ class MemberCache:
             self._size -= len(dropped)
 
 
-class LastCensus:
-    """Remembers for which census a room was last told its number of members."""
+class MemberCount:
+    """Tells how many members a room has: exactly while it is small, as of lately when it is large.
+
+    The shards of a large room have counts of their own; adding them up for each message or join
+    would cost more than it tells.
+    """
+
+    def __init__(
+        self, store: Store, limit: int = 10_000, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[RoomId, tuple[float, int]] = OrderedDict()
+
+    def of(self, room: RoomId, head: Head) -> int:
+        """Return how many members a room has that stands at a head.
+
+        Raises:
+            UnavailableError: they can't be counted.
+        """
+        if head.level == 0:
+            return head.members
+        now = self._clock()
+        with self._lock:
+            counted_at, members = self._kept.get(room, (0.0, 0))
+        if now - counted_at >= COUNT_LIFE:
+            shards = [shard for level in LEVELS[1 : head.level + 1] for shard in level]
+            states = self._store.shards(room, shards, consistent=False)
+            members = sum(state.members for state in states.values())
+            with self._lock:
+                self._kept.pop(room, None)
+                self._kept[room] = (now, members)
+                if len(self._kept) > self._limit:
+                    self._kept.popitem(last=False)
+        return head.members + members
+
+
+class LastCount:
+    """Remembers which number of members a room was last told."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._versions: OrderedDict[RoomId, Version] = OrderedDict()
+        self._counts: OrderedDict[RoomId, int] = OrderedDict()
 
-    def replace(self, room: RoomId, census: Census) -> bool:
-        """Note that a room is told now; return whether its members have changed since."""
-        version = (census.epoch, census.version)
+    def replace(self, room: RoomId, members: int) -> bool:
+        """Note that a room is told now; return whether it was told another number before."""
         with self._lock:
-            changed = self._versions.pop(room, None) != version
-            self._versions[room] = version
-            if len(self._versions) > self._limit:
-                self._versions.popitem(last=False)
+            changed = self._counts.pop(room, None) != members
+            self._counts[room] = members
+            if len(self._counts) > self._limit:
+                self._counts.popitem(last=False)
         return changed

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, NewType
 
 from chalicelib.identity import Rights
@@ -62,16 +63,38 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedRooms:
+    """The rooms that a connection has joined, by digest: enough to ask whether one is among them.
+
+    Names would make the item that is charged for each frame 13 KB long. A digest is salted with the
+    connection's id, so that nobody can look for a second name with the digest of a private room
+    before the connection is open.
+    """
+
+    connection_id: ConnectionId
+    digests: frozenset[bytes] = frozenset()
+
+    def __contains__(self, room: RoomId) -> bool:
+        """Whether the connection has joined a room."""
+        return room_digest(self.connection_id, room) in self.digests
+
+    def __len__(self) -> int:
+        """Return how many rooms there are."""
+        return len(self.digests)
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One open WebSocket, from its `$connect` to its `$disconnect`.
 
     Attributes:
         id: as API Gateway names it; new at each reconnect.
         connected_at: milliseconds since 1970.
-        rooms: the rooms it is a member of, or may be: what a `forget` has to clean.
+        digests: the rooms that it has joined, as `rooms` reads them.
         rights: what it may do, as its token grants.
         until: when its token ends, in seconds since 1970; None without a token.
-        muted: the rooms where its user may not speak, and until when, in seconds since 1970.
+        mutes: until when its user may not speak in a room, by the room's digest, in seconds since
+            1970.
     """
 
     id: ConnectionId
@@ -79,19 +102,36 @@ class Connection:
     protocol: Protocol
     connected_at: int
     origin: Origin
-    rooms: frozenset[RoomId] = frozenset()
+    digests: frozenset[bytes] = frozenset()
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
-    muted: Mapping[RoomId, int] = field(default_factory=dict)
+    mutes: Mapping[bytes, int] = field(default_factory=dict)
+
+    @property
+    def rooms(self) -> JoinedRooms:
+        """The rooms that it has joined."""
+        return JoinedRooms(self.id, self.digests)
+
+    def muted_until(self, room: RoomId) -> int | None:
+        """Return until when its user may not speak in a room; None if never muted there."""
+        return self.mutes.get(room_digest(self.id, room))
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One connection's place in one room; `until` is when its token ends, as far as is known."""
+    """One connection's place in one room.
+
+    Attributes:
+        origin: where it is posted to.
+        connected_at: when its connection opened, in milliseconds since 1970.
+        until: when its token ends, as far as is known.
+    """
 
     id: ConnectionId
     user: User
     protocol: Protocol
+    origin: Origin
+    connected_at: int
     until: int | None = None
 
 
@@ -106,6 +146,21 @@ class Span:
         """Write it as eight hexadecimal digits."""
         return f"{self.first:04x}{self.last:04x}"
 
+    @property
+    def slots(self) -> int:
+        """How many slots it has."""
+        return self.last - self.first + 1
+
+    def overlap(self, other: Span) -> Span:
+        """Return the slots that it shares with another, which overlaps it."""
+        return Span(max(self.first, other.first), min(self.last, other.last))
+
+    def cut(self, parts: int) -> tuple[Span, ...]:
+        """Cut it into equal parts, no more than it has slots."""
+        parts = min(parts, self.slots)
+        starts = [self.first + self.slots * part // parts for part in range(parts + 1)]
+        return tuple(Span(start, end - 1) for start, end in pairwise(starts))
+
     def holds(self, connection_id: ConnectionId) -> bool:
         """Whether a connection's members lie in it."""
         return self.first <= slot(connection_id) <= self.last
@@ -113,11 +168,33 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Which members a room has, by version, and about how many."""
+    """Which members a room has, by the version of its lowest shard, and about how many.
+
+    Attributes:
+        members: how many there are in all, or in the part at hand.
+        lowest: how many the lowest shard has.
+        level: up to which level there are shards; those above the lowest have versions of their
+            own.
+    """
 
     epoch: Epoch
     version: int
     members: int
+    lowest: int
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long records of a room have waited in the queue, as a broadcast found it.
+
+    Attributes:
+        longest: of the oldest record of a batch, in milliseconds.
+        seen_at: when, in milliseconds since 1970; 0 if never.
+    """
+
+    longest: int = 0
+    seen_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +204,24 @@ class Head:
     Attributes:
         epoch: random, made with the head; a new one means that the numbers begin at 1 again.
         seq: the number of the newest message; 0 before the first.
-        recent: the keys of the newest messages, oldest first. The last one's number is `seq`, and
-            since numbers have no gaps, the place of a key tells its number.
-        version: changes with every join and leave.
-        members: how many there are; a hint, mended when the members are next read.
+        version: changes with every join and leave at the lowest level.
+        members: how many there are at the lowest level; a hint, mended when they are next read.
+        level: up to which level members are spread over shards.
+        numbering: how long messages waited until the newest numbering.
+        signalling: how long signals waited, if that was too long.
     """
 
     epoch: Epoch
-    seq: int
-    recent: tuple[MessageKey, ...]
-    version: int
-    members: int
+    seq: int = 0
+    version: int = 0
+    members: int = 0
+    level: int = 0
+    numbering: Wait = Wait()
+    signalling: Wait = Wait()
 
-    @property
-    def census(self) -> Census:
-        """Which members the room has."""
-        return Census(self.epoch, self.version, self.members)
-
-    def seq_of(self, key: MessageKey) -> int | None:
-        """Return the number of a recent message, or None if it is not among them."""
-        try:
-            return self.seq - len(self.recent) + 1 + self.recent.index(key)
-        except ValueError:
-            return None
+    def census(self, members: int) -> Census:
+        """Tell which members the room has, who are so many."""
+        return Census(self.epoch, self.version, members, self.members, self.level)
 
 
 MessageType = Literal["chat", "delete", "deleted"]
@@ -164,6 +236,7 @@ class Message:
         type: `chat`; `delete`, which takes another message's text away; `deleted` without its own.
         sender: the connection that it came over, which gets an ack instead of a copy; None if it
             came another way.
+        origin: where that connection is posted to.
         sent_at: milliseconds since 1970, when the message was accepted.
         deletes: the number of the message that a `delete` is about.
     """
@@ -176,6 +249,7 @@ class Message:
     sender: ConnectionId | None
     sent_at: int
     deletes: int | None = None
+    origin: Origin | None = None
 
     @property
     def key(self) -> MessageKey:
@@ -197,11 +271,15 @@ def slot(connection_id: ConnectionId) -> int:
     return int.from_bytes(hashlib.sha256(connection_id.encode()).digest()[:2])
 
 
+def room_digest(connection_id: ConnectionId, room: RoomId) -> bytes:
+    """Return 8 bytes that stand for a room in a connection's item."""
+    return hashlib.sha256(f"{connection_id}\n{room}".encode()).digest()[:8]
+
+
 def message_key(user_id: UserId, message_id: str) -> MessageKey:
     """Return 16 characters that stand for one user's message.
 
-    Scoped by the user, so that nobody can take an id away from somebody else. 96 bits of SHA-256
-    keep `Head.recent` short.
+    Scoped by the user, so that nobody can take an id away from somebody else.
     """
     digest = hashlib.sha256(f"{user_id}\n{message_id}".encode()).digest()
     return MessageKey(base64.urlsafe_b64encode(digest[:12]).decode())

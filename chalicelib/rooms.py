@@ -10,16 +10,9 @@ from chalicelib.model import Numbered
 from chalicelib.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from chalicelib.model import Head, Message
-
-RECENT: Final = 100
-"""How many keys a head keeps, to know a message that comes again.
-
-Ten full batches. A key is 16 bytes, so that writing a head costs two write units.
-"""
-
+    from chalicelib.model import Head, Message, MessageKey
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
@@ -36,21 +29,28 @@ class Numbering:
     head: Head
 
 
-def number(head: Head, messages: Iterable[Message]) -> Numbering:
+def number(
+    head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]
+) -> Numbering:
     """Give each message the number it has, or the next one.
 
     Given the same head, the same messages in the same order get the same numbers, so a batch that
     comes again after a worker has died is numbered as the dead worker did.
+
+    Args:
+        head: where the room stands.
+        known: the numbers of those messages that have one, by key.
+        messages: the messages of one batch.
     """
+    seqs = dict(known)
     numbered: list[Numbered] = []
     fresh: list[Numbered] = []
     for message in messages:
-        seq = head.seq_of(message.key)
-        if seq is None:
-            seq = head.seq + 1
-            head = replace(head, seq=seq, recent=(*head.recent, message.key)[-RECENT:])
-            fresh.append(Numbered(seq, head.epoch, message))
-        numbered.append(Numbered(seq, head.epoch, message))
+        if message.key not in seqs:
+            head = replace(head, seq=head.seq + 1)
+            seqs[message.key] = head.seq
+            fresh.append(Numbered(head.seq, head.epoch, message))
+        numbered.append(Numbered(seqs[message.key], head.epoch, message))
     return Numbering(tuple(numbered), tuple(fresh), head)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chalicelib.store.calls import ConditionFailedError, available
+from chalicelib.store.calls import ConditionFailedError, Table
 from chalicelib.store.items import account_key, connection_key, read_address, read_connection
 from chalicelib.store.ledger import Account, Entry
 from chalicelib.store.port import CONNECTION_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.store.items import Item
 
 
-class DynamoLedger:
+class DynamoLedger(Table):
     """The books: attributes of the connections' items, and an item of each user who has one."""
 
     def __init__(self, client: DynamoDBClient, table: str, clock: Callable[[], float]) -> None:
@@ -143,12 +142,6 @@ class DynamoLedger:
 
     def _account_expiry(self) -> AttributeValueTypeDef:
         return _number(int(self._clock()) + CONNECTION_LIFE)
-
-    def _expired(self, item: Item) -> bool:
-        return int(item["expires_at"]["N"]) <= self._clock()
-
-    def _available(self) -> AbstractContextManager[None]:
-        return available(self._table)
 
 
 def _number(value: int) -> AttributeValueTypeDef:

@@ -1,17 +1,22 @@
 """The table's items: their keys, and their attributes as nouns.
 
-| item       | pk       | sk                              | attributes                            |
-|------------|----------|---------------------------------|---------------------------------------|
-| connection | C#<id>   | C                               | user_id, username, protocol, rooms, … |
-| its entry  | U#<user> | C#<id>                          | api_id, stage                         |
-| user       | U#<user> | T                               | paid, barred_until                    |
-| member     | R#<room> | M#<4 hex of a hash of id><id>   | user_id, username, protocol           |
-| head       | R#<room> | H                               | epoch, seq, recent, version, members  |
-| message    | R#<room> | S#<seq, 16 digits>              | epoch, id, key, type, text, sender, … |
-| sanction   | R#<room> | B#<user>#<ban or mute>          |                                       |
+| item       | pk                | sk                            | attributes                      |
+|------------|-------------------|-------------------------------|---------------------------------|
+| connection | C#<id>            | C                             | user_id, username, rooms, …     |
+| its place  | C#<id>            | R#<room>                      | level                           |
+| its entry  | U#<user>          | C#<id>                        | api_id, stage, connected_at     |
+| user       | U#<user>          | T                             | paid, barred_until              |
+| member     | M#<shard>#<room>  | M#<4 hex of a hash of id><id> | user_id, username, protocol, …  |
+| shard      | M#<shard>#<room>  | V                             | version, members                |
+| head       | R#<room>          | H                             | epoch, seq, version, members, … |
+| message    | S#<room>          | S#<seq, 16 digits>            | epoch, id, key, type, text, …   |
+| its key    | K#<key>#<room>    | K                             | epoch, seq                      |
+| sanction   | B#<user>#<room>   | <ban or mute>                 |                                 |
 
-The hash makes any slice of a room's members one `Query … BETWEEN`, so a large room can be split
-among workers without a member ever moving. Every item carries `expires_at`.
+What many may want at a time has a partition key of its own. The hash makes any slice of a room's
+members one `Query … BETWEEN`, so a large room can be split among workers without a member ever
+moving. Shards, keys and user ids hold no `#`, so that no two rooms share a partition key. Every
+item carries `expires_at`.
 """
 
 from __future__ import annotations
@@ -37,18 +42,27 @@ from chalicelib.model import (
     Sanction,
     User,
     UserId,
+    Wait,
     slot,
 )
+from chalicelib.shards import ShardState, shard_of
+from chalicelib.store.port import CONNECTION_LIFE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from chalicelib.model import MessageType
+    from chalicelib.shards import Shard
 
     Item = dict[str, AttributeValueTypeDef]
 
-KEY_LENGTH: Final = 16
-"""Characters of a message key; keys stand in `recent` end to end."""
+READ_UNIT: Final = 4096
+"""Bytes of a read unit.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+"""
 
 _MUTED: Final = "muted "
 
@@ -68,40 +82,70 @@ def account_key(user_id: UserId) -> Item:
     return {"pk": {"S": f"U#{user_id}"}, "sk": {"S": "T"}}
 
 
-def room_key(room: RoomId) -> str:
-    """Return the partition of a room."""
-    return f"R#{room}"
+def place_key(connection_id: ConnectionId, room: RoomId) -> Item:
+    """Return the key of the note that a connection is, or may be, in a room."""
+    return {"pk": {"S": f"C#{connection_id}"}, "sk": {"S": f"R#{room}"}}
+
+
+def place_item(connection_id: ConnectionId, room: RoomId, level: int) -> Item:
+    """Write in which level's shard a connection's member lies."""
+    return {**place_key(connection_id, room), "level": {"N": str(level)}}
+
+
+def read_place(item: Item) -> tuple[RoomId, int]:
+    """Read which room a connection is, or may be, in, and at which level."""
+    return RoomId(item["sk"]["S"].removeprefix("R#")), int(item["level"]["N"])
 
 
 def head_key(room: RoomId) -> Item:
     """Return the key of a room's head."""
-    return {"pk": {"S": room_key(room)}, "sk": {"S": "H"}}
+    return {"pk": {"S": f"R#{room}"}, "sk": {"S": "H"}}
 
 
-def member_key(room: RoomId, connection_id: ConnectionId) -> Item:
-    """Return the key of a connection's place in a room."""
-    place = f"M#{slot(connection_id):04x}{connection_id}"
-    return {"pk": {"S": room_key(room)}, "sk": {"S": place}}
+def members_pk(room: RoomId, shard: Shard) -> str:
+    """Return the partition of a shard's members."""
+    return f"M#{shard}#{room}"
 
 
-def sanctions_prefix(user_id: UserId) -> str:
-    """Return what the sort keys of a user's sanctions begin with."""
-    return f"B#{user_id}#"
+def shard_key(room: RoomId, shard: Shard) -> Item:
+    """Return the key of the item that holds a shard's version; the lowest one's is the head."""
+    return {"pk": {"S": members_pk(room, shard)}, "sk": {"S": "V"}}
+
+
+def read_shard(item: Item) -> ShardState:
+    """Read which members a shard has, by version, and how many."""
+    return ShardState(int(item["version"]["N"]), max(int(item["members"]["N"]), 0))
+
+
+def member_key(room: RoomId, connection_id: ConnectionId, level: int) -> Item:
+    """Return the key of a connection's member of a room."""
+    pk = members_pk(room, shard_of(connection_id, level))
+    return {"pk": {"S": pk}, "sk": {"S": f"M#{slot(connection_id):04x}{connection_id}"}}
+
+
+def sanctions_pk(room: RoomId, user_id: UserId) -> str:
+    """Return the partition of a user's sanctions in a room."""
+    return f"B#{user_id}#{room}"
 
 
 def sanction_key(room: RoomId, user_id: UserId, sanction: Sanction) -> Item:
     """Return the key of a sanction."""
-    return {"pk": {"S": room_key(room)}, "sk": {"S": f"{sanctions_prefix(user_id)}{sanction}"}}
+    return {"pk": {"S": sanctions_pk(room, user_id)}, "sk": {"S": sanction.value}}
 
 
 def read_sanction(item: Item) -> tuple[Sanction, int]:
     """Read a sanction, and until when it holds."""
-    return Sanction(item["sk"]["S"].rpartition("#")[2]), int(item["expires_at"]["N"])
+    return Sanction(item["sk"]["S"]), int(item["expires_at"]["N"])
 
 
-def muted_attribute(room: RoomId) -> str:
+def muted_attribute(digest: bytes) -> str:
     """Return the attribute of a connection that tells until when it may not speak in a room."""
-    return f"{_MUTED}{room}"
+    return f"{_MUTED}{digest.hex()}"
+
+
+def messages_pk(room: RoomId) -> str:
+    """Return the partition of a room's messages."""
+    return f"S#{room}"
 
 
 def seq_key(seq: int) -> str:
@@ -111,7 +155,22 @@ def seq_key(seq: int) -> str:
 
 def message_key(room: RoomId, seq: int) -> Item:
     """Return the key of a message."""
-    return {"pk": {"S": room_key(room)}, "sk": {"S": seq_key(seq)}}
+    return {"pk": {"S": messages_pk(room)}, "sk": {"S": seq_key(seq)}}
+
+
+def number_key(room: RoomId, key: MessageKey) -> Item:
+    """Return the key of the item that tells a message's number."""
+    return {"pk": {"S": f"K#{key}#{room}"}, "sk": {"S": "K"}}
+
+
+def number_item(numbered: Numbered) -> Item:
+    """Write the number of a message's key."""
+    message = numbered.message
+    return {
+        **number_key(message.room, message.key),
+        "epoch": {"S": numbered.epoch},
+        "seq": {"N": str(numbered.seq)},
+    }
 
 
 def message_item(numbered: Numbered) -> Item:
@@ -164,6 +223,11 @@ def connection_item(connection: Connection) -> Item:
     }
 
 
+def connection_expiry(connection: Connection) -> AttributeValueTypeDef:
+    """Return when what is kept of a connection expires."""
+    return {"N": str(connection.connected_at // 1000 + CONNECTION_LIFE)}
+
+
 def standing(connection: Connection) -> Item:
     """Write what a connection's token decides: its rights, and when they end."""
     return {
@@ -185,10 +249,10 @@ def read_connection(connection_id: ConnectionId, item: Item) -> Connection:
         protocol=Protocol(item["protocol"]["S"]),
         connected_at=int(item["connected_at"]["N"]),
         origin=Origin(item["api_id"]["S"], item["stage"]["S"]),
-        rooms=read_rooms(item),
+        digests=frozenset(item["rooms"]["BS"]) if "rooms" in item else frozenset(),
         rights=read_rights(item),
         until=read_until(item),
-        muted=read_muted(item),
+        mutes=read_mutes(item),
     )
 
 
@@ -209,29 +273,30 @@ def read_address(item: Item) -> Address:
     )
 
 
-def member_item(room: RoomId, connection: Connection) -> Item:
-    """Write a connection's place in a room."""
+def member_item(room: RoomId, connection: Connection, level: int) -> Item:
+    """Write a connection's member of a room."""
     return {
-        **member_key(room, connection.id),
+        **member_key(room, connection.id, level),
         **end(connection),
         "user_id": {"S": connection.user.user_id},
         "username": {"S": connection.user.username},
         "protocol": {"S": connection.protocol},
+        "api_id": {"S": connection.origin.api_id},
+        "stage": {"S": connection.origin.stage},
+        "connected_at": {"N": str(connection.connected_at)},
     }
 
 
 def read_head(item: Item) -> Head:
     """Read where a room stands."""
-    recent = item["recent"]["S"]
     return Head(
         epoch=Epoch(item["epoch"]["S"]),
         seq=int(item["seq"]["N"]),
-        recent=tuple(
-            MessageKey(recent[start : start + KEY_LENGTH])
-            for start in range(0, len(recent), KEY_LENGTH)
-        ),
         version=int(item["version"]["N"]),
         members=max(int(item["members"]["N"]), 0),
+        level=_number(item, "spread"),
+        numbering=Wait(_number(item, "waited"), _number(item, "waited_at")),
+        signalling=Wait(_number(item, "signals_waited"), _number(item, "signals_waited_at")),
     )
 
 
@@ -241,6 +306,8 @@ def read_member(item: Item) -> Member:
         id=ConnectionId(item["sk"]["S"][len("M#0000") :]),
         user=read_user(item),
         protocol=Protocol(item["protocol"]["S"]),
+        origin=Origin(item["api_id"]["S"], item["stage"]["S"]),
+        connected_at=int(item["connected_at"]["N"]),
         until=read_until(item),
     )
 
@@ -260,16 +327,35 @@ def read_until(item: Item) -> int | None:
     return int(item["until"]["N"]) if "until" in item else None
 
 
-def read_rooms(item: Item) -> frozenset[RoomId]:
-    """Read the rooms that a connection lists."""
-    rooms = item.get("rooms")
-    return frozenset(RoomId(room) for room in rooms["SS"]) if rooms else frozenset()
-
-
-def read_muted(item: Item) -> dict[RoomId, int]:
-    """Read in which rooms a connection may not speak, and until when."""
+def read_mutes(item: Item) -> dict[bytes, int]:
+    """Read in which rooms a connection may not speak, by digest, and until when."""
     return {
-        RoomId(name.removeprefix(_MUTED)): int(value["N"])
+        bytes.fromhex(name.removeprefix(_MUTED)): int(value["N"])
         for name, value in item.items()
         if name.startswith(_MUTED)
     }
+
+
+def read_units(items: Iterable[Item]) -> int:
+    """Return what a strongly consistent Query of these items consumes, one unit at least.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return max(1, -(-sum(map(item_size, items)) // READ_UNIT))
+
+
+def item_size(item: Item) -> int:
+    """Return about how many bytes an item counts for: its names and its values."""
+    return sum(len(name) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: AttributeValueTypeDef) -> int:
+    if "S" in value:
+        return len(value["S"].encode())
+    if "N" in value:
+        return len(value["N"]) // 2 + 2
+    return sum(len(one) for one in value.get("BS", ()))
+
+
+def _number(item: Item, name: str) -> int:
+    return int(item[name]["N"]) if name in item else 0

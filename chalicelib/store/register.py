@@ -24,4 +24,7 @@ class Register(Protocol):
         """Return until when each holds, whatever was written before the call included."""
 
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
-        """Note with a connection, if it is in the room, until when it may not speak there."""
+        """Note with a connection, if it is known, until when it may not speak in a room.
+
+        It holds whether the connection is in the room or joins it later.
+        """

@@ -1,0 +1,92 @@
+"""Shards of a room: parts of its members, each with a partition key of its own.
+
+A partition takes 1,000 write units and gives 3,000 read units a second
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
+Members of a small room share one partition, and their version stands in the room's head. When a
+room has outgrown a level, new members go to the shards of the next one, which divide the slots
+among them; those who have come before stay where they are. So no member ever moves, and a room's
+members are those of all levels up to its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.model import Span, slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.model import ConnectionId
+
+CAPACITY: Final = (500, 10_000)
+"""Members above which a room goes on to the next level; the last level has no bound.
+
+500 leave a partition half of its write units while a room is stormed, for the containers that do
+not know yet that it has gone on.
+"""
+
+FANOUT: Final = 10
+"""Shards of the next level in each: as many as a worker shares a room among, so that one shard is
+what one worker of a large room reads."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Shard:
+    """One part of a room's members: a level, and the slots that it holds there."""
+
+    level: int = 0
+    span: Span = Span()
+
+    def __str__(self) -> str:
+        """Write it as the level and eight hexadecimal digits."""
+        return f"{self.level}{self.span}"
+
+
+WHOLE: Final = Shard()
+"""The one shard of the lowest level."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardState:
+    """Which members a shard has, by version, and how many; 0 and 0 before the first."""
+
+    version: int = 0
+    members: int = 0
+
+
+def _levels() -> Iterator[tuple[Shard, ...]]:
+    spans: tuple[Span, ...] = (Span(),)
+    for level in range(len(CAPACITY) + 1):
+        yield tuple(Shard(level, span) for span in spans)
+        spans = tuple(part for span in spans for part in span.cut(FANOUT))
+
+
+LEVELS: Final = tuple(_levels())
+"""Every level's shards, in the order of their slots: 1, 10 and 100."""
+
+_STARTS: Final = tuple([shard.span.first for shard in level] for level in LEVELS)
+
+
+def shard_of(connection_id: ConnectionId, level: int) -> Shard:
+    """Return the shard of a level that a connection belongs to."""
+    return LEVELS[level][bisect_right(_STARTS[level], slot(connection_id)) - 1]
+
+
+def shards_of(span: Span, level: int) -> list[Shard]:
+    """Return the shards that may hold members of a span, of every level up to `level`."""
+    return [
+        shard
+        for shards in LEVELS[: level + 1]
+        for shard in shards
+        if shard.span.first <= span.last and span.first <= shard.span.last
+    ]
+
+
+def next_level(level: int, members: int) -> int | None:
+    """Return the level to go on to, if a shard of this one has so many members; else None."""
+    if level == len(CAPACITY) or members * len(LEVELS[level]) <= CAPACITY[level]:
+        return None
+    return level + 1

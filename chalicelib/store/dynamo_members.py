@@ -1,0 +1,446 @@
+"""Members of rooms, in the DynamoDB table: joining, leaving, and forgetting who is gone.
+
+The order of the writes is what makes them safe; docs/architecture.md has the proof.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+import threading
+from collections import Counter, OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.errors import Code, FrameError, unknown_connection
+from chalicelib.model import room_digest
+from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
+from chalicelib.store.calls import ConditionFailedError, Table
+from chalicelib.store.items import (
+    connection_expiry,
+    connection_key,
+    end,
+    head_key,
+    member_item,
+    member_key,
+    members_pk,
+    muted_attribute,
+    place_item,
+    place_key,
+    read_connection,
+    read_head,
+    read_member,
+    read_place,
+    read_shard,
+    read_units,
+    read_user,
+    shard_key,
+    user_connection_key,
+)
+from chalicelib.store.port import HEAD_LIFE, Departure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
+
+    from chalicelib.model import Connection, ConnectionId, Head, Member, RoomId, Span
+    from chalicelib.shards import Shard
+    from chalicelib.store.items import Item
+
+LEVELS_KEPT: Final = 10_000
+"""Large rooms whose level a container remembers."""
+
+REFRESH: Final = 24 * 60 * 60
+"""Seconds of a head's life after which a join makes it live on, where joins don't write it."""
+
+
+class DynamoMembers(Table):
+    """Members, each in its shard, and noted with its connection by name and by digest."""
+
+    def __init__(self, rooms_limit: int) -> None:
+        self._rooms_limit = rooms_limit
+        self._lock = threading.Lock()
+        self._levels: OrderedDict[RoomId, int] = OrderedDict()
+
+    def join(
+        self, connection: Connection, room: RoomId, muted_until: int | None = None
+    ) -> tuple[Connection, Head]:
+        """See `Store.join`."""
+        if room in connection.rooms:
+            head = self._confirmed(connection, room)
+            if head:
+                return connection, head
+        elif len(connection.rooms) >= self._rooms_limit:
+            raise self._too_many_rooms()
+        head = self._enter(connection, room, self._level(room))
+        if head.level < self._level(room):
+            # A head that was made anew knows of no shards: nobody would look there.
+            self._learn_level(room, head.level)
+            head = self._enter(connection, room, head.level)
+        self._learn_level(room, head.level)
+        try:
+            return self._let_speak(connection, room, muted_until), head
+        except FrameError:
+            self._remove(connection.id, room, head.level)
+            self._delete([place_key(connection.id, room)])
+            raise
+
+    def extend(self, connection: Connection, room: RoomId) -> None:
+        """See `Store.extend`."""
+        for level in range(len(LEVELS)):
+            if self._set(member_key(room, connection.id, level), end(connection)):
+                return
+            if not level and not self._spread(room):
+                return
+
+    def leave(self, connection: Connection, room: RoomId) -> Departure | None:
+        """See `Store.leave`.
+
+        What shows that there is something to leave goes last, so that a leave that died may be
+        asked for again. The version changes even if the member is gone already: the one that
+        deleted it may have died before that.
+        """
+        place = None
+        if room not in connection.rooms:
+            place = self._get(place_key(connection.id, room))
+            if place is None:
+                return None
+        level = read_place(place)[1] if place else self._level(room)
+        departure = self._remove(connection.id, room, level, always_change=True)
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=connection_key(connection.id),
+                UpdateExpression="DELETE rooms :digest",
+                # An update would make a new item of a connection that has been forgotten meanwhile.
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={
+                    ":digest": {"BS": [room_digest(connection.id, room)]},
+                },
+            )
+        self._delete([place_key(connection.id, room)])
+        return departure
+
+    def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
+        """See `Store.forget`.
+
+        The connection goes first: a join that comes after that fails, and one that came before has
+        noted its place.
+        """
+        with self._available():
+            deleted = self._client.delete_item(
+                TableName=self._table, Key=connection_key(connection_id), ReturnValues="ALL_OLD"
+            ).get("Attributes")
+        places = self._places(connection_id)
+        departures = [
+            self._remove(connection_id, left, places.get(left, self._level(left)))
+            for left in sorted({*places, *([room] if room else ())})
+        ]
+        entry = [user_connection_key(read_user(deleted).user_id, connection_id)] if deleted else []
+        self._delete([*entry, *(place_key(connection_id, left) for left in places)])
+        return [departure for departure in departures if departure]
+
+    def forget_all(
+        self, members: Sequence[Member], room: RoomId, level: int
+    ) -> list[Departure]:
+        """See `Store.forget_all`."""
+        self._delete([connection_key(member.id) for member in members])
+        left: list[tuple[Member, RoomId]] = []
+        changed: Counter[tuple[RoomId, Shard]] = Counter()
+        keys: list[Item] = []
+        for member in members:
+            places = self._places(member.id)
+            keys.append(user_connection_key(member.user.user_id, member.id))
+            keys += (place_key(member.id, one) for one in places)
+            for one, where in {room: None, **places}.items():
+                levels = range(level + 1) if where is None else (where,)
+                keys += (member_key(one, member.id, at) for at in levels)
+                for at in levels:
+                    changed[one, shard_of(member.id, at)] -= one in places
+            left += ((member, one) for one in places)
+        self._delete(keys)
+        counts = {
+            one: self._change(one, shard, members=difference)
+            for (one, shard), difference in sorted(changed.items())
+        }
+        return [Departure(one, member.user, counts[one]) for member, one in left]
+
+    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+        """See `Store.members`.
+
+        Connection ids are base64, so every one of a slot sorts before a tilde.
+        """
+        first, last = f"M#{span.first:04x}", f"M#{span.last:04x}~"
+        return map(read_member, self._query(members_pk(room, shard), first, last))
+
+    def members_page(
+        self, room: RoomId, after: str | None, limit: int
+    ) -> tuple[list[Member], str | None, int]:
+        """See `Store.members_page`.
+
+        A page ends between two hashes, never within one, so that the hash is place enough.
+        """
+        slot = int(after, 16) + 1 if after else 0
+        level = self.head(room).level
+        streams = [self._level_from(room, at, slot, limit + 1) for at in range(level + 1)]
+        page: list[Item] = []
+        place, next_place = "", None
+        for item in heapq.merge(*streams, key=lambda one: one["sk"]["S"]):
+            last, place = place, item["sk"]["S"][2:6]
+            if len(page) >= limit and place != last:
+                next_place = last
+                break
+            page.append(item)
+        unique = {item["sk"]["S"]: read_member(item) for item in page}
+        return list(unique.values()), next_place, 1 + read_units(page) * (level + 1)
+
+    def shards(
+        self, room: RoomId, shards: Sequence[Shard], *, consistent: bool = True
+    ) -> dict[Shard, ShardState]:
+        """See `Store.shards`."""
+        of = {members_pk(room, shard): shard for shard in shards}
+        items = self._get_all([shard_key(room, shard) for shard in shards], consistent=consistent)
+        return {of[item["pk"]["S"]]: read_shard(item) for item in items}
+
+    def count(self, room: RoomId, shard: Shard) -> int:
+        """See `Store.count`."""
+        return sum(1 for _ in self._query(members_pk(room, shard), "M#", "M$"))
+
+    def mend(self, room: RoomId, shard: Shard, state: ShardState) -> None:
+        """See `Store.mend`."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=head_key(room) if shard == WHOLE else shard_key(room, shard),
+                UpdateExpression="SET members = :members",
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues={
+                    ":members": _number(state.members),
+                    ":version": _number(state.version),
+                },
+            )
+
+    def _confirmed(self, connection: Connection, room: RoomId) -> Head | None:
+        """Return where a room stands, if the connection that has joined it is a member there."""
+        while True:
+            level = self._level(room)
+            members = [member_key(room, connection.id, at) for at in range(level + 1)]
+            items = self._get_all([head_key(room), *members])
+            heads = [read_head(item) for item in items if item["sk"] == head_key(room)["sk"]]
+            if not heads or len(items) > 1 or heads[0].level <= level:
+                return heads[0] if heads and len(items) > 1 else None
+            self._learn_level(room, heads[0].level)
+
+    def _enter(self, connection: Connection, room: RoomId, level: int) -> Head:
+        """Put the member, change its shard's version, and return where the room stood after that.
+
+        The place is noted together with it, so that whoever forgets the connection finds it.
+        """
+        expires_at: Item = {"expires_at": connection_expiry(connection)}
+        self._write(
+            [
+                {"PutRequest": {"Item": {**item, **expires_at}}}
+                for item in (
+                    place_item(connection.id, room, level),
+                    member_item(room, connection, level),
+                )
+            ]
+        )
+        if level == 0:
+            head = self._change_head(room, 1)
+            members = head.members
+        else:
+            members = self._change_shard(room, shard_of(connection.id, level), 1).members
+            head = self._living_head(room)
+        higher = next_level(level, members)
+        if higher and head.level < higher:
+            self._raise_level(room, higher)
+        return head
+
+    def _let_speak(
+        self, connection: Connection, room: RoomId, muted_until: int | None
+    ) -> Connection:
+        """Note with the connection that it has joined a room, and return it as it is then.
+
+        Raises:
+            FrameError: `unknown_connection`, or `too_many_rooms`.
+        """
+        digest = room_digest(connection.id, room)
+        values: Item = {
+            ":digests": {"BS": [digest]},
+            ":digest": {"B": digest},
+            ":limit": _number(self._rooms_limit),
+        }
+        update: dict[str, Any] = {"UpdateExpression": "ADD rooms :digests"}
+        if muted_until is not None:
+            update["UpdateExpression"] += " SET #muted = :until"
+            update["ExpressionAttributeNames"] = {"#muted": muted_attribute(digest)}
+            values[":until"] = _number(muted_until)
+        try:
+            with self._available():
+                item = self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection.id),
+                    ConditionExpression=(
+                        "attribute_exists(pk) AND (attribute_not_exists(rooms)"
+                        " OR size(rooms) < :limit OR contains(rooms, :digest))"
+                    ),
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **update,
+                )["Attributes"]
+        except ConditionFailedError as failure:
+            if failure.item is None:
+                raise unknown_connection() from None
+            raise self._too_many_rooms() from None
+        return read_connection(connection.id, item)
+
+    def _remove(
+        self,
+        connection_id: ConnectionId,
+        room: RoomId,
+        level: int,
+        *,
+        always_change: bool = False,
+    ) -> Departure | None:
+        """Delete a member at a level, or wherever it is if it is not there.
+
+        Changes its shard's version if there was one; `always_change` does so in any case.
+        """
+        levels = [level, *(other for other in range(len(LEVELS)) if other != level)]
+        for at in levels:
+            if at > level and not self._spread(room, at):
+                continue
+            shard = shard_of(connection_id, at)
+            with self._available():
+                member = self._client.delete_item(
+                    TableName=self._table,
+                    Key=member_key(room, connection_id, at),
+                    ReturnValues="ALL_OLD",
+                ).get("Attributes")
+            if member:
+                return Departure(room, read_user(member), self._change(room, shard, members=-1))
+            if always_change:
+                self._change(room, shard, members=0)
+        return None
+
+    def _change(self, room: RoomId, shard: Shard, *, members: int) -> int | None:
+        """Change a shard's version, and its members by so many; return how many the room has left.
+
+        None where they are spread over shards.
+        """
+        if shard != WHOLE:
+            self._change_shard(room, shard, members)
+            return None
+        head = self._change_head(room, members)
+        self._learn_level(room, head.level)
+        return head.members if head.level == 0 else None
+
+    def _change_head(self, room: RoomId, members: int) -> Head:
+        """Change the lowest shard's version, and its members by so many; make a head if need be."""
+        with self._available():
+            item = self._client.update_item(
+                TableName=self._table,
+                Key=head_key(room),
+                UpdateExpression=(
+                    "SET epoch = if_not_exists(epoch, :epoch), seq = if_not_exists(seq, :zero),"
+                    " expires_at = :expires_at ADD version :one, members :members"
+                ),
+                ExpressionAttributeValues={
+                    ":epoch": {"S": secrets.token_urlsafe(6)},
+                    ":zero": _number(0),
+                    ":one": _number(1),
+                    ":members": _number(members),
+                    ":expires_at": self._head_life(),
+                },
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return read_head(item)
+
+    def _change_shard(self, room: RoomId, shard: Shard, members: int) -> ShardState:
+        with self._available():
+            item = self._client.update_item(
+                TableName=self._table,
+                Key=shard_key(room, shard),
+                UpdateExpression="SET expires_at = :expires_at ADD version :one, members :members",
+                ExpressionAttributeValues={
+                    ":one": _number(1),
+                    ":members": _number(members),
+                    ":expires_at": self._head_life(),
+                },
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return read_shard(item)
+
+    def _living_head(self, room: RoomId) -> Head:
+        """Read a head, and have it live on: joins at higher levels don't write it."""
+        item = self._get(head_key(room))
+        if item is None:
+            return self._change_head(room, 0)
+        if int(item["expires_at"]["N"]) < self._clock() + HEAD_LIFE - REFRESH:
+            self._set(head_key(room), {"expires_at": self._head_life()})
+        return read_head(item)
+
+    def _raise_level(self, room: RoomId, level: int) -> None:
+        """Spread the members that come from now on over the shards of a higher level."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=head_key(room),
+                UpdateExpression="SET spread = :level",
+                ConditionExpression=(
+                    "attribute_exists(pk) AND (attribute_not_exists(spread) OR spread < :level)"
+                ),
+                ExpressionAttributeValues={":level": _number(level)},
+            )
+        self._learn_level(room, level)
+
+    def _places(self, connection_id: ConnectionId) -> dict[RoomId, int]:
+        """Return where a connection is a member, or may be, and at which level."""
+        pk = connection_key(connection_id)["pk"]["S"]
+        return dict(map(read_place, self._query(pk, "R#", "R$")))
+
+    def _level_from(self, room: RoomId, level: int, slot: int, limit: int) -> Iterator[Item]:
+        """Yield a level's members from a slot on."""
+        for shard in LEVELS[level]:
+            if shard.span.last >= slot:
+                first = f"M#{max(slot, shard.span.first):04x}"
+                yield from self._query(members_pk(room, shard), first, "M$", Limit=limit)
+
+    def _delete(self, keys: Sequence[Item]) -> None:
+        requests: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
+        self._write(requests)
+
+    def _spread(self, room: RoomId, level: int = 1) -> bool:
+        """Whether a room's members are spread up to a level."""
+        if self._level(room) < level:
+            self._learn_level(room, self.head(room).level)
+        return self._level(room) >= level
+
+    def _level(self, room: RoomId) -> int:
+        with self._lock:
+            return self._levels.get(room, 0)
+
+    def _learn_level(self, room: RoomId, level: int) -> None:
+        """Remember the level of a large room; one that is not remembered counts as small."""
+        with self._lock:
+            self._levels.pop(room, None)
+            if level:
+                self._levels[room] = level
+            if len(self._levels) > LEVELS_KEPT:
+                self._levels.popitem(last=False)
+
+    def _too_many_rooms(self) -> FrameError:
+        return FrameError(
+            Code.TOO_MANY_ROOMS,
+            f"A connection may be in {self._rooms_limit} rooms: leave one first.",
+        )
+
+    def _head_life(self) -> AttributeValueTypeDef:
+        return _number(int(self._clock()) + HEAD_LIFE)
+
+
+def _number(value: int) -> AttributeValueTypeDef:
+    return {"N": str(value)}
