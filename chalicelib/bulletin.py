@@ -34,6 +34,12 @@ class Presence:
     left: tuple[User, ...]
     members: int
 
+    def pieces(self) -> list[Presence]:
+        """Take it apart, one for each person, or the number of members alone."""
+        joined = [Presence((one,), (), self.members) for one in self.joined]
+        left = [Presence((), (one,), self.members) for one in self.left]
+        return [*joined, *left] or [self]
+
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
@@ -49,6 +55,19 @@ class Bulletin:
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
         return bool(self.messages or self.signals or self.presence)
+
+    def pieces(self) -> list[Bulletin]:
+        """Take the bulletin apart, in order; `gather` makes the same one of the pieces.
+
+        Presence is one piece, so that it is told once, unless there is nothing else to cut.
+        """
+        messages = [Bulletin((one,)) for one in self.messages]
+        signals = [Bulletin(signals=(one,)) for one in self.signals]
+        if self.presence is None:
+            return [*messages, *signals]
+        if messages or signals:
+            return [*messages, *signals, Bulletin(presence=self.presence)]
+        return [Bulletin(presence=one) for one in self.presence.pieces()]
 
     def posts(
         self, room: RoomId, members: Iterable[Member]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from chalicelib.bulletin import Bulletin
+from chalicelib.bulletin import Bulletin, gather
 from chalicelib.model import (
     Census,
     ConnectionId,
@@ -19,6 +18,17 @@ from chalicelib.model import (
     Span,
     User,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_T = TypeVar("_T")
+
+JOB_LIMIT: Final = 1023 * 1024
+"""Bytes of UTF-8 in a job's body: SQS's 1 MiB for a message, less 1 KiB for its attributes.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
 
 RECEIVE_BATCH: Final = 10
 """Records of one delivery to a function: a FIFO queue's mapping allows no more.
@@ -87,6 +97,11 @@ class FanoutJob(_Job, frozen=True, tag="fanout"):
         """A group for each span, so that spans go on side by side, each in its order."""
         return f"{self.room}\n{self.span}"
 
+    def halves(self) -> Iterator[FanoutJob]:
+        """Yield two jobs that tell the bulletin, one after the other."""
+        for name, pieces in _halves(self.bulletin.pieces()):
+            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", bulletin=gather(pieces))
+
 
 class RetryJob(_Job, frozen=True, tag="retry"):
     """Tell some members again what they could not be told before."""
@@ -100,17 +115,53 @@ class RetryJob(_Job, frozen=True, tag="retry"):
         """A group of its own, so that the room does not wait: the numbers give the order."""
         return f"{self.room}\nretry"
 
+    def halves(self) -> Iterator[RetryJob]:
+        """Yield two jobs with half of the messages or half of the members: whichever are longer."""
+        sizes = [len(msgspec.json.encode(part)) for part in (self.messages, self.members)]
+        field = "messages" if sizes[0] > sizes[1] else "members"
+        for name, half in _halves(getattr(self, field)):
+            changes: dict[str, Any] = {"id": f"{self.id}:{name}", field: tuple(half)}
+            yield msgspec.structs.replace(self, **changes)
+
 
 Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob
+
+
+def cut(job: Job) -> Iterator[Job]:
+    """Cut a job into parts of at most `JOB_LIMIT` bytes each, in order.
+
+    Only jobs that gather are cut; a single message, signal or newcomer always fits. A part's id
+    names the job's id and its place in the job, not its number among the parts: the same job may
+    be cut elsewhere when its batch comes again, and the queue must drop no part that tells more
+    than the one that it has.
+    """
+    if isinstance(job, FanoutJob | RetryJob) and len(encode(job).encode()) > JOB_LIMIT:
+        for half in job.halves():
+            yield from cut(half)
+    else:
+        yield job
+
+
+def _halves(items: Sequence[_T]) -> Iterator[tuple[str, Sequence[_T]]]:
+    """Yield each half of some items, under the name of its place."""
+    middle = len(items) // 2
+    for start, end in ((0, middle), (middle, len(items))):
+        yield f"{start}-{end}", items[start:end]
 
 
 def encode(job: Job) -> str:
     """Write a job as the body of an SQS message.
 
-    In ASCII: SQS refuses characters that XML 1.0 has no place for, such as U+FFFE, which people
-    may well send (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+    SQS refuses characters that XML 1.0 has no place for. JSON escapes the controls among them; the
+    two others, which people may well send, are escaped here
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+
+    Raises:
+        UnicodeEncodeError: a text holds half of a surrogate pair. None does that comes from a
+            client's JSON, a cleaned name or the table.
     """
-    return json.dumps(msgspec.to_builtins(job), separators=(",", ":"))
+    text = msgspec.json.encode(job).decode()
+    return text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
 
 
 def decode(body: str) -> Job:

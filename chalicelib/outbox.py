@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,17 +12,23 @@ from chalicelib.errors import UnavailableError
 from chalicelib.jobs import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        DeleteMessageBatchRequestEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
     from chalicelib.events import QueueRecord
     from chalicelib.jobs import Job
 
+_Entry = TypeVar("_Entry", bound="Mapping[str, Any]")
 
 BATCH_ENTRIES: Final = 10
 BATCH_BYTES: Final = 1024 * 1024
-"""What one SendMessageBatch holds.
+"""The limits of one batch call; a single message may be as large as a whole batch.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
@@ -31,24 +37,30 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 class Outbox(Protocol):
     """Where jobs wait for the broadcast, in order within each group.
 
-    Every method raises `UnavailableError` when the queue does not answer; what was asked may have
-    been done nevertheless.
+    Every method raises `UnavailableError` when the queue does not answer, or refuses any part of
+    what was asked; the rest may have been done nevertheless. All of it may be asked again.
     """
 
     def publish(self, job: Job) -> None:
         """Queue a job, unless one with its id was queued for the room within the last 5 minutes."""
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """Queue jobs like `publish`; when it fails, any of them may be queued."""
+        """Queue jobs like `publish`, in order; each has to fit (`jobs.cut`)."""
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """Put what can't be carried out where people look at it, with the reason."""
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
-        """Take records that are done off the queue, whatever becomes of the rest of their batch."""
+        """Take records that are done off the queue, whatever becomes of the rest of their batch.
+
+        One that the queue does not delete comes again after the visibility timeout.
+        """
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
-        """Let records come again after some time, instead of the queue's visibility timeout."""
+        """Let records come again after some time.
+
+        One that the queue does not delay comes again after the visibility timeout.
+        """
 
 
 class SqsOutbox:
@@ -79,22 +91,18 @@ class SqsOutbox:
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
         """See `Outbox.publish_all`."""
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {
+                "Id": str(number),
+                "MessageBody": encode(job),
+                "MessageGroupId": _digest(job.group),
+                "MessageDeduplicationId": _digest(f"{job.room}\n{job.id}"),
+            }
+            for number, job in enumerate(jobs)
+        ]
         with _available("take jobs"):
-            for batch in _batches([(job, encode(job)) for job in jobs]):
-                answer = self._client.send_message_batch(
-                    QueueUrl=self._queue_url(),
-                    Entries=[
-                        {
-                            "Id": str(number),
-                            "MessageBody": body,
-                            "MessageGroupId": _digest(job.group),
-                            "MessageDeduplicationId": _digest(f"{job.room}\n{job.id}"),
-                        }
-                        for number, (job, body) in enumerate(batch)
-                    ],
-                )
-                if answer.get("Failed"):
-                    raise UnavailableError(f"The queue refused {len(answer['Failed'])} jobs.")
+            for batch in _batches(entries):
+                _check(self._client.send_message_batch(QueueUrl=self._queue_url(), Entries=batch))
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`."""
@@ -109,48 +117,65 @@ class SqsOutbox:
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
         """See `Outbox.delete`."""
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "ReceiptHandle": record.receipt_handle}
+            for number, record in enumerate(records)
+        ]
         with _available("delete records"):
-            self._client.delete_message_batch(
-                QueueUrl=self._queue_url(),
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": record.receipt_handle}
-                    for number, record in enumerate(records)
-                ],
-            )
+            for batch in _batches(entries):
+                _check(self._client.delete_message_batch(QueueUrl=self._queue_url(), Entries=batch))
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
         """See `Outbox.delay`."""
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {
+                "Id": str(number),
+                "ReceiptHandle": record.receipt_handle,
+                "VisibilityTimeout": seconds,
+            }
+            for number, record in enumerate(records)
+        ]
         with _available("delay records"):
-            self._client.change_message_visibility_batch(
-                QueueUrl=self._queue_url(),
-                Entries=[
-                    {
-                        "Id": str(number),
-                        "ReceiptHandle": record.receipt_handle,
-                        "VisibilityTimeout": seconds,
-                    }
-                    for number, record in enumerate(records)
-                ],
-            )
+            for batch in _batches(entries):
+                _check(
+                    self._client.change_message_visibility_batch(
+                        QueueUrl=self._queue_url(), Entries=batch
+                    )
+                )
+
+
+class _RefusedError(Exception):
+    """Entries of a batch failed."""
 
 
 @contextmanager
 def _available(task: str) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, _RefusedError) as error:
         raise UnavailableError(f"The queue did not {task}: {error}") from error
 
 
-def _batches(jobs: Sequence[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
-    batch: list[tuple[Job, str]] = []
+def _check(answer: Mapping[str, Any]) -> None:
+    """Raise for failed entries: the call itself succeeds even when every entry fails."""
+    if failed := answer.get("Failed"):
+        first = failed[0]
+        raise _RefusedError(
+            f"{len(failed)} refused, the first for {first['Code']} ({first.get('Message', '')})"
+        )
+
+
+def _batches(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    """Gather entries, in order, into batches within the limits of one call."""
+    batch: list[_Entry] = []
     size = 0
-    for job, body in jobs:
-        if batch and (len(batch) == BATCH_ENTRIES or size + len(body) > BATCH_BYTES):
+    for entry in entries:
+        added = sum(len(str(value).encode()) for value in entry.values())
+        if batch and (len(batch) == BATCH_ENTRIES or size + added > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append((job, body))
-        size += len(body)
+        batch.append(entry)
+        size += added
     if batch:
         yield batch
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import Code, FrameError
+from chalicelib.errors import Code, FrameError, UnavailableError
+from chalicelib.jobs import encode
 from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import Address, Epoch, Head, Member, Sanction, slot
 from chalicelib.posting import Info, Reason, Report
 from chalicelib.posting.port import Identity
 from chalicelib.store import Account, Departure, Entry
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
+from tests.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -349,7 +351,7 @@ def _slot(connection_id: ConnectionId) -> str:
 
 
 class MemoryOutbox:
-    """An outbox that keeps what it is given."""
+    """An outbox that keeps what it is given, if SQS would take it."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -359,6 +361,8 @@ class MemoryOutbox:
 
     def publish(self, job: Job) -> None:
         """See `Outbox.publish`."""
+        if len(encode(job).encode()) > MESSAGE_BYTES:
+            raise UnavailableError(f"The queue did not take a job: {job.id} is too long.")
         self.jobs.append(job)
 
     def publish_all(self, jobs: Sequence[Job]) -> None:

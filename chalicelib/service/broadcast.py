@@ -21,6 +21,7 @@ from chalicelib.jobs import (
     PresenceJob,
     RetryJob,
     SignalJob,
+    cut,
     decode,
 )
 from chalicelib.meter import Metric
@@ -174,8 +175,11 @@ class Broadcast:
         share = replace(census, members=ceil(census.members / len(parts)))
         self.outbox.publish_all(
             [
-                FanoutJob(origin, room, _same_each_time(ids, part), bulletin, part, share)
+                job
                 for part in parts
+                for job in cut(
+                    FanoutJob(origin, room, _same_each_time(ids, part), bulletin, part, share)
+                )
             ]
         )
         return census.members if span == Span() else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
-from chalicelib.jobs import RetryJob
+from chalicelib.jobs import RetryJob, cut
 from chalicelib.meter import Metric
 from chalicelib.posting import Reason
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 3
 """How often missed posts are tried again; after that the client's gap detection is left."""
-
-RETRY_MEMBERS: Final = 500
-"""Members in one retry job, which has to fit into a queue message of 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +102,9 @@ class Delivery:
         if attempt > ATTEMPTS:
             self.meter.count(Metric.GIVEN_UP, len(missed))
             return
+        job = RetryJob(origin, room, self.new_id(), bulletin.messages, tuple(missed), attempt)
         try:
-            for start in range(0, len(missed), RETRY_MEMBERS):
-                self.outbox.publish(
-                    RetryJob(
-                        origin=origin,
-                        room=room,
-                        id=self.new_id(),
-                        messages=bulletin.messages,
-                        members=tuple(missed[start : start + RETRY_MEMBERS]),
-                        attempt=attempt,
-                    )
-                )
+            self.outbox.publish_all(list(cut(job)))
         except UnavailableError as error:
             self.meter.swallow("queue missed posts again", error)
         else:

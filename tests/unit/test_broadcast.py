@@ -19,6 +19,7 @@ from chalicelib.model import (
     Connection,
     ConnectionId,
     Message,
+    Numbered,
     Origin,
     Protocol,
     RoomId,
@@ -27,6 +28,7 @@ from chalicelib.model import (
     UserId,
 )
 from chalicelib.posting import Reason
+from chalicelib.protocol import MESSAGE_LIMIT
 from chalicelib.service.broadcast import LONGEST_DELAY, Broadcast
 from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import ATTEMPTS, Delivery
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.jobs import Job
-    from chalicelib.model import Head, Numbered
+    from chalicelib.model import Head
 
 NOW = 1_795_543_903.0
 ORIGIN = Origin("a1b2c3d4e5", "api")
@@ -394,6 +396,64 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
     for one in members:
         assert len(scene.poster.received[one]) == 1
         assert scene.seqs(one) == [1, 2, 3]
+
+
+def backlog(head: Head, text: str) -> list[QueueRecord]:
+    """A batch of ten jobs with ten messages each, as a worker of a span gathers it."""
+    user = User(UserId("sender"), "Sender")
+    messages = [
+        Numbered(seq, head.epoch, Message(f"m-{seq}", TEA, "chat", text, user, SENDER, 0))
+        for seq in range(1, 101)
+    ]
+    return [
+        record(
+            FanoutJob(
+                ORIGIN,
+                TEA,
+                str(first),
+                Bulletin(tuple(messages[first : first + 10])),
+                Span(),
+                head.census,
+            ),
+            first,
+        )
+        for first in range(0, 100, 10)
+    ]
+
+
+@pytest.mark.parametrize("character", ["x", "\x7f", "Ж", "\x00"])
+def test_a_backlog_of_long_messages_reaches_the_next_workers(character: str) -> None:
+    """A hundred messages of 16 KB outgrow one job: they are told by several, and none is lost."""
+    scene, members = large_room()
+    scene.run(
+        *backlog(scene.store.head(TEA), character * (MESSAGE_LIMIT // len(character.encode())))
+    )
+    run_queued(scene)
+    for one in members:
+        assert scene.seqs(one) == list(range(1, 101))
+
+
+def test_a_retry_of_long_messages_reaches_all_that_missed_them(scene: Scene) -> None:
+    """What several members have missed of a hundred long messages is queued again, all of it."""
+    missed = [scene.join(name) for name in ("Bob", "Cat", "Dan")]
+    scene.poster.ill = dict.fromkeys(missed, Reason.THROTTLED)
+    scene.run(*backlog(scene.store.head(TEA), "x" * MESSAGE_LIMIT))
+    scene.poster.ill.clear()
+    run_queued(scene)
+    for one in (ADA, *missed):
+        assert scene.seqs(one) == list(range(1, 101))
+
+
+def test_a_retry_of_thousands_of_members_reaches_each() -> None:
+    """Members whose names fill more than one job are posted to once each."""
+    scene = Scene(fanout=Fanout(leaf=10_000))
+    members = [scene.join(f"{number:05}{'😀' * 35}") for number in range(4_000)]
+    scene.poster.ill = dict.fromkeys(members, Reason.THROTTLED)
+    scene.run(record(said(1)))
+    assert len(scene.outbox.jobs) > 1
+    scene.poster.ill.clear()
+    run_queued(scene)
+    assert all(scene.seqs(one) == [1] for one in members)
 
 
 def test_jobs_that_cannot_be_queued_come_again_with_their_batch() -> None:
