@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,16 +14,37 @@ from chalicelib.protocol import PresenceFrame, SignalFrame
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.model import Member, RoomId
+    from chalicelib.model import Member, Origin, RoomId
+
+
+LIVE: Final = 3000
+"""Milliseconds after which signals, and the names of who came and went, are told no more.
+
+Whoever is typing has stopped by then. A backlog of them is taken off the queue as fast as it can be
+read.
+"""
+
+
+def is_timely(sent_at: float, now: float) -> bool:
+    """Whether something that is not kept is still worth telling; times in milliseconds."""
+    return now - sent_at <= LIVE
 
 
 @dataclass(frozen=True, slots=True)
 class SignalSent:
-    """A signal on its way to the members; `data` is JSON."""
+    """A signal on its way to the members.
+
+    Attributes:
+        data: what it tells, as JSON.
+        user: whose it is.
+        sender: the connection that it came over, which gets no copy.
+        sent_at: milliseconds since 1970, when it was accepted.
+    """
 
     data: str
     user: User
     sender: ConnectionId
+    sent_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,11 @@ class Bulletin:
             return [*messages, *signals, Bulletin(presence=self.presence)]
         return [Bulletin(presence=one) for one in self.presence.pieces()]
 
+    def timely(self, now: float) -> Bulletin:
+        """Leave out the signals that are too old to be worth a post; `now` in milliseconds."""
+        signals = tuple(one for one in self.signals if is_timely(one.sent_at, now))
+        return replace(self, signals=signals)
+
     def posts(
         self, room: RoomId, members: Iterable[Member]
     ) -> Iterator[tuple[ConnectionId, bytes]]:
@@ -95,9 +121,19 @@ class Bulletin:
             for frame in frames:
                 yield member.id, frame
 
-    def acks(self, members: Iterable[Member], span: Span) -> Iterator[tuple[ConnectionId, bytes]]:
-        """Yield the acks for who said something, would lie in the span, and is no member now."""
-        for sender in self._senders() - {member.id for member in members}:
+    def acks(
+        self, members: Iterable[Member], span: Span
+    ) -> Iterator[tuple[Origin, tuple[ConnectionId, bytes]]]:
+        """Yield the acks for who said something, would lie in the span, and is no member now.
+
+        Each comes with where to post it.
+        """
+        origins = {
+            one.message.sender: one.message.origin
+            for one in self.messages
+            if one.message.sender and one.message.origin
+        }
+        for sender in origins.keys() - {member.id for member in members}:
             if span.holds(sender):
                 acks = (
                     protocol.encode(protocol.ack_frame(one))
@@ -105,7 +141,7 @@ class Bulletin:
                     if one.message.sender == sender
                 )
                 for frame in protocol.pack(acks):
-                    yield sender, frame
+                    yield origins[sender], (sender, frame)
 
     def _senders(self) -> set[ConnectionId]:
         return {one.message.sender for one in self.messages if one.message.sender}

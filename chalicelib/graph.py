@@ -14,12 +14,13 @@ from botocore.config import Config
 from chalicelib.access import AuthMode
 from chalicelib.auth.anonymous import Anonymous
 from chalicelib.errors import SettingsError
-from chalicelib.members import LastCensus, MemberCache
+from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import UserId
 from chalicelib.outbox import SqsOutbox
 from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.posting.socket_poster import SocketPoster
 from chalicelib.service.admission import Admission
+from chalicelib.service.backlog import Backlog
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
@@ -83,13 +84,17 @@ class Graph:
         limits = settings.limits
         store, outbox = self._store(), self._outbox()
         meter = CurrentMeter()
-        herald = Herald(outbox, _new_id, meter)
+        count = MemberCount(store)
+        backlog = Backlog(store, time.time)
+        herald = Herald(store, count, outbox, _new_id, meter)
         closing = Closing(store, herald, self.poster, meter)
         access = settings.access
         authenticate = self._authenticator(access, limits.name)
         admission = Admission(store, limits, time.time)
         guard = Guard(store, time.time)
-        membership = Membership(store, herald, guard, access.private, limits.page)
+        membership = Membership(
+            store, herald, guard, count, admission.charge_reads, access.private, limits.page
+        )
         self.connect = Connect(
             store,
             herald,
@@ -99,13 +104,14 @@ class Graph:
             access.token_in_query,
             Door(store, closing, self.poster, limits, time.time),
             guard,
+            count,
         )
         self.receive = Receive(
             admission,
             self.poster,
-            Saying(store, outbox, time.time, _new_id, meter),
+            Saying(store, outbox, backlog, time.time, _new_id, meter),
             membership,
-            Reading(store, limits.page),
+            Reading(store, admission.charge_reads, limits.page),
             Renewal(store, membership, authenticate, time.time, meter),
             Moderation(store, outbox, self.poster, membership, closing, time.time, meter),
             closing,
@@ -116,10 +122,10 @@ class Graph:
         self.publish = Publish(
             publishers,
             outbox,
+            backlog,
             guard,
             access.private,
             limits.bounds,
-            settings.origin,
             time.time,
             _new_id,
             meter,
@@ -130,9 +136,10 @@ class Graph:
             store,
             outbox,
             Delivery(store, outbox, self.poster, herald, _new_id, time.time, meter),
-            Expiry(store, closing, time.time, meter),
+            Expiry(store, outbox, closing, herald, time.time, meter),
             MemberCache(store),
-            LastCensus(),
+            count,
+            LastCount(),
             settings.fanout,
             time.time,
             meter,

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from chalicelib.bulletin import Bulletin, gather
+from chalicelib.bulletin import Bulletin, SignalSent, gather
 from chalicelib.model import (
     Census,
-    ConnectionId,
     Member,
     Message,
     Numbered,
-    Origin,
     RoomId,
     Span,
     User,
@@ -49,12 +47,10 @@ class _Job(msgspec.Struct, frozen=True):
     """Something to tell a room.
 
     Attributes:
-        origin: where to post: an SQS event doesn't tell it.
         room: the room to tell.
         id: what makes two jobs of a room the same one to the queue, for 5 minutes.
     """
 
-    origin: Origin
     room: RoomId
     id: str
 
@@ -70,15 +66,22 @@ class MessageJob(_Job, frozen=True, tag="message"):
     message: Message
 
 
-class SignalJob(_Job, frozen=True, tag="signal"):
-    """Tell a signal; `data` is JSON."""
+class _LiveJob(_Job, frozen=True):
+    """Something that is not kept, and worth nothing when it is late."""
 
-    data: str
-    user: User
-    sender: ConnectionId
+    @property
+    def group(self) -> str:
+        """A group of its own, so that messages don't wait for what anybody may send in floods."""
+        return f"{self.room}\nlive"
 
 
-class PresenceJob(_Job, frozen=True, tag="presence"):
+class SignalJob(_LiveJob, frozen=True, tag="signal"):
+    """Tell a signal."""
+
+    signal: SignalSent
+
+
+class PresenceJob(_LiveJob, frozen=True, tag="presence"):
     """Tell who came and who went."""
 
     joined: tuple[User, ...] = ()
@@ -112,8 +115,11 @@ class RetryJob(_Job, frozen=True, tag="retry"):
 
     @property
     def group(self) -> str:
-        """A group of its own, so that the room does not wait: the numbers give the order."""
-        return f"{self.room}\nretry"
+        """A group of its own, so that the room does not wait: the numbers give the order.
+
+        One member alone waits for no other's retries.
+        """
+        return f"{self.room}\n{self.members[0].id if len(self.members) == 1 else 'retry'}"
 
     def halves(self) -> Iterator[RetryJob]:
         """Yield two jobs with half of the messages or half of the members: whichever are longer."""
@@ -124,7 +130,31 @@ class RetryJob(_Job, frozen=True, tag="retry"):
             yield msgspec.structs.replace(self, **changes)
 
 
-Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob
+class EndJob(_Job, frozen=True, tag="end"):
+    """Forget the connections of some members of a room.
+
+    Attributes:
+        members: the members.
+        level: up to which level the room's members were spread when they were read.
+        closes: whether their connections may still be open, and are to be closed first.
+    """
+
+    members: tuple[Member, ...]
+    level: int
+    closes: bool
+
+    @property
+    def group(self) -> str:
+        """A group of its own, so that the room does not wait."""
+        return f"{self.room}\nend"
+
+    def halves(self) -> Iterator[EndJob]:
+        """Yield two jobs with half of the members each."""
+        for name, half in _halves(self.members):
+            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", members=tuple(half))
+
+
+Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob | EndJob
 
 
 def cut(job: Job) -> Iterator[Job]:
@@ -135,7 +165,7 @@ def cut(job: Job) -> Iterator[Job]:
     be cut elsewhere when its batch comes again, and the queue must drop no part that tells more
     than the one that it has.
     """
-    if isinstance(job, FanoutJob | RetryJob) and len(encode(job).encode()) > JOB_LIMIT:
+    if isinstance(job, FanoutJob | RetryJob | EndJob) and len(encode(job).encode()) > JOB_LIMIT:
         for half in job.halves():
             yield from cut(half)
     else:

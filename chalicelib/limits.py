@@ -24,6 +24,13 @@ NAME_LIMIT: Final = 40
 """Characters of a name; the rest of a longer one is cut off."""
 
 
+HANDSHAKE_SECONDS: Final = 30
+"""How long a handshake may take: an integration has 29 s.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the settings allow a connection and a user.

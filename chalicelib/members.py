@@ -9,13 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.identity import is_over
-from chalicelib.model import Span
 from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.model import Census, ConnectionId, Epoch, Head, Member, RoomId
+    from chalicelib.model import Census, ConnectionId, Epoch, Head, Member, RoomId, Span
     from chalicelib.shards import Shard
     from chalicelib.store import Store
 
@@ -95,9 +94,7 @@ class MemberCache:
             self._keep(key, version, members)
         return members
 
-    def _mend(
-        self, room: RoomId, shard: Shard, part: Span, state: ShardState, found: int
-    ) -> None:
+    def _mend(self, room: RoomId, shard: Shard, part: Span, state: ShardState, found: int) -> None:
         """Set a shard's number of members right, where what was read says that it is wrong.
 
         A part of a shard can't tell exactly. One with less than half of its share tells that there

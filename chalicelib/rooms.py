@@ -10,9 +10,10 @@ from chalicelib.model import Numbered
 from chalicelib.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from chalicelib.model import Head, Message, MessageKey
+
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
@@ -29,9 +30,7 @@ class Numbering:
     head: Head
 
 
-def number(
-    head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]
-) -> Numbering:
+def number(head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]) -> Numbering:
     """Give each message the number it has, or the next one.
 
     Given the same head, the same messages in the same order get the same numbers, so a batch that
@@ -70,19 +69,20 @@ class Page:
     more: bool
 
 
-def page(messages: Sequence[Numbered], *, newest_first: bool, more: bool) -> Page:
-    """Cut messages, given in the order they were read, to what fits into a frame; one always does.
+def page(messages: Iterable[Numbered], *, newest_first: bool, last: int) -> Page:
+    """Take messages, in the order they are read, as long as they fit into a frame; one always does.
 
-    `more` tells whether there are others behind them.
+    No more are asked for than that. Numbers have no gaps, so the number of the `last` message there
+    may be in that order tells whether there are more; some of those may have expired.
     """
     taken: list[Numbered] = []
     size = 0
     for message in messages:
         size += len(protocol.encode(protocol.message_frame(message))) + len(",")
         if taken and size > FRAME_LIMIT - ENVELOPE:
-            more = True
             break
         taken.append(message)
+    more = bool(taken) and taken[-1].seq != last
     return Page(tuple(reversed(taken) if newest_first else taken), more)
 
 

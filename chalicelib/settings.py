@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from chalicelib.access import Access, AuthMode
 from chalicelib.errors import SettingsError
 from chalicelib.fanout import Fanout
 from chalicelib.limits import LIMITS, Limits
-from chalicelib.model import Origin
 from chalicelib.origins import Origins, normal
 from chalicelib.protocol.limits import Bounds
 
@@ -40,9 +38,6 @@ class Settings:
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
             (`WEBSOCKET_ENDPOINT`), for emulators; None on AWS.
-        origin: the WebSocket API's id and stage, for what is published over no connection
-            (`WEBSOCKET_API`, as `id/stage`). The API's own URL tells them, so only a custom domain
-            needs the setting; None where nothing tells.
     """
 
     table: str
@@ -55,7 +50,6 @@ class Settings:
     access: Access = field(default_factory=Access)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
-    origin: Origin | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -75,7 +69,6 @@ class Settings:
             access=_access(env),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
-            origin=_origin(env),
         )
 
     def connections_endpoint(self, api_id: str, stage: str) -> str:
@@ -227,22 +220,6 @@ def _origins(env: Mapping[str, str], *, prod: bool) -> Origins:
                 " without a path, and with a name's own letters as xn--"
             ) from None
     return Origins(frozenset(allowed), same_host=not listed)
-
-
-def _origin(env: Mapping[str, str]) -> Origin | None:
-    api = env.get("WEBSOCKET_API", "")
-    named = re.fullmatch(r"([a-z0-9]+)/([A-Za-z0-9_$-]+)", api)
-    if api and not named:
-        raise SettingsError(
-            f"WEBSOCKET_API is {api!r}: it takes a WebSocket API's id and stage, such as"
-            " a1b2c3d4e5/api"
-        )
-    url = env.get("WEBSOCKET_URL", "")
-    told = named or re.fullmatch(r"wss://([a-z0-9]+)\.execute-api\.[^/]+/([^/]+)/?", url)
-    if told:
-        return Origin(told[1], told[2])
-    # Then every post goes to that endpoint, whatever the origin.
-    return Origin("local", "local") if env.get("WEBSOCKET_ENDPOINT") else None
 
 
 def _list(env: Mapping[str, str], key: str) -> tuple[str, ...]:

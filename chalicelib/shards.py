@@ -37,15 +37,15 @@ what one worker of a large room reads."""
 class Shard:
     """One part of a room's members: a level, and the slots that it holds there."""
 
-    level: int = 0
-    span: Span = Span()
+    level: int
+    span: Span
 
     def __str__(self) -> str:
         """Write it as the level and eight hexadecimal digits."""
         return f"{self.level}{self.span}"
 
 
-WHOLE: Final = Shard()
+WHOLE: Final = Shard(0, Span())
 """The one shard of the lowest level."""
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from chalicelib.protocol import Request
     from chalicelib.store import Entry, Store
 
+    ChargeReads = Callable[[ConnectionId, float, Request | None], None]
+    """Charges a connection for the read units of one of its frames."""
+
 PING_ROOMS: Final = 10
 """Rooms that a `ping` may ask after for the price of one more frame: each is one small read."""
 

@@ -1,21 +1,21 @@
-"""What was accepted goes out to the members of its room."""
+"""Broadcast: numbers a batch of accepted messages, and delivers what rooms are told."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from chalicelib import rooms
-from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
+from chalicelib.bulletin import Bulletin, Presence, gather, is_timely
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.jobs import (
     RECEIVE_BATCH,
+    EndJob,
     FanoutJob,
     MessageJob,
     PresenceJob,
@@ -25,7 +25,8 @@ from chalicelib.jobs import (
     decode,
 )
 from chalicelib.meter import Metric
-from chalicelib.model import Protocol, Span
+from chalicelib.model import Protocol, Span, Wait
+from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from chalicelib.events import QueueEvent, QueueRecord
     from chalicelib.fanout import Fanout
     from chalicelib.jobs import Job
-    from chalicelib.members import LastCensus, MemberCache
+    from chalicelib.members import LastCount, MemberCache, MemberCount
     from chalicelib.meter import Meter
-    from chalicelib.model import Census, Head, Numbered, Origin, RoomId
+    from chalicelib.model import Census, Head, Message, Numbered, RoomId
     from chalicelib.outbox import Outbox
     from chalicelib.service.delivery import Delivery
     from chalicelib.service.expiry import Expiry
@@ -47,6 +48,19 @@ POSTING_SHARE: Final = 0.8
 
 LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
+
+
+@dataclass
+class _Group:
+    """The records of one message group in a batch, in order."""
+
+    records: list[QueueRecord] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def sent_at(self) -> int:
+        """When the oldest was queued, in milliseconds since 1970."""
+        return min(record.sent_at for record in self.records)
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,8 @@ class Broadcast:
     delivery: Delivery
     expiry: Expiry
     members: MemberCache
-    last_told: LastCensus
+    count: MemberCount
+    last_told: LastCount
     fanout: Fanout
     clock: Callable[[], float]
     meter: Meter
@@ -83,15 +98,15 @@ class Broadcast:
         done: list[QueueRecord] = []
         failed: list[QueueRecord] = []
         groups = self._groups(event.records, done, failed)
-        self.meter.note(rooms=",".join(sorted({jobs[0].room for _, jobs in groups})))
-        for records, jobs in groups:
+        self.meter.note(rooms=",".join(sorted({group.jobs[0].room for group in groups})))
+        for group in groups:
             try:
-                audience = self._serve(jobs, deadline)
+                audience = self._serve(group, deadline)
             except UnavailableError as error:
                 self.meter.note(reason=str(error))
-                failed += records
+                failed += group.records
             else:
-                done += records
+                done += group.records
         if failed:
             self._come_again(done, failed)
         # Where others wait, or more is waiting already, there is nothing to wait for.
@@ -100,10 +115,10 @@ class Broadcast:
 
     def _groups(
         self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[QueueRecord]
-    ) -> list[tuple[list[QueueRecord], list[Job]]]:
+    ) -> list[_Group]:
         """Sort a batch into groups, and bury what is no job."""
-        groups: dict[str, tuple[list[QueueRecord], list[Job]]] = {}
-        now = self.clock() * 1000
+        groups: dict[str, _Group] = {}
+        now = self._now()
         for record in records:
             self.meter.count(Metric.QUEUE_WAIT, max(now - record.sent_at, 0))
             try:
@@ -111,9 +126,9 @@ class Broadcast:
             except msgspec.DecodeError as error:
                 self._bury(record, str(error), done, failed)
                 continue
-            group = groups.setdefault(job.group, ([], []))
-            group[0].append(record)
-            group[1].append(job)
+            group = groups.setdefault(job.group, _Group())
+            group.records.append(record)
+            group.jobs.append(job)
         return list(groups.values())
 
     def _bury(
@@ -147,63 +162,89 @@ class Broadcast:
             ) from error
         raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
 
-    def _serve(self, jobs: Sequence[Job], deadline: float) -> int:
+    def _serve(self, group: _Group, deadline: float) -> int:
         """Carry out the jobs of one group, which are all of one kind.
 
         Returns:
             How many members could gain from waiting for more.
         """
-        room, origin, ids = jobs[0].room, jobs[-1].origin, [job.id for job in jobs]
-        match jobs[-1]:
-            case RetryJob():
-                return self._retry([job for job in jobs if isinstance(job, RetryJob)], deadline)
-            case FanoutJob(span=span, census=census):
-                bulletin = gather(job.bulletin for job in jobs if isinstance(job, FanoutJob))
+        match group.jobs[0]:
+            case MessageJob():
+                return self._tell_messages(group, deadline)
+            case FanoutJob(room=room, span=span):
+                return self._tell_span(room, span, group.jobs, deadline)
+            case SignalJob() | PresenceJob():
+                self._tell_live(group, deadline)
             case _:
-                numbered, head = self._number(room, jobs, deadline)
-                self._erase(numbered)
-                span, census = Span(), head.census
-                bulletin = Bulletin(numbered, _signals(jobs), self._presence(jobs, census))
-        if not bulletin:
-            return 0
-        parts = self.fanout.split(span, census.members)
-        if len(parts) == 1:
-            audience = self._post_to_span(room, bulletin, span, census, origin, deadline)
-            # Leaves gather what waits, but don't wait for it: the room's first worker has, and a
-            # leaf that did would keep one of the queue's few pollers from other leaves.
-            return audience if span == Span() else 0
-        share = replace(census, members=ceil(census.members / len(parts)))
-        self.outbox.publish_all(
-            [
-                job
-                for part in parts
-                for job in cut(
-                    FanoutJob(origin, room, _same_each_time(ids, part), bulletin, part, share)
-                )
-            ]
-        )
-        return census.members if span == Span() else 0
+                self._follow_up(group.jobs, deadline)
+        return 0
 
-    def _presence(self, jobs: Sequence[Job], census: Census) -> Presence | None:
-        """Gather the news of comings and goings; somebody who came and went is told as both.
+    def _tell_messages(self, group: _Group, deadline: float) -> int:
+        """Number messages, and tell them."""
+        messages = [job.message for job in group.jobs if isinstance(job, MessageJob)]
+        room, now = messages[0].room, self._now()
+        wait = Wait(max(round(now) - group.sent_at, 0), round(now))
+        numbered, head = self._number(room, messages, wait, deadline)
+        self._erase(numbered)
+        census = self._census(room, head)
+        presence = None
+        if census.members > PRESENCE_LIMIT and self.last_told.replace(room, census.members):
+            presence = Presence((), (), census.members)
+        bulletin = Bulletin(numbered, presence=presence)
+        return self._tell(room, bulletin, Span(), census, _ids(group.jobs), deadline)
 
-        A large room is only told its number of members, along with messages, when it has changed.
+    def _tell_live(self, group: _Group, deadline: float) -> None:
+        """Tell signals and presence that are not too old; a room that is slow at it is held back.
+
+        Somebody who came and went is told as both. A large room is only told its number of
+        members, along with messages.
         """
-        if census.members > PRESENCE_LIMIT:
-            told = any(isinstance(job, MessageJob) for job in jobs)
-            changed = told and self.last_told.replace(jobs[0].room, census)
-            return Presence((), (), census.members) if changed else None
-        news = [job for job in jobs if isinstance(job, PresenceJob)]
-        if not news:
-            return None
-        return Presence(
-            joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
-            left=tuple(dict.fromkeys(user for job in news for user in job.left)),
-            members=census.members,
-        )
+        room, now = group.jobs[0].room, self._now()
+        longest = max(round(now) - group.sent_at, 0)
+        if longest > SIGNALS_WAIT:
+            self.store.note_signals(room, Wait(longest, round(now)))
+        signals = tuple(job.signal for job in group.jobs if isinstance(job, SignalJob))
+        news = [
+            job if is_timely(record.sent_at, now) else PresenceJob(room, job.id)
+            for record, job in zip(group.records, group.jobs, strict=True)
+            if isinstance(job, PresenceJob)
+        ]
+        bulletin = Bulletin(signals=signals).timely(now)
+        if not (bulletin or news):
+            return
+        census = self._census(room, self.store.head(room))
+        if news and census.members <= PRESENCE_LIMIT:
+            presence = Presence(
+                joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
+                left=tuple(dict.fromkeys(user for job in news for user in job.left)),
+                members=len(self.members.of(room, Span(), census)),
+            )
+            bulletin = replace(bulletin, presence=presence)
+        self._tell(room, bulletin, Span(), census, _ids(group.jobs), deadline)
+
+    def _tell_span(self, room: RoomId, span: Span, jobs: Sequence[Job], deadline: float) -> int:
+        """Tell what another worker has shared out; what waits for one span is gathered."""
+        fanouts = [job for job in jobs if isinstance(job, FanoutJob)]
+        bulletin = gather(job.bulletin for job in fanouts).timely(self._now())
+        # Leaves gather what waits, but don't wait for it: the room's first worker has, and a leaf
+        # that did would keep one of the queue's few pollers from other leaves.
+        self._tell(room, bulletin, span, fanouts[-1].census, _ids(jobs), deadline)
+        return 0
+
+    def _follow_up(self, jobs: Iterable[Job], deadline: float) -> None:
+        for job in jobs:
+            if isinstance(job, RetryJob):
+                members, _ = self.expiry.split(job.members)
+                bulletin = Bulletin(job.messages)
+                self.delivery.again(job.room, bulletin, members, job.attempt, deadline)
+            elif isinstance(job, EndJob):
+                self.expiry.end(job, deadline)
+
+    def _census(self, room: RoomId, head: Head) -> Census:
+        return head.census(self.count.of(room, head))
 
     def _number(
-        self, room: RoomId, jobs: Sequence[Job], deadline: float
+        self, room: RoomId, messages: Sequence[Message], wait: Wait, deadline: float
     ) -> tuple[tuple[Numbered, ...], Head]:
         """Give the messages their numbers, and return where the room stands then.
 
@@ -211,14 +252,14 @@ class Broadcast:
         a time at a room only makes it rare that it fails. History is written before the head
         moves, so that whoever joins at the head finds all of it.
         """
-        messages = [job.message for job in jobs if isinstance(job, MessageJob)]
+        keys = {message.key for message in messages}
         while time.monotonic() < deadline:
-            head = self.store.head(room)
-            numbering = rooms.number(head, messages)
+            head, known = self.store.numbers(room, keys)
+            numbering = rooms.number(head, known, messages)
             if not numbering.fresh:
                 return numbering.numbered, head
             self.store.append(numbering.fresh)
-            advanced = self.store.advance(room, head, numbering.head)
+            advanced = self.store.advance(room, head, replace(numbering.head, numbering=wait))
             if advanced:
                 self.meter.count(Metric.MESSAGES_NUMBERED, len(numbering.fresh))
                 return numbering.numbered, advanced
@@ -234,37 +275,47 @@ class Broadcast:
             if deleted is not None and deleted < one.seq:
                 self.store.erase(one.message.room, one.epoch, deleted)
 
-    def _post_to_span(
+    def _tell(
         self,
         room: RoomId,
         bulletin: Bulletin,
         span: Span,
         census: Census,
-        origin: Origin,
+        ids: Sequence[str],
         deadline: float,
     ) -> int:
+        """Tell the members in a span, or share them among further jobs.
+
+        Returns:
+            How many members could gain from waiting for more.
+        """
+        if not bulletin:
+            return 0
+        parts = self.fanout.split(span, census.members)
+        if len(parts) > 1:
+            share = replace(census, members=ceil(census.members / len(parts)))
+            self.outbox.publish_all(
+                [
+                    job
+                    for part in parts
+                    for job in cut(
+                        FanoutJob(room, _same_each_time(ids, part), bulletin, part, share)
+                    )
+                ]
+            )
+            return census.members
         members, overdue = self.expiry.split(self.members.of(room, span, census))
-        posts = chain(bulletin.posts(room, members), bulletin.acks(members, span))
-        self.delivery(room, bulletin, members, posts, origin, deadline, attempt=1)
-        self.expiry.end(overdue, room, origin)
+        self.delivery.to_span(room, bulletin, members, span, census.level, deadline)
+        self.expiry.queue(overdue, room, census.level)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
         return sum(member.protocol is not Protocol.PLAIN for member in members)
 
-    def _retry(self, jobs: Iterable[RetryJob], deadline: float) -> int:
-        for job in jobs:
-            room, origin = job.room, job.origin
-            members, _ = self.expiry.split(job.members)
-            bulletin = Bulletin(job.messages)
-            posts = bulletin.posts(room, members)
-            attempt = job.attempt + 1
-            self.delivery(room, bulletin, members, posts, origin, deadline, attempt)
-        return 0
+    def _now(self) -> float:
+        return self.clock() * 1000
 
 
-def _signals(jobs: Iterable[Job]) -> tuple[SignalSent, ...]:
-    return tuple(
-        SignalSent(job.data, job.user, job.sender) for job in jobs if isinstance(job, SignalJob)
-    )
+def _ids(jobs: Iterable[Job]) -> list[str]:
+    return [job.id for job in jobs]
 
 
 def _same_each_time(ids: Iterable[str], part: Span) -> str:

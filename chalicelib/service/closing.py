@@ -38,11 +38,15 @@ class Closing:
 
         Nothing is raised.
         """
-        self.meter.count(Metric.CONNECTIONS_CUT)
-        self.manager(origin).close(connection_id, time.monotonic() + CLOSE_SECONDS)
+        self.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)
         try:
             departures = self.store.forget(connection_id, room)
         except UnavailableError as error:
             self.meter.swallow("forget a connection that was closed", error)
         else:
-            self.herald.left(origin, departures)
+            self.herald.left(departures)
+
+    def close(self, connection_id: ConnectionId, origin: Origin, deadline: float) -> None:
+        """Close a connection without forgetting it."""
+        self.meter.count(Metric.CONNECTIONS_CUT)
+        self.manager(origin).close(connection_id, deadline)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
     from chalicelib.events import GatewayEvent
     from chalicelib.identity import Patterns
+    from chalicelib.members import MemberCount
     from chalicelib.model import Head
     from chalicelib.origins import Origins
     from chalicelib.service.door import Door
@@ -42,6 +43,7 @@ class Connect:
     token_in_query: bool
     door: Door
     guard: Guard
+    count: MemberCount
 
     def __call__(self, event: GatewayEvent) -> Connection:
         """Run the use case for a `$connect` event.
@@ -74,12 +76,12 @@ class Connect:
         self.store.add(connection)
         if not v1:
             head = self._enter_lobby(connection)
-            self.herald.joined(connection, LOBBY, head.members)
+            self.herald.joined(connection, LOBBY, self.count.of(LOBBY, head))
         return connection
 
     def _enter_lobby(self, connection: Connection) -> Head:
         try:
-            return self.guard.enter(connection, LOBBY)
+            return self.guard.enter(connection, LOBBY)[1]
         except FrameError as refusal:
             self.store.forget(connection.id)
             raise HandshakeError(HTTPStatus.FORBIDDEN, refusal.code) from None

@@ -1,29 +1,40 @@
-"""Posts reach the members, and what becomes of them is seen to."""
+"""Delivery of what a room is told to its members, and what follows from posts that fail."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
-from chalicelib.jobs import RetryJob, cut
+from chalicelib.jobs import EndJob, RetryJob, cut
+from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.meter import Metric
-from chalicelib.posting import Reason
+from chalicelib.model import Protocol
+from chalicelib.posting import Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from chalicelib.bulletin import Bulletin
+    from chalicelib.jobs import Job
     from chalicelib.meter import Meter
-    from chalicelib.model import ConnectionId, Member, Origin, RoomId
+    from chalicelib.model import Member, Origin, RoomId, Span
     from chalicelib.outbox import Outbox
-    from chalicelib.posting import Post, Poster, Report
+    from chalicelib.posting import Poster
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Departure, Store
+    from chalicelib.store import Store
 
 ATTEMPTS: Final = 3
 """How often missed posts are tried again; after that the client's gap detection is left."""
+
+FORGOTTEN_AT_ONCE: Final = 25
+"""Members that are forgotten before the next batch of a room: a call for each, and a few more.
+
+More of them are forgotten by a job of its own, while the room goes on.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,31 +49,72 @@ class Delivery:
     clock: Callable[[], float]
     meter: Meter
 
-    def __call__(
+    def to_span(
         self,
         room: RoomId,
         bulletin: Bulletin,
         members: Sequence[Member],
-        posts: Iterable[Post],
-        origin: Origin,
+        span: Span,
+        level: int,
         deadline: float,
-        attempt: int,
     ) -> None:
-        """Carry out posts that tell a bulletin to members of a room.
+        """Tell a bulletin to the members in a span, and their numbers to senders who have left.
 
         Args:
             room: the room.
-            bulletin: what the posts tell.
-            members: whom they tell it.
-            posts: the posts.
-            origin: where to post.
+            bulletin: what to tell.
+            members: the members in the span.
+            span: the span.
+            level: up to which level the room's members are spread.
             deadline: when to give up, in seconds of `time.monotonic`.
-            attempt: 1 for the first, one more for each retry.
         """
-        report = self.poster(origin).post(posts, deadline)
+        report = Report()
+        acks = list(bulletin.acks(members, span))
+        apis = {member.origin for member in members} | {origin for origin, _ in acks}
+        for origin in apis:
+            there = [member for member in members if member.origin == origin]
+            missing = [post for of, post in acks if of == origin]
+            posts = chain(bulletin.posts(room, there), missing)
+            report.merge(self.poster(origin).post(posts, deadline))
         self._measure(report, bulletin, len(members))
-        self._forget(report.gone, room, origin)
-        self._retry_later(room, bulletin, members, report, origin, attempt)
+        gone, early = self._gone(members, report)
+        self._forget(gone, room, level)
+        missed = [member for member in members if member.id in report.failed]
+        jobs: list[Job] = [self._retry(room, bulletin, [member], 1) for member in early]
+        if missed:
+            jobs.append(self._retry(room, bulletin, missed, 1))
+        self._queue(bulletin, jobs, len(missed) + len(early))
+
+    def again(
+        self,
+        room: RoomId,
+        bulletin: Bulletin,
+        members: Sequence[Member],
+        attempt: int,
+        deadline: float,
+    ) -> None:
+        """Tell members what they have missed; `attempt` counts the times that this was tried.
+
+        Raises:
+            UnavailableError: a single member has not been let in yet; its job must come again.
+        """
+        report = Report()
+        for origin in {member.origin for member in members}:
+            there = [member for member in members if member.origin == origin]
+            report.merge(self.poster(origin).post(bulletin.posts(room, there), deadline))
+        self._measure(report, bulletin, len(members))
+        gone, early = self._gone(members, report)
+        self._forget(gone, room, 0)
+        missed = [member for member in members if member.id in report.failed]
+        if early and len(members) == 1:
+            raise UnavailableError(f"The handshake of {early[0].id} is not over.")
+        if missed and attempt >= ATTEMPTS:
+            self.meter.count(Metric.GIVEN_UP, len(missed))
+            missed = []
+        jobs: list[Job] = [self._retry(room, bulletin, [one], attempt) for one in early]
+        if missed:
+            jobs.append(self._retry(room, bulletin, missed, attempt + 1))
+        self._queue(bulletin, jobs, len(missed) + len(early))
 
     def _measure(self, report: Report, bulletin: Bulletin, members: int) -> None:
         count = self.meter.count
@@ -82,40 +134,57 @@ class Delivery:
         for numbered in bulletin.messages:
             count(Metric.DELAY, max(now - numbered.message.sent_at, 0))
 
-    def _retry_later(
-        self,
-        room: RoomId,
-        bulletin: Bulletin,
-        members: Iterable[Member],
-        report: Report,
-        origin: Origin,
-        attempt: int,
-    ) -> None:
+    def _gone(self, members: Iterable[Member], report: Report) -> tuple[list[Member], list[Member]]:
+        """Part the members that answered 410 into those who are gone and those not let in yet.
+
+        A connection of the plain form is a member before its `$connect` has returned, and until
+        then the gateway answers 410 (https://repost.aws/knowledge-center/410-gone-api-gateway). One
+        of version 1 has sent a frame before it joined.
+        """
+        newest = (self.clock() - HANDSHAKE_SECONDS) * 1000
+        gone: list[Member] = []
+        early: list[Member] = []
+        for member in members:
+            if member.id in report.gone:
+                young = member.protocol is Protocol.PLAIN and member.connected_at > newest
+                (early if young else gone).append(member)
+        return gone, early
+
+    def _forget(self, gone: Sequence[Member], room: RoomId, level: int) -> None:
+        """Forget who is gone; who can't be forgotten now will answer 410 again."""
+        if not gone:
+            return
+        try:
+            if len(gone) > FORGOTTEN_AT_ONCE:
+                self.outbox.publish_all(list(cut(end_job(room, gone, level, closes=False))))
+            else:
+                self.herald.left(self.store.forget_all(gone, room, level))
+        except UnavailableError as error:
+            self.meter.swallow("forget who is gone", error)
+
+    def _retry(
+        self, room: RoomId, bulletin: Bulletin, members: Sequence[Member], attempt: int
+    ) -> RetryJob:
+        return RetryJob(room, self.new_id(), bulletin.messages, tuple(members), attempt)
+
+    def _queue(self, bulletin: Bulletin, jobs: Sequence[Job], members: int) -> None:
         """Queue what members have missed for a further attempt, for them alone.
 
-        Should that fail too, or have been tried often enough, the clients' own rules are left:
-        they see the gap, or learn from a `pong` how far the room has come.
+        Should that fail, the clients' own rules are left: they see the gap, or learn from a `pong`
+        how far the room has come.
         """
-        missed = [member for member in members if member.id in report.failed]
-        if not bulletin.messages or not missed:
+        if not bulletin.messages or not jobs:
             return
-        if attempt > ATTEMPTS:
-            self.meter.count(Metric.GIVEN_UP, len(missed))
-            return
-        job = RetryJob(origin, room, self.new_id(), bulletin.messages, tuple(missed), attempt)
         try:
-            self.outbox.publish_all(list(cut(job)))
+            self.outbox.publish_all([part for job in jobs for part in cut(job)])
         except UnavailableError as error:
             self.meter.swallow("queue missed posts again", error)
         else:
-            self.meter.count(Metric.RETRIES_QUEUED, len(missed))
+            self.meter.count(Metric.RETRIES_QUEUED, members)
 
-    def _forget(self, gone: Iterable[ConnectionId], room: RoomId, origin: Origin) -> None:
-        """Forget who is gone; who can't be forgotten now will answer 410 again."""
-        departures: list[Departure] = []
-        try:
-            for connection_id in gone:
-                departures += self.store.forget(connection_id, room)
-        except UnavailableError as error:
-            self.meter.swallow("forget who is gone", error)
-        self.herald.left(origin, departures)
+
+def end_job(room: RoomId, members: Sequence[Member], level: int, *, closes: bool) -> EndJob:
+    """Make a job that forgets members; for the same ones it is the same job to the queue."""
+    ids = "\n".join(sorted(member.id for member in members))
+    digest = hashlib.sha256(f"{closes}\n{ids}".encode()).hexdigest()
+    return EndJob(room, digest, tuple(members), level, closes)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.model import Origin
-
 if TYPE_CHECKING:
     from chalicelib.events import GatewayEvent
     from chalicelib.service.presence import Herald
@@ -33,4 +31,4 @@ class Disconnect:
         """
         context = event.request_context
         departures = self.store.forget(context.connection_id)
-        self.herald.left(Origin(context.api_id, context.stage), departures)
+        self.herald.left(departures)

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
 from chalicelib.identity import is_over
+from chalicelib.jobs import cut
+from chalicelib.service.closing import CLOSE_SECONDS
+from chalicelib.service.delivery import end_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from chalicelib.jobs import EndJob
     from chalicelib.meter import Meter
-    from chalicelib.model import Member, Origin, RoomId
+    from chalicelib.model import Member, RoomId
+    from chalicelib.outbox import Outbox
     from chalicelib.service.closing import Closing
+    from chalicelib.service.presence import Herald
     from chalicelib.store import Store
 
-CLOSED_AT_ONCE: Final = 10
-"""Connections that one broadcast closes; the others get nothing either, and are closed later."""
+ENDED_AT_ONCE: Final = 100
+"""Members that are forgotten with one change of their room's version."""
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """Sorts out the members whose time is over, and closes their connections."""
+    """Ends connections whose time is over, in jobs of their own, and forgets who is gone."""
 
     store: Store
+    outbox: Outbox
     closing: Closing
+    herald: Herald
     clock: Callable[[], float]
     meter: Meter
 
@@ -37,19 +46,44 @@ class Expiry:
             return members, ()
         return [member for member in members if not is_over(member.until, now)], overdue
 
-    def end(self, overdue: Sequence[Member], room: RoomId, origin: Origin) -> None:
-        """Close connections whose time is over, as far as nothing else is known of them.
+    def queue(self, overdue: Sequence[Member], room: RoomId, level: int) -> None:
+        """Have connections closed whose time is over; what fails, the next broadcast does again."""
+        if not overdue:
+            return
+        try:
+            self.outbox.publish_all(list(cut(end_job(room, overdue, level, closes=True))))
+        except UnavailableError as error:
+            self.meter.swallow("have connections closed whose tokens have ended", error)
 
-        A renewal changes a connection first, and its places in rooms after that; one that died or
+    def end(self, job: EndJob, deadline: float) -> None:
+        """Carry out a job, as far as it gets until the deadline, and queue the rest of it.
+
+        Raises:
+            UnavailableError: the table or the queue failed; the job must come again.
+        """
+        members = job.members
+        while members and time.monotonic() < deadline:
+            batch, members = members[:ENDED_AT_ONCE], members[ENDED_AT_ONCE:]
+            over = (
+                [member for member in batch if self._close(member, job.room)]
+                if (job.closes)
+                else batch
+            )
+            if over:
+                self.herald.left(self.store.forget_all(over, job.room, job.level))
+        if members:
+            rest = end_job(job.room, members, job.level, closes=job.closes)
+            self.outbox.publish_all(list(cut(rest)))
+
+    def _close(self, member: Member, room: RoomId) -> bool:
+        """Close a connection whose time is over; return whether it is.
+
+        A renewal changes a connection first, and its members of rooms after that; one that died or
         came between is made good here.
         """
-        for member in overdue[:CLOSED_AT_ONCE]:
-            try:
-                connection = self.store.connection(member.id)
-                if connection and not is_over(connection.until, self.clock()):
-                    self.store.extend(connection, room)
-                    continue
-            except UnavailableError as error:
-                self.meter.swallow("see whether a token was renewed", error)
-                return
-            self.closing(member.id, origin, room)
+        connection = self.store.connection(member.id)
+        if connection and not is_over(connection.until, self.clock()):
+            self.store.extend(connection, room)
+            return False
+        self.closing.close(member.id, member.origin, time.monotonic() + CLOSE_SECONDS)
+        return True

@@ -23,26 +23,28 @@ class Guard:
     store: Store
     clock: Callable[[], float]
 
-    def enter(self, connection: Connection, room: RoomId) -> Head:
-        """Make a connection a member, and return where the room stood at that moment.
+    def enter(self, connection: Connection, room: RoomId) -> tuple[Connection, Head]:
+        """Make a connection a member; return it as it is then, and where the room stood.
 
         A ban is looked for twice. The first look spares the room somebody who would leave again at
         once. The second finds a ban that came in between: it is laid before its user's connections
-        are put out, so either they are found in the room by then, or the ban is found here.
+        are put out, so either they are found in the room by then, or the ban is found here. A mute
+        is noted with its user's connections whether they are in the room or not, and the write that
+        lets one speak here takes along what the first look has found.
 
         Raises:
             FrameError: `banned`, `unknown_connection`, or `too_many_rooms`.
         """
-        self._require_admitted(room, connection.user.user_id)
-        head = self.store.join(connection, room)
+        muted_until = self._require_admitted(room, connection.user.user_id).get(Sanction.MUTE)
+        joined, head = self.store.join(connection, room, muted_until)
         try:
             sanctions = self._require_admitted(room, connection.user.user_id)
         except FrameError:
-            self.store.leave(connection, room)
+            self.store.leave(joined, room)
             raise
-        if Sanction.MUTE in sanctions:
-            self.store.mute(connection.id, room, sanctions[Sanction.MUTE])
-        return head
+        if muted_until != sanctions.get(Sanction.MUTE):
+            self.store.mute(connection.id, room, sanctions.get(Sanction.MUTE, 0))
+        return joined, head
 
     def require_unsanctioned(self, room: RoomId, user_id: UserId) -> None:
         """Refuse to let somebody speak who need not be in the room for it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol, rooms
@@ -15,8 +14,10 @@ from chalicelib.service.guard import require_voice
 
 if TYPE_CHECKING:
     from chalicelib.identity import Patterns
+    from chalicelib.members import MemberCount
     from chalicelib.model import Connection, Head
     from chalicelib.protocol import Join, Leave
+    from chalicelib.service.admission import ChargeReads
     from chalicelib.service.guard import Guard
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
@@ -29,6 +30,8 @@ class Membership:
     store: Store
     herald: Herald
     guard: Guard
+    count: MemberCount
+    charge_reads: ChargeReads
     private: Patterns = ()
     page: int = PAGE_LIMIT
 
@@ -41,15 +44,20 @@ class Membership:
         room = RoomId(request.room)
         if not connection.rights.may_join(room, self.private):
             raise forbidden()
-        head = self.guard.enter(connection, room)
-        recovery = self._recover(room, head, request)
+        joined, head = self.guard.enter(connection, room)
+        # The token may have been renewed meanwhile: that looks for rooms after it has written.
+        if not joined.rights.may_join(room, self.private):
+            self.take_out(joined, room)
+            raise forbidden()
+        recovery = self._recover(connection, room, head, request)
+        members = self.count.of(room, head)
         if room not in connection.rooms:
-            self.herald.joined(connection, room, head.members)
+            self.herald.joined(connection, room, members)
         return JoinedFrame(
             room=room,
             seq=head.seq,
             epoch=head.epoch,
-            members=head.members,
+            members=members,
             you=protocol.self_frame(connection.user, moderate=connection.rights.may_moderate(room)),
             recovered=recovery.reason is None,
             messages=[protocol.message_frame(message) for message in recovery.messages],
@@ -59,23 +67,26 @@ class Membership:
     def leave(self, connection: Connection, request: Leave) -> LeftFrame:
         """Take the connection out of the room; one that it is not in hears nothing of that."""
         room = RoomId(request.room)
-        if room in connection.rooms:
-            self.take_out(connection, room)
+        self.take_out(connection, room)
         return LeftFrame(room=room)
 
-    def take_out(self, connection: Connection, room: RoomId) -> None:
-        """Take the connection out of the room, and tell that."""
+    def take_out(self, connection: Connection, room: RoomId) -> bool:
+        """Take the connection out of the room, and tell that; return whether it was in."""
         departure = self.store.leave(connection, room)
         if departure:
-            self.herald.left(connection.origin, [departure])
+            self.herald.left([departure])
+        return departure is not None
 
-    def _recover(self, room: RoomId, head: Head, request: Join) -> Recovery:
+    def _recover(self, connection: Connection, room: RoomId, head: Head, request: Join) -> Recovery:
         if request.since is None or request.epoch is None:
             return Recovery((), None)
         # The current epoch's: of another one nothing can be given, so nothing is looked for.
         above = request.since if request.epoch == head.epoch else head.seq
-        missed = self.store.messages(room, head.epoch, above=above, below=head.seq + 1)
-        page = rooms.page(tuple(islice(missed, self.page)), newest_first=False, more=False)
+        missed = self.store.messages(
+            room, head.epoch, above=above, below=head.seq + 1, limit=self.page
+        )
+        page = rooms.page(missed, newest_first=False, last=head.seq)
+        self.charge_reads(connection.id, missed.units, request)
         return rooms.recover(head, request.since, request.epoch, page)
 
 
@@ -98,4 +109,4 @@ def require_speaker(connection: Connection, room: RoomId, now: float) -> None:
     require_member(connection, room)
     if not connection.rights.may_publish(room):
         raise forbidden()
-    require_voice(connection.muted.get(room), now)
+    require_voice(connection.muted_until(room), now)

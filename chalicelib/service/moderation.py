@@ -71,13 +71,16 @@ class Moderation:
 
     def _put_out(self, room: RoomId, user_id: UserId, reason: Literal["kicked", "banned"]) -> None:
         for connection in connections_of(self.store, user_id):
-            if room not in connection.rooms:
-                continue
             if connection.protocol is Protocol.PLAIN:
                 # It knows no word for this, and no other room.
-                self.closing(connection.id, connection.origin, room)
+                if room in connection.rooms:
+                    self.closing(connection.id, connection.origin, room)
                 continue
-            self.membership.take_out(connection, room)
+            # A join that is under way may go on after a kick; after a ban it finds that.
+            if reason == "kicked" and room not in connection.rooms:
+                continue
+            if not self.membership.take_out(connection, room):
+                continue
             frame = protocol.encode(LeftFrame(room=room, reason=reason))
             self.poster(connection.origin).post(
                 [(connection.id, frame)], time.monotonic() + POST_SECONDS
@@ -107,7 +110,7 @@ class Moderation:
             sent_at=int(self.clock() * 1000),
             deletes=request.seq,
         )
-        self.outbox.publish(MessageJob(moderator.origin, room, message.key, message))
+        self.outbox.publish(MessageJob(room, message.key, message))
 
     def _in(self, seconds: int) -> int:
         return int(self.clock()) + seconds

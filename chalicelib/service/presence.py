@@ -11,10 +11,11 @@ from chalicelib.jobs import PresenceJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from chalicelib.members import MemberCount
     from chalicelib.meter import Meter
-    from chalicelib.model import Connection, Origin, RoomId, User
+    from chalicelib.model import Connection, RoomId, User
     from chalicelib.outbox import Outbox
-    from chalicelib.store import Departure
+    from chalicelib.store import Departure, Store
 
 
 PRESENCE_LIMIT: Final = 200
@@ -29,6 +30,8 @@ class Herald:
     not take is left out, since the next news carry the number again.
     """
 
+    store: Store
+    count: MemberCount
     outbox: Outbox
     new_id: Callable[[], str]
     meter: Meter
@@ -36,25 +39,34 @@ class Herald:
     def joined(self, connection: Connection, room: RoomId, members: int) -> None:
         """Tell a room that somebody has come, which now has so many members."""
         if members <= PRESENCE_LIMIT:
-            self._tell(connection.origin, room, joined=(connection.user,))
+            self._tell(room, joined=(connection.user,))
 
-    def left(self, origin: Origin, departures: Iterable[Departure]) -> None:
+    def left(self, departures: Iterable[Departure]) -> None:
         """Tell rooms who has gone, and nobody where nobody is left."""
         by_room: dict[RoomId, list[Departure]] = {}
         for departure in departures:
             by_room.setdefault(departure.room, []).append(departure)
         for room, gone in by_room.items():
-            if 0 < gone[-1].members <= PRESENCE_LIMIT:
-                self._tell(origin, room, left=tuple(departure.user for departure in gone))
+            if 0 < self._members(gone[-1]) <= PRESENCE_LIMIT:
+                self._tell(room, left=tuple(departure.user for departure in gone))
+
+    def _members(self, departure: Departure) -> int:
+        """Return how many members a room has left; none where that can't be told now."""
+        if departure.members is not None:
+            return departure.members
+        try:
+            return self.count.of(departure.room, self.store.head(departure.room))
+        except UnavailableError as error:
+            self.meter.swallow("count who is left", error)
+            return 0
 
     def _tell(
         self,
-        origin: Origin,
         room: RoomId,
         joined: tuple[User, ...] = (),
         left: tuple[User, ...] = (),
     ) -> None:
         try:
-            self.outbox.publish(PresenceJob(origin, room, self.new_id(), joined, left))
+            self.outbox.publish(PresenceJob(room, self.new_id(), joined, left))
         except UnavailableError as error:
             self.meter.swallow("tell who came and went", error)

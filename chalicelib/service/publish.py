@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
-from chalicelib.errors import UnavailableError, forbidden
+from chalicelib.errors import forbidden
 from chalicelib.jobs import MessageJob
 from chalicelib.meter import Metric
 from chalicelib.model import Message, RoomId
@@ -16,28 +16,23 @@ if TYPE_CHECKING:
 
     from chalicelib.identity import Patterns
     from chalicelib.meter import Meter
-    from chalicelib.model import Origin
     from chalicelib.outbox import Outbox
     from chalicelib.protocol import Bounds
+    from chalicelib.service.backlog import Backlog
     from chalicelib.service.guard import Guard
     from chalicelib.service.publishers import Publishers
 
 
 @dataclass(frozen=True)
 class Publish:
-    """Queues messages that come over no connection, under the rules for those that do.
-
-    Attributes:
-        origin: where the rooms' connections are, which no connection tells; None where the
-            settings don't tell it either.
-    """
+    """Queues messages that come over no connection, under the rules for those that do."""
 
     publishers: Publishers
     outbox: Outbox
+    backlog: Backlog
     guard: Guard
     private: Patterns
     bounds: Bounds
-    origin: Origin | None
     clock: Callable[[], float]
     new_id: Callable[[], str]
     meter: Meter
@@ -58,11 +53,7 @@ class Publish:
         if not (rights.may_join(room, self.private) and rights.may_publish(room)):
             raise forbidden()
         self.guard.require_unsanctioned(room, identity.user.user_id)
-        if self.origin is None:
-            raise UnavailableError(
-                "It is not known where to post: set WEBSOCKET_API to the WebSocket API's id and"
-                " stage, such as a1b2c3d4e5/api."
-            )
+        self.backlog.take_message(room)
         message = Message(
             id=publication.id or self.new_id(),
             room=room,
@@ -72,6 +63,6 @@ class Publish:
             sender=None,
             sent_at=int(self.clock() * 1000),
         )
-        self.outbox.publish(MessageJob(self.origin, room, message.key, message))
+        self.outbox.publish(MessageJob(room, message.key, message))
         self.meter.count(Metric.MESSAGES_ACCEPTED)
         return message.id

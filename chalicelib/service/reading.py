@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol, rooms
@@ -14,6 +13,7 @@ from chalicelib.service.membership import require_member
 if TYPE_CHECKING:
     from chalicelib.model import Connection
     from chalicelib.protocol import Ping, ReadHistory, Who
+    from chalicelib.service.admission import ChargeReads
     from chalicelib.store import Store
 
 WHO_PAGE: Final = 100
@@ -25,6 +25,7 @@ class Reading:
     """Reads pages for members."""
 
     store: Store
+    charge_reads: ChargeReads
     page: int = PAGE_LIMIT
 
     def history(self, connection: Connection, request: ReadHistory) -> HistoryFrame:
@@ -43,11 +44,11 @@ class Reading:
             head.epoch,
             above=request.after or 0,
             below=min(request.before or end, end),
+            limit=min(request.limit, self.page),
             newest_first=newest_first,
         )
-        limit = min(request.limit, self.page)
-        read = tuple(islice(messages, limit + 1))
-        page = rooms.page(read[:limit], newest_first=newest_first, more=len(read) > limit)
+        page = rooms.page(messages, newest_first=newest_first, last=1 if newest_first else head.seq)
+        self.charge_reads(connection.id, messages.units + 1, request)
         return HistoryFrame(
             room=room,
             epoch=head.epoch,
@@ -79,7 +80,8 @@ class Reading:
         """
         room = RoomId(request.room)
         require_member(connection, room)
-        members, place = self.store.members_page(room, request.next, WHO_PAGE)
+        members, place, units = self.store.members_page(room, request.next, WHO_PAGE)
+        self.charge_reads(connection.id, units, request)
         return WhoFrame(
             room=room, members=[protocol.user_frame(member) for member in members], next=place
         )

@@ -69,21 +69,15 @@ class Renewal:
         identity = self._identity(request.token)
         if identity.until is None or identity.user.user_id != connection.user.user_id:
             raise _refusal()
-        lost = [
-            room
-            for room in sorted(connection.rooms)
-            if not identity.rights.may_join(room, self.membership.private)
-        ]
-        for room in lost:
-            self.membership.take_out(connection, room)
-        self.store.renew(
-            replace(
-                connection,
-                rights=identity.rights,
-                until=identity.until,
-                rooms=connection.rooms.difference(lost),
-            )
-        )
+        renewed = replace(connection, rights=identity.rights, until=identity.until)
+        # The rights first: a join that is under way looks at them after it has noted the room.
+        lost = []
+        for room in self.store.renew(renewed):
+            if identity.rights.may_join(room, self.membership.private):
+                self.store.extend(renewed, room)
+            else:
+                self.membership.take_out(renewed, room)
+                lost.append(room)
         left = [LeftFrame(room=room, reason="rights") for room in lost]
         return [*left, RenewedFrame(until=protocol.timestamp(identity.until * 1000))]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
+from chalicelib.bulletin import SignalSent
 from chalicelib.jobs import MessageJob, SignalJob
 from chalicelib.meter import Metric
 from chalicelib.model import Message, Numbered, RoomId
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Connection
     from chalicelib.outbox import Outbox
     from chalicelib.protocol import AckFrame, Say, Signal
+    from chalicelib.service.backlog import Backlog
     from chalicelib.store import Store
 
 
@@ -27,6 +29,7 @@ class Saying:
 
     store: Store
     outbox: Outbox
+    backlog: Backlog
     clock: Callable[[], float]
     new_id: Callable[[], str]
     meter: Meter
@@ -39,7 +42,7 @@ class Saying:
         this connection, when it is numbered.
 
         Raises:
-            FrameError: `not_joined`, `forbidden`, or `muted`.
+            FrameError: `not_joined`, `forbidden`, `muted`, or `slow_down`.
         """
         room = RoomId(request.room)
         require_speaker(connection, room, self.clock())
@@ -51,15 +54,14 @@ class Saying:
             user=connection.user,
             sender=connection.id,
             sent_at=int(self.clock() * 1000),
+            origin=connection.origin,
         )
         if request.resend:
-            head = self.store.head(room)
-            seq = self.store.find(room, head, message.key)
-            if seq is not None:
-                return protocol.ack_frame(Numbered(seq, head.epoch, message))
-        self.outbox.publish(
-            MessageJob(origin=connection.origin, room=room, id=message.key, message=message)
-        )
+            head, known = self.store.numbers(room, [message.key])
+            if message.key in known:
+                return protocol.ack_frame(Numbered(known[message.key], head.epoch, message))
+        self.backlog.take_message(room)
+        self.outbox.publish(MessageJob(room=room, id=message.key, message=message))
         self.meter.count(Metric.MESSAGES_ACCEPTED)
         return None
 
@@ -67,17 +69,15 @@ class Saying:
         """Queue a signal.
 
         Raises:
-            FrameError: `not_joined`, `forbidden`, or `muted`.
+            FrameError: `not_joined`, `forbidden`, `muted`, or `slow_down`.
         """
         room = RoomId(request.room)
         require_speaker(connection, room, self.clock())
-        self.outbox.publish(
-            SignalJob(
-                origin=connection.origin,
-                room=room,
-                id=self.new_id(),
-                data=bytes(request.data).decode(),
-                user=connection.user,
-                sender=connection.id,
-            )
+        self.backlog.take_signal(room)
+        signal = SignalSent(
+            data=bytes(request.data).decode(),
+            user=connection.user,
+            sender=connection.id,
+            sent_at=int(self.clock() * 1000),
         )
+        self.outbox.publish(SignalJob(room, self.new_id(), signal))

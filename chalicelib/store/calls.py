@@ -73,9 +73,9 @@ class Table:
     def _get(self, key: Item) -> Item | None:
         """Read an item as it is now."""
         with self._available():
-            return self._client.get_item(
-                TableName=self._table, Key=key, ConsistentRead=True
-            ).get("Item")
+            return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
+                "Item"
+            )
 
     def _get_all(self, keys: Sequence[Item], *, consistent: bool = True) -> list[Item]:
         """Read those of some items that are there, in any order."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.limits import ROOMS_LIMIT
-from chalicelib.store.dynamo_history import DynamoHistory
 from chalicelib.store.dynamo_ledger import DynamoLedger
 from chalicelib.store.dynamo_members import DynamoMembers
 from chalicelib.store.dynamo_register import DynamoRegister
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Connection, ConnectionId, RoomId
 
 
-class DynamoStore(DynamoMembers, DynamoHistory, DynamoLedger, DynamoRegister):
+class DynamoStore(DynamoMembers, DynamoLedger, DynamoRegister):
     """The store in one DynamoDB table."""
 
     def __init__(

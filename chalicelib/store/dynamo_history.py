@@ -168,9 +168,7 @@ class DynamoHistory(Table):
                     Limit=count,
                 )["Items"]
             alive = [item for item in items if not self._expired(item)]
-            found = [
-                read_message(room, item) for item in alive if item["epoch"]["S"] == epoch
-            ]
+            found = [read_message(room, item) for item in alive if item["epoch"]["S"] == epoch]
             yield found, read_units(items)
             if len(items) < count:
                 return

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.errors import Code, FrameError, unknown_connection
 from chalicelib.model import room_digest
 from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
-from chalicelib.store.calls import ConditionFailedError, Table
+from chalicelib.store.calls import ConditionFailedError
+from chalicelib.store.dynamo_history import DynamoHistory
 from chalicelib.store.items import (
     connection_expiry,
     connection_key,
@@ -55,7 +56,7 @@ REFRESH: Final = 24 * 60 * 60
 """Seconds of a head's life after which a join makes it live on, where joins don't write it."""
 
 
-class DynamoMembers(Table):
+class DynamoMembers(DynamoHistory):
     """Members, each in its shard, and noted with its connection by name and by digest."""
 
     def __init__(self, rooms_limit: int) -> None:
@@ -141,9 +142,7 @@ class DynamoMembers(Table):
         self._delete([*entry, *(place_key(connection_id, left) for left in places)])
         return [departure for departure in departures if departure]
 
-    def forget_all(
-        self, members: Sequence[Member], room: RoomId, level: int
-    ) -> list[Departure]:
+    def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:
         """See `Store.forget_all`."""
         self._delete([connection_key(member.id) for member in members])
         left: list[tuple[Member, RoomId]] = []
@@ -353,7 +352,7 @@ class DynamoMembers(Table):
                     ":zero": _number(0),
                     ":one": _number(1),
                     ":members": _number(members),
-                    ":expires_at": self._head_life(),
+                    ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
             )["Attributes"]
@@ -368,7 +367,7 @@ class DynamoMembers(Table):
                 ExpressionAttributeValues={
                     ":one": _number(1),
                     ":members": _number(members),
-                    ":expires_at": self._head_life(),
+                    ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
             )["Attributes"]
@@ -380,7 +379,7 @@ class DynamoMembers(Table):
         if item is None:
             return self._change_head(room, 0)
         if int(item["expires_at"]["N"]) < self._clock() + HEAD_LIFE - REFRESH:
-            self._set(head_key(room), {"expires_at": self._head_life()})
+            self._set(head_key(room), {"expires_at": self._head_expiry()})
         return read_head(item)
 
     def _raise_level(self, room: RoomId, level: int) -> None:
@@ -437,9 +436,6 @@ class DynamoMembers(Table):
             Code.TOO_MANY_ROOMS,
             f"A connection may be in {self._rooms_limit} rooms: leave one first.",
         )
-
-    def _head_life(self) -> AttributeValueTypeDef:
-        return _number(int(self._clock()) + HEAD_LIFE)
 
 
 def _number(value: int) -> AttributeValueTypeDef:

@@ -144,9 +144,7 @@ class Store(Ledger, Register, Protocol):
         connection.
         """
 
-    def forget_all(
-        self, members: Sequence[Member], room: RoomId, level: int
-    ) -> list[Departure]:
+    def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:
         """Forget the connections of many members of a room likewise, in few calls.
 
         A version changes once for all of them. The numbers of members may be wrong where others

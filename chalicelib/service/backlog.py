@@ -1,0 +1,113 @@
+"""Rooms that can't keep up are given no more to do."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.errors import Code, FrameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model import Head, RoomId, Wait
+    from chalicelib.store import Store
+
+MESSAGES_WAIT: Final = 3000
+SIGNALS_WAIT: Final = 1000
+"""Milliseconds that the newest broadcast may have found its records waiting.
+
+A FIFO queue looks for something to do among its first 120,000 messages only, so that the backlog of
+one room, if nothing bounded it, would in the end hold up all others
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/best-practices-message-groups.html).
+"""
+
+WAIT_LIFE: Final = 2000
+"""Milliseconds for which a wait is believed after it was seen: a queue that has run dry says
+nothing."""
+
+COPY_LIFE: Final = 1000
+"""Milliseconds for which a container uses its copy of a head: one read a second and room."""
+
+UNCONFIRMED: Final = 200
+PROBE: Final = 1000
+"""Messages that a container takes for a room that numbers none, and milliseconds from one to the
+next after that.
+
+A room whose worker has died stands still until the queue delivers its batch again, and can't say
+so. A few still go through, as one that is numbered is the sign that all is well again: those that
+the queue dropped as repetitions give none.
+"""
+
+LONGEST_PAUSE: Final = 10.0
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A room's head as a container has read it, and what it has taken for the room since."""
+
+    head: Head
+    read_at: float
+    taken: int = 0
+    taken_at: float = 0.0
+
+
+class Backlog:
+    """Bounds what waits for a room, whatever its members send."""
+
+    def __init__(self, store: Store, clock: Callable[[], float], limit: int = 10_000) -> None:
+        self._store = store
+        self._clock = clock
+        self._limit = limit
+        # Locally, functions share the process.
+        self._lock = threading.Lock()
+        self._copies: OrderedDict[RoomId, _Copy] = OrderedDict()
+
+    def take_message(self, room: RoomId) -> None:
+        """Take a message for a room.
+
+        Raises:
+            FrameError: `slow_down`; the room can't keep up.
+            UnavailableError: it is not known where the room stands.
+        """
+        copy, now = self._copy(room)
+        _require_pace(copy.head.numbering, MESSAGES_WAIT, now)
+        with self._lock:
+            if copy.taken >= UNCONFIRMED and now - copy.taken_at < PROBE:
+                raise _slow_down(MESSAGES_WAIT)
+            copy.taken += 1
+            copy.taken_at = now
+
+    def take_signal(self, room: RoomId) -> None:
+        """Take a signal for a room; raises likewise."""
+        copy, now = self._copy(room)
+        _require_pace(copy.head.signalling, SIGNALS_WAIT, now)
+
+    def _copy(self, room: RoomId) -> tuple[_Copy, float]:
+        now = self._clock() * 1000
+        with self._lock:
+            copy = self._copies.get(room)
+        if copy and now - copy.read_at < COPY_LIFE:
+            return copy, now
+        head = self._store.glance(room)
+        with self._lock:
+            old = self._copies.pop(room, None)
+            still = old is not None and old.head.numbering == head.numbering
+            copy = _Copy(head, now, *((old.taken, old.taken_at) if old and still else ()))
+            self._copies[room] = copy
+            if len(self._copies) > self._limit:
+                self._copies.popitem(last=False)
+        return copy, now
+
+
+def _require_pace(wait: Wait, limit: int, now: float) -> None:
+    if wait.longest > limit and now - wait.seen_at < WAIT_LIFE:
+        raise _slow_down(wait.longest)
+
+
+def _slow_down(wait: float) -> FrameError:
+    seconds = min(wait / 1000, LONGEST_PAUSE)
+    message = f"The room can't keep up: wait {seconds:.2f} s, then go on."
+    return FrameError(Code.SLOW_DOWN, message, seconds)
