@@ -64,10 +64,16 @@ class Asset:
     text: str
 
 
-@cache
 def find(name: str) -> Asset | None:
     """Return the file of that name, or None when there is none of a type that is served."""
-    path = _FOLDER / name
-    if path.parent != _FOLDER or path.suffix not in _TYPES or not path.is_file():
-        return None
-    return Asset(type=_TYPES[path.suffix], text=path.read_text(encoding="utf-8"))
+    return _files().get(name)
+
+
+@cache
+def _files() -> dict[str, Asset]:
+    """Read the folder once: names that anybody may make up are looked up in it, and not kept."""
+    return {
+        path.name: Asset(_TYPES[path.suffix], path.read_text(encoding="utf-8"))
+        for path in _FOLDER.iterdir()
+        if path.suffix in _TYPES and path.is_file()
+    }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _ORIGIN: Final = re.compile(
-    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE
+    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?",
+    re.ASCII | re.IGNORECASE,
 )
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 

@@ -14,9 +14,10 @@ export function addressOf(room) {
   return `#room=${encodeURIComponent(room)}`;
 }
 
-/** A room's name as it was meant: one spelling, single spaces. */
+/** A room's name as it was meant: one spelling, single spaces, and none of an emoji's joiners. */
 export function tidy(name) {
-  return name.normalize("NFC").trim().replace(/\s+/gu, " ");
+  const seen = name.replace(/\p{Default_Ignorable_Code_Point}/gu, "");
+  return seen.normalize("NFC").trim().replace(/\s+/gu, " ");
 }
 
 /** Shows both lists; on a narrow screen they are opened and closed with the menu button. */

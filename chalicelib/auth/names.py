@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 from typing import Final
 
 from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import UserId
+from chalicelib.text import visible
 
 ANONYMOUS: Final = "Anonymous"
 _SESSIONS: Final = uuid.UUID("5f0d1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10")
@@ -15,15 +15,8 @@ _SUBJECTS: Final = uuid.UUID("0b1f6d3e-52c4-4c0b-9a55-6a0c8b1d7e42")
 
 
 def clean_name(name: str, limit: int = NAME_LIMIT) -> str:
-    """Return a name fit to be shown: one line, bounded, never empty.
-
-    Control characters and those that change the direction of text become spaces.
-    """
-    printable = "".join(
-        " " if unicodedata.category(character).startswith(("C", "Z")) else character
-        for character in unicodedata.normalize("NFC", name)
-    )
-    return " ".join(printable.split())[:limit].strip() or ANONYMOUS
+    """Return a name fit to be shown: visible, bounded, never empty."""
+    return visible(name)[:limit].strip() or ANONYMOUS
 
 
 def user_of_session(session: str) -> UserId:

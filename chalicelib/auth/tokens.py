@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -11,13 +12,14 @@ import msgspec
 
 from chalicelib.auth.names import clean_name, user_of_subject
 from chalicelib.errors import HandshakeError, SettingsError
-from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights
+from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
 from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import User
 from chalicelib.protocol import ROOM_NAME_LIMIT
+from chalicelib.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chalicelib.auth.keys import Keys
     from chalicelib.auth.port import Credentials
@@ -26,10 +28,14 @@ TOKEN_LIMIT: Final = 8 * 1024
 """Characters of a token; longer ones are not even parsed. Headers end at 10,240 bytes."""
 
 LEEWAY: Final = 30
-"""Seconds by which clocks may differ."""
+"""Seconds by which an issuer's clock may be ahead; a token's end has no leeway.
+
+A client can't help it if its fresh token is refused, but can renew one that has ended. So a token
+is taken exactly as long as the connection that it opens may speak.
+"""
 
 NAME_CLAIMS: Final = ("name", "preferred_username", "cognito:username", "email")
-"""Where the name is looked for, the best first; else it is `Anonymous`."""
+"""Claims with a name, the best first; one without a visible character is passed over."""
 
 RIGHTS_CLAIM: Final = "fanfare"
 """The claim that grants rights: `{"join": ["team-*"], "publish": ["team-*"], "moderate": []}`."""
@@ -48,6 +54,7 @@ class Tokens:
     issuer: str
     audience: str
     name_limit: int = NAME_LIMIT
+    clock: Callable[[], float] = time.time
 
     def __call__(self, credentials: Credentials) -> Identity:
         """See `Authenticator`; the client's session and name are not looked at."""
@@ -56,15 +63,18 @@ class Tokens:
             proven = msgspec.convert(claims, _Proven)
         except msgspec.ValidationError as error:
             raise _refusal(f"a claim is not right: {error}") from None
+        until = int(proven.exp)
+        if has_ended(until, self.clock()):
+            raise _refusal("the token has ended")
         try:
             rights = read_rights(claims.get(RIGHTS_CLAIM))
         except msgspec.ValidationError as error:
             raise HandshakeError(
                 HTTPStatus.FORBIDDEN, f"The claim {RIGHTS_CLAIM!r} is not right: {error}."
             ) from None
-        name = next((claims[key] for key in NAME_CLAIMS if isinstance(claims.get(key), str)), "")
-        user = User(user_of_subject(self.issuer, proven.sub), clean_name(name, self.name_limit))
-        return Identity(user, rights, int(proven.exp))
+        texts = (claims[key] for key in NAME_CLAIMS if isinstance(claims.get(key), str))
+        name = clean_name(next(filter(visible, texts), ""), self.name_limit)
+        return Identity(User(user_of_subject(self.issuer, proven.sub), name), rights, until)
 
     def _claims(self, token: str | None) -> dict[str, Any]:
         if not token or len(token) > TOKEN_LIMIT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from chalicelib.protocol.limits import (
     SIGNAL_LIMIT,
     Bounds,
 )
+from chalicelib.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ class Who(msgspec.Struct, frozen=True, tag_field="action", tag="who"):
     """Read a page of a room's members."""
 
     room: str
-    next: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4}$")] | None = None
+    next: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{4}\Z")] | None = None
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
@@ -251,15 +251,10 @@ def _check_text(text: str, bounds: Bounds) -> None:
 def is_room_name(name: str, limit: int = BOUNDS.room_name) -> bool:
     """Whether a room may have that name: short, visible, and written in one way only.
 
-    Of invisible characters, those that turn the direction of text around could make one name look
+    A character that leaves no ink, or turns the direction of text around, could make one name look
     like another.
     """
-    return (
-        1 <= len(name) <= limit
-        and " ".join(name.split()) == name
-        and unicodedata.is_normalized("NFC", name)
-        and all(c == " " or unicodedata.category(c)[0] in "LMNPS" for c in name)
-    )
+    return 1 <= len(name) <= limit and visible(name) == name
 
 
 def describe(body: str) -> Description:

@@ -153,6 +153,18 @@ def test_a_page_from_elsewhere_gets_no_connection(
     assert answer["statusCode"] == HTTPStatus.OK
 
 
+def test_a_refused_origin_is_in_the_log(
+    tokens: Tokens, configure: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever forgot a page in the settings finds it there; a long one is cut."""
+    configure({"FANFARE_ORIGINS": "https://chat.example.com"})
+    tokens.lambdas.connect(ADA, None, SUBPROTOCOL, "https://forgotten.example")
+    tokens.lambdas.connect(ADA, None, SUBPROTOCOL, "https://" + "x" * 5000)
+    first, second = (one for one in map(vars, caplog.records) if one.get("function") == "connect")
+    assert first["reason"] == "the origin 'https://forgotten.example' is not allowed"
+    assert len(second["reason"]) < 250
+
+
 def test_on_prod_a_page_from_elsewhere_gets_no_connection(
     lambdas: Lambdas, configure: Callable[..., None]
 ) -> None:

@@ -36,4 +36,5 @@ test("a room's name goes into an address and comes back, whatever it holds", () 
 
 test("a name is put into the one form that the server takes", () => {
   assert.equal(tidy("  cafe\u0301   au\u00a0lait "), "caf\u00e9 au lait");
+  assert.equal(tidy("\u2764\ufe0f tea\u3164"), "\u2764 tea");
 });

@@ -96,6 +96,33 @@ def test_a_room_s_name_can_be_seen_for_what_it_is(name: str) -> None:
     assert not is_room_name(name)
 
 
+@pytest.mark.parametrize("place", ["3fa", "3fa23", "3FA2", "3fa2\n", "\n3fa2", "٣٣٣٣", 3333])
+def test_a_place_among_members_has_one_form(place: object) -> None:
+    """Four hexadecimal digits, and no line feed after them."""
+    protocol.decode(json.dumps({"action": "who", "room": "tea", "next": "3fa2"}))
+    with pytest.raises(FrameError) as refusal:
+        protocol.decode(json.dumps({"action": "who", "room": "tea", "next": place}))
+    assert refusal.value.code is Code.BAD_FRAME
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a" * 65, "ada\n", "\nada", "a_b", "a/b", "\u0430da", "a\u200d", "\u00e4", "\u0661"],
+)
+def test_an_id_is_plain_letters_digits_and_hyphens(name: str) -> None:
+    """A user's, in a path or a frame, and a message's: no other alphabet, no mark, no line."""
+    with pytest.raises(FrameError) as refusal:
+        protocol.check_user_id(name)
+    assert refusal.value.code is Code.BAD_FRAME
+    with pytest.raises(FrameError) as refusal:
+        protocol.decode(json.dumps({"action": "kick", "room": "tea", "userId": name}))
+    assert refusal.value.code is Code.BAD_FRAME
+    if name != "a_b":
+        with pytest.raises(FrameError) as refusal:
+            protocol.decode(json.dumps({"action": "message", "message": "hi", "id": name}))
+        assert refusal.value.code is Code.BAD_FRAME
+
+
 @given(st.text(min_size=1, max_size=64))
 def test_no_name_of_a_room_hides_a_character(name: str) -> None:
     """Whatever is taken is in NFC, and holds no character that is not seen but single spaces."""

@@ -33,6 +33,8 @@ def test_a_pattern_is_a_name_or_its_beginning(pattern: str, *, meant: bool) -> N
     assert matches((pattern,), RoomId("team-a")) is meant
     assert not matches(("t*a",), RoomId("team-a"))
     assert not matches((), RoomId("team-a"))
+    assert not matches(("team-*",), RoomId("team"))
+    assert not matches(("team-*",), RoomId("teams"))
 
 
 def test_private_rooms_are_for_those_whose_token_grants_them() -> None:
@@ -54,6 +56,8 @@ def test_speaking_and_moderating_are_granted_apart() -> None:
     assert Rights(publish=("t*",)).may_publish(RoomId("tea"))
     assert not Rights().may_moderate(RoomId("tea"))
     assert Rights(moderate=("tea",)).may_moderate(RoomId("tea"))
+    assert Rights(moderate=("tea", "*")).may_notify()
+    assert not Rights(moderate=("tea", "t*")).may_notify()
 
 
 def test_a_proof_is_warned_of_ends_and_is_over() -> None:

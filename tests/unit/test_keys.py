@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import jwt
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from chalicelib.auth.keys import (
@@ -234,3 +235,14 @@ def test_a_secret_comes_from_secrets_manager() -> None:
             SharedSecret(lambda: secret(client, binary)).find(None)
         with pytest.raises(UnavailableError):
             secret(client, arn.replace("text", "none"))
+
+
+def test_a_secret_that_nobody_answers_for_is_unavailable() -> None:
+    """A service out of reach is no verdict on a token, as one that refuses is none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    once = Config(retries={"total_max_attempts": 1})
+    with pytest.raises(UnavailableError, match="can't be read"):
+        parameter(boto3.client("ssm", endpoint_url=url, config=once), "/fanfare/secret")
+    with pytest.raises(UnavailableError, match="can't be read"):
+        secret(boto3.client("secretsmanager", endpoint_url=url, config=once), "arn:aws:x")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PURE = (
     "errors",
     "meter",
+    "ignorable",
+    "text",
     "identity",
     "origins",
     "access",

@@ -48,6 +48,13 @@ def test_listed_pages_are_let_in_and_no_others(origin: str, *, let_in: bool) -> 
     assert allowed.allow(origin, HOST) is let_in
 
 
+@pytest.mark.parametrize("name", ["\u212aelvin.example", "\u017fite.example", "z\u00f6e.example"])
+def test_an_origin_in_the_settings_is_plain(name: str) -> None:
+    """Letters that fold to plain ones are none: no browser writes them."""
+    with pytest.raises(SettingsError, match="FANFARE_ORIGINS"):
+        origins(FANFARE_ORIGINS=f"https://{name}")
+
+
 @pytest.mark.parametrize(
     ("origin", "let_in"),
     [

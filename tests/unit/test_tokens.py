@@ -9,6 +9,7 @@ import json
 import math
 import string
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -24,7 +25,7 @@ from chalicelib.auth.keys import IssuerKeys, SharedSecret
 from chalicelib.auth.names import user_of_subject
 from chalicelib.auth.tokens import LEEWAY, TOKEN_LIMIT, Tokens
 from chalicelib.errors import HandshakeError, SettingsError, UnavailableError
-from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights
+from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
 from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import UserId
 from tests.issuer import (
@@ -108,7 +109,9 @@ def test_the_name_is_the_best_one_that_the_token_has() -> None:
     """A full name before an address; fit to be shown; Anonymous without any."""
     assert identity(HS256, shared(email="a@b.c", name="Ada")).user.username == "Ada"
     assert identity(HS256, shared(**{"cognito:username": "ada"})).user.username == "ada"
-    assert identity(HS256, shared(name=7, email="a\u202eb\n")).user.username == "a b"
+    assert identity(HS256, shared(name=7, email="a\u202eb\n")).user.username == "ab"
+    assert identity(HS256, shared(name="", preferred_username="ada")).user.username == "ada"
+    assert identity(HS256, shared(name=" \u3164\n", email="a@b.c")).user.username == "a@b.c"
     assert identity(HS256, shared()).user.username == "Anonymous"
     assert len(identity(HS256, shared(name="x" * 99)).user.username) == NAME_LIMIT
 
@@ -125,11 +128,23 @@ def test_nobody_takes_another_issuers_or_a_sessions_user() -> None:
     assert len(names) == 3
 
 
-def test_clocks_may_differ_by_half_a_minute() -> None:
-    """A token that has just ended, or is about to begin, is taken."""
+def test_clocks_may_differ_by_half_a_minute_at_a_tokens_beginning() -> None:
+    """A token that an issuer whose clock is ahead has just made is taken."""
     now = int(time.time())
-    identity(HS256, shared(exp=now - LEEWAY + 5))
     identity(HS256, shared(nbf=now + LEEWAY - 5, iat=now + LEEWAY - 5))
+    refusal(HS256, shared(nbf=now + LEEWAY + 60))
+
+
+@pytest.mark.parametrize("before", [-0.001, 0, 0.5, LEEWAY])
+def test_a_token_is_taken_as_long_as_its_connection_may_speak(before: float) -> None:
+    """One end for both: nobody is let in to be refused every frame."""
+    end = int(time.time()) + 5
+    tokens = replace(HS256, clock=lambda: end + before)
+    token = shared(exp=end + 0.7)
+    if before < 0:
+        assert not has_ended(identity(tokens, token).until, tokens.clock())
+    else:
+        assert refusal(tokens, token).status is HTTPStatus.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
