@@ -3,8 +3,8 @@
 | item       | pk       | sk                              | attributes                            |
 |------------|----------|---------------------------------|---------------------------------------|
 | connection | C#<id>   | C                               | user_id, username, protocol, rooms, … |
-| its entry  | U#<user> | C#<id>                          | api_id, stage                         |
-| user       | U#<user> | T                               | paid, barred_until                    |
+| its entry  | U#<user> | C#<id>                          | api_id, stage, connected_at           |
+| user       | U#<user> | T                               | paid, barred_until, asked_at          |
 | member     | R#<room> | M#<4 hex of a hash of id><id>   | user_id, username, protocol           |
 | head       | R#<room> | H                               | epoch, seq, recent, version, members  |
 | message    | R#<room> | S#<seq, 16 digits>              | epoch, id, key, type, text, sender, … |
@@ -198,14 +198,16 @@ def user_connection_item(connection: Connection) -> Item:
         **user_connection_key(connection.user.user_id, connection.id),
         "api_id": {"S": connection.origin.api_id},
         "stage": {"S": connection.origin.stage},
+        "connected_at": {"N": str(connection.connected_at)},
     }
 
 
 def read_address(item: Item) -> Address:
-    """Read where a connection of a user is reached."""
+    """Read where a connection of a user is reached; an older version kept no `connected_at`."""
     return Address(
         ConnectionId(item["sk"]["S"][len("C#") :]),
         Origin(item["api_id"]["S"], item["stage"]["S"]),
+        int(item["connected_at"]["N"]) if "connected_at" in item else 0,
     )
 
 
