@@ -12,6 +12,7 @@ Times are in milliseconds, since 1970 where they are moments.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,11 +24,19 @@ ROOMS_LIMIT: Final = PING_LIMIT
 NAME_LIMIT: Final = 40
 """Characters of a name; the rest of a longer one is cut off."""
 
-
 HANDSHAKE_SECONDS: Final = 30
-"""How long a handshake may take: an integration has 29 s.
+"""The longest that a `$connect` may take: the gateway gives its integration 29 seconds.
 
+Until `$connect` has returned, the gateway answers 410 for its connection, as for one that is gone.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+"""
+
+READ_UNITS_PER_SECOND: Final = 150
+"""Read units of the table that one connection may use up in a second, in the long run.
+
+A unit is 4 KB read consistently. A partition gives 3,000 a second, and a room's items lie in one:
+20 connections that read all they may leave no less than what numbering needs to most rooms.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 """
 
 
@@ -45,7 +54,7 @@ class Limits:
         joins: joins a second; all of its rooms are to fit into a burst
             (`FANFARE_JOINS_PER_SECOND`).
         user_frames: frames a second over all connections of a user
-            (`FANFARE_USER_FRAMES_PER_SECOND`); 0 does not count them, which saves a write each.
+            (`FANFARE_USER_FRAMES_PER_SECOND`); 0 does not count them.
         burst: how many seconds' worth may come at once (`FANFARE_BURST_SECONDS`).
         abuse: by how many seconds' worth a connection may overdraw before it is closed
             (`FANFARE_ABUSE_SECONDS`).
@@ -59,7 +68,7 @@ class Limits:
     connections: int = 50
     frames: float = 10
     joins: float = 20
-    user_frames: float = 0
+    user_frames: float = 20
     burst: float = 3
     abuse: float = 10
     bar: float = 60
@@ -75,6 +84,10 @@ class Limits:
     def is_abuse(self, paid: int, now: int) -> bool:
         """Whether a connection has gone on so long regardless that it is to be closed."""
         return paid - now > _ms(self.abuse)
+
+    def user_price(self, price: int) -> int:
+        """Return what a frame costs its user that costs its connection so much."""
+        return math.ceil(price * self.frames / self.user_frames)
 
     def cut(self, paid: int, now: int) -> int | None:
         """Up to when to count an idle one's frames as paid; None where that is well as it is.
@@ -92,6 +105,11 @@ LIMITS: Final = Limits()
 def price(per_second: float, count: int = 1) -> int:
     """What some frames cost, where so many a second are allowed."""
     return round(1000 * count / per_second)
+
+
+def reads_price(units: float) -> int:
+    """Return what read units cost a connection; each is 4 KB read consistently."""
+    return round(1000 * units / READ_UNITS_PER_SECOND)
 
 
 def _ms(seconds: float) -> int:

@@ -48,10 +48,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where one of a user's connections is reached."""
+    """Where one of a user's connections is reached, and since when, in milliseconds since 1970."""
 
     id: ConnectionId
     origin: Origin
+    connected_at: int
 
 
 @dataclass(frozen=True, slots=True)

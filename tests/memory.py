@@ -71,6 +71,7 @@ class MemoryLedger:
         self._paid: dict[str, int] = {}
         self._answered: dict[ConnectionId, int] = {}
         self._barred: dict[UserId, int] = {}
+        self._asked: dict[UserId, int] = {}
 
     def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
         """See `Ledger.admit`."""
@@ -109,12 +110,21 @@ class MemoryLedger:
     def account(self, user_id: UserId) -> Account:
         """See `Ledger.account`."""
         addresses = [
-            Address(connection.id, connection.origin)
+            Address(connection.id, connection.origin, connection.connected_at)
             for (user, _), connection in self.addresses.items()
             if user == user_id and self._alive(connection)
         ]
         self._announce("Query")
-        return Account(tuple(addresses), self._barred.get(user_id, 0))
+        asked_at = self._asked.get(user_id, 0)
+        return Account(tuple(addresses), self._barred.get(user_id, 0), asked_at)
+
+    def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
+        """See `Ledger.claim_inquiry`."""
+        ours = self._asked.get(user_id, asked_at) == asked_at
+        if ours:
+            self._asked[user_id] = now
+        self._announce("UpdateItem")
+        return ours
 
     def bar(self, user_id: UserId, until: int) -> None:
         """See `Ledger.bar`."""

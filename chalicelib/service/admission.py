@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import Code, FrameError, UnansweredError, unknown_connection
-from chalicelib.limits import price
+from chalicelib.limits import price, reads_price
 from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
-from chalicelib.service.tabs import Tabs
+from chalicelib.service.tabs import Tabs, UserTabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ class Admission:
     limits: Limits
     clock: Callable[[], float]
     tabs: Tabs = field(default_factory=Tabs)
+    user_tabs: UserTabs = field(default_factory=UserTabs)
 
     def __call__(self, connection_id: ConnectionId, request: Request | None) -> Connection:
         """Return the connection that a frame came from, of which None was to be made out.
@@ -49,7 +50,7 @@ class Admission:
             UnansweredError: `slow_down`, which has been said a moment ago.
         """
         now = round(self.clock() * 1000)
-        cost = self._price(self.limits.frames, request)
+        cost = self._price(request)
         charge = self.tabs.charge(connection_id, cost, now)
         if charge is None:
             raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
@@ -62,13 +63,35 @@ class Admission:
             self.store.settle(connection_id, cut)
         wait = self.limits.wait(entry.paid, now, cost)
         if self.limits.user_frames and not wait:
-            wait = self._charge_user(entry.connection, request, now)
+            wait = self._charge_user(entry.connection.user.user_id, cost, now)
         if wait:
             self._refuse(entry, now, wait)
         return entry.connection
 
-    def _price(self, frames: float, request: Request | None) -> int:
+    def charge_reads(
+        self, connection_id: ConnectionId, units: float, request: Request | None
+    ) -> None:
+        """Charge a connection for what one of its frames has read, beyond what it paid itself.
+
+        Args:
+            connection_id: the connection; nothing is charged if it has been forgotten.
+            units: read units consumed; each is 4 KB read consistently.
+            request: the frame, which has been admitted.
+
+        Raises:
+            UnavailableError: the table can't be reached or throttles.
+        """
+        unpaid = reads_price(units) - self._price(request)
+        if unpaid <= 0:
+            return
+        now = round(self.clock() * 1000)
+        entry = self.store.admit(connection_id, unpaid, self.limits.start(now))
+        if entry:
+            self.tabs.learn(connection_id, entry.paid)
+
+    def _price(self, request: Request | None) -> int:
         """What a frame costs: more, if the table has to read much for it, or a token is checked."""
+        frames = self.limits.frames
         match request:
             case Join():
                 return price(self.limits.joins)
@@ -86,20 +109,26 @@ class Admission:
             FrameError: `slow_down`.
         """
         now = int(self.clock() * 1000)
-        wait = self._charge(user_id, price(self.limits.user_frames or self.limits.frames), now)
+        cost = price(self.limits.user_frames or self.limits.frames)
+        wait = self.limits.wait(self._write(user_id, cost, now), now, cost)
         if wait:
             raise _too_many(wait)
 
-    def _charge_user(self, connection: Connection, request: Request | None, now: int) -> int:
-        cost = self._price(self.limits.user_frames, request)
-        return self._charge(connection.user.user_id, cost, now)
+    def _charge_user(self, user_id: UserId, cost: int, now: int) -> int:
+        """Charge a user for a frame of a connection; return how long it has to wait."""
+        user_cost = self.limits.user_price(cost)
+        wait, owed = self.user_tabs.charge(user_id, user_cost, self.limits.start(now), now)
+        if owed:
+            self.user_tabs.learn(user_id, self._write(user_id, owed, now))
+        return wait
 
-    def _charge(self, user_id: UserId, cost: int, now: int) -> int:
+    def _write(self, user_id: UserId, cost: int, now: int) -> int:
+        """Charge a user in the table; return up to when the frames are paid for then."""
         paid = self.store.charge(user_id, cost, self.limits.start(now))
         cut = self.limits.cut(paid, now)
         if cut is not None:
             self.store.settle_user(user_id, cut)
-        return self.limits.wait(paid, now, cost)
+        return paid
 
     def _refuse(self, entry: Entry, now: int, wait: int) -> None:
         connection = entry.connection

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import HandshakeError
+from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.posting import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from chalicelib.limits import Limits
-    from chalicelib.model import Address, Connection, Origin
+    from chalicelib.model import Address, Connection, Origin, UserId
     from chalicelib.posting import Manager
     from chalicelib.service.closing import Closing
-    from chalicelib.store import Store
+    from chalicelib.store import Account, Store
 
 INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""
@@ -25,16 +27,24 @@ INQUIRIES: Final = 10
 INQUIRY_SECONDS: Final = 2.0
 """How long it may wait for the answers."""
 
+INQUIRY_INTERVAL: Final = 10_000
+"""Milliseconds from one inquiry to the next of the same user, however many handshakes there are."""
+
 
 @dataclass(frozen=True)
 class Door:
-    """Lets a user's connections in, up to a number."""
+    """Lets a user's connections in, up to a number.
+
+    Attributes:
+        choose: takes so many of some addresses; by chance, so that none is passed over for good.
+    """
 
     store: Store
     closing: Closing
     manager: Callable[[Origin], Manager]
     limits: Limits
     clock: Callable[[], float]
+    choose: Callable[[Sequence[Address], int], list[Address]] = random.sample
 
     def let_in(self, connection: Connection) -> None:
         """Let a connection in, or not.
@@ -44,17 +54,30 @@ class Door:
         Raises:
             HandshakeError: 429, there are too many, or an earlier one has flooded.
         """
-        account = self.store.account(connection.user.user_id)
-        if account.barred_until > self.clock() * 1000:
+        now = int(self.clock() * 1000)
+        user_id = connection.user.user_id
+        account = self.store.account(user_id)
+        if account.barred_until > now:
             raise HandshakeError(HTTPStatus.TOO_MANY_REQUESTS, "an earlier connection has flooded")
         excess = len(account.addresses) - self.limits.connections
         if excess < 0:
             return
         # Not every end is told: who is on a bad network would be kept out until the table forgets.
-        deadline = time.monotonic() + INQUIRY_SECONDS
-        gone = sum(self._is_gone(one, deadline) for one in account.addresses[:INQUIRIES])
-        if gone <= excess:
+        if self._forget_gone(user_id, account, now) <= excess:
             raise HandshakeError(HTTPStatus.TOO_MANY_REQUESTS, "the user has too many connections")
+
+    def _forget_gone(self, user_id: UserId, account: Account, now: int) -> int:
+        """Ask the gateway after some connections; forget those that have ended, and count them."""
+        # Until `$connect` has returned, the gateway says of a connection that it is gone.
+        latest = now - HANDSHAKE_SECONDS * 1000
+        askable = [one for one in account.addresses if one.connected_at <= latest]
+        if not askable or now < account.asked_at + INQUIRY_INTERVAL:
+            return 0
+        if not self.store.claim_inquiry(user_id, account.asked_at, now):
+            return 0
+        deadline = time.monotonic() + INQUIRY_SECONDS
+        chosen = self.choose(askable, min(INQUIRIES, len(askable)))
+        return sum(self._is_gone(one, deadline) for one in chosen)
 
     def _is_gone(self, address: Address, deadline: float) -> bool:
         """Whether a connection has ended; then it is forgotten."""

@@ -1,23 +1,53 @@
-"""What a container remembers of the connections that it has charged."""
+"""What a container remembers of the connections and users that it has charged."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from chalicelib.model import ConnectionId
+    from chalicelib.model import ConnectionId, UserId
 
 CHARGE_INTERVAL: Final = 200
 """Milliseconds for which the refused frames of a connection are charged together."""
 
+USER_INTERVAL: Final = 1000
+"""Milliseconds for which the frames of a user are charged together, who is well within the rate.
+
+Where half of the burst is spent, it is `CHARGE_INTERVAL`, so that containers learn of each other.
+"""
+
+FORGIVEN_SHARE: Final = 20
+"""A user's debt is forgiven once it is less than one part in so many of the time it is owed for.
+
+At 20 frames a second that is a frame a second, of each container that the user's frames come to.
+"""
+
 FOREVER: Final = 2**53
+
+_Key = TypeVar("_Key")
+_Tab = TypeVar("_Tab")
+
+
+class _Recent(OrderedDict[_Key, _Tab], Generic[_Key, _Tab]):
+    """Tabs by their owner, up to a number: the one noted longest ago is forgotten first."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def note(self, key: _Key, tab: _Tab) -> None:
+        """Keep a tab as the newest one."""
+        self[key] = tab
+        self.move_to_end(key)
+        if len(self) > self._limit:
+            self.popitem(last=False)
 
 
 @dataclass(slots=True)
-class _Tab:
+class _ConnectionTab:
     """How far a connection's frames are paid for at least, and what is still to be charged."""
 
     paid: int
@@ -34,10 +64,9 @@ class Tabs:
     """
 
     def __init__(self, limit: int = 10_000) -> None:
-        self._limit = limit
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: OrderedDict[ConnectionId, _Tab] = OrderedDict()
+        self._tabs: _Recent[ConnectionId, _ConnectionTab] = _Recent(limit)
 
     def charge(self, connection_id: ConnectionId, cost: int, now: int) -> int | None:
         """Return what to charge now; None if nothing is, since the frame is refused in any case."""
@@ -57,13 +86,71 @@ class Tabs:
     def learn(self, connection_id: ConnectionId, paid: int) -> None:
         """Take up to when the table has a connection's frames as paid."""
         with self._lock:
-            tab = self._tabs.setdefault(connection_id, _Tab(paid))
+            tab = self._tabs.get(connection_id) or _ConnectionTab(paid)
             tab.paid = max(tab.paid, paid + tab.owed)
-            self._tabs.move_to_end(connection_id)
-            if len(self._tabs) > self._limit:
-                self._tabs.popitem(last=False)
+            self._tabs.note(connection_id, tab)
 
     def end(self, connection_id: ConnectionId) -> None:
         """Refuse whatever may still come from a connection that is being closed."""
         with self._lock:
-            self._tabs[connection_id] = _Tab(FOREVER, charged_at=FOREVER)
+            self._tabs.note(connection_id, _ConnectionTab(FOREVER, charged_at=FOREVER))
+
+
+@dataclass(slots=True)
+class _UserTab:
+    """How far a user's frames are paid for at least, and what has been owed since when."""
+
+    paid: int
+    owed: int = 0
+    owed_since: int = 0
+    charged_at: int = 0
+
+
+class UserTabs:
+    """Holds users to their rate, with few writes for who is busy and none for who is not.
+
+    A container can't see what a user sends through others. It keeps an estimate from what it has
+    taken itself, and corrects that by the answer of each write; so the estimate is never more than
+    one container would have that sees everything, and who is overdrawn here is overdrawn.
+
+    Only what is taken is charged: a user's connections may be many people's, none of whom knows
+    what the others send. All that is taken is charged in the end, so however many containers a user
+    is spread over, the rate holds in the long run, but for what is forgiven.
+    """
+
+    def __init__(self, limit: int = 10_000) -> None:
+        # Locally, functions share the process.
+        self._lock = threading.Lock()
+        self._tabs: _Recent[UserId, _UserTab] = _Recent(limit)
+
+    def charge(self, user_id: UserId, cost: int, start: int, now: int) -> tuple[int, int]:
+        """Take a frame or refuse it; return how long it has to wait, and what to charge now.
+
+        Either is 0 mostly. `start` is up to when the frames of a newcomer count as paid.
+        """
+        with self._lock:
+            tab = self._tabs.get(user_id) or _UserTab(start)
+            self._tabs.note(user_id, tab)
+            tab.paid = max(tab.paid, start)
+            if tab.paid + cost > now:
+                return tab.paid + cost - now, 0
+            tab.paid += cost
+            if now - tab.owed_since >= FORGIVEN_SHARE * tab.owed:
+                tab.owed, tab.owed_since = 0, now
+            tab.owed += cost
+            # A frame that stands alone may be forgiven, and is not worth a write.
+            if tab.owed == cost or now < tab.charged_at + _interval(tab.paid, start, now):
+                return 0, 0
+            owed, tab.owed, tab.charged_at = tab.owed, 0, now
+            return 0, owed
+
+    def learn(self, user_id: UserId, paid: int) -> None:
+        """Take up to when the table has a user's frames as paid."""
+        with self._lock:
+            tab = self._tabs.get(user_id)
+            if tab:
+                tab.paid = max(tab.paid, paid + tab.owed)
+
+
+def _interval(paid: int, start: int, now: int) -> int:
+    return USER_INTERVAL if paid < (start + now) // 2 else CHARGE_INTERVAL

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from chalicelib.model import ConnectionId, UserId
+    from chalicelib.model import Address, ConnectionId, UserId
     from chalicelib.store.items import Item
 
 
@@ -48,7 +48,7 @@ class DynamoLedger(Table):
         return Entry(
             connection=read_connection(connection_id, item),
             paid=int(item["paid"]["N"]),
-            answered=int(item["answered"]["N"]) if "answered" in item else 0,
+            answered=_optional_number(item, "answered"),
         )
 
     def charge(self, user_id: UserId, price: int, start: int) -> int:
@@ -100,7 +100,8 @@ class DynamoLedger(Table):
 
     def account(self, user_id: UserId) -> Account:
         """See `Ledger.account`."""
-        addresses, barred_until = [], 0
+        addresses: list[Address] = []
+        own: Item = {}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :user",
@@ -112,9 +113,32 @@ class DynamoLedger(Table):
         for item in items:
             if item["sk"] != account_key(user_id)["sk"]:
                 addresses.append(read_address(item))
-            elif "barred_until" in item:
-                barred_until = int(item["barred_until"]["N"])
-        return Account(tuple(addresses), barred_until)
+            else:
+                own = item
+        return Account(
+            tuple(addresses),
+            _optional_number(own, "barred_until"),
+            _optional_number(own, "asked_at"),
+        )
+
+    def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
+        """See `Ledger.claim_inquiry`."""
+        try:
+            with self._available():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=account_key(user_id),
+                    UpdateExpression="SET asked_at = :now, expires_at = :expires_at",
+                    ConditionExpression="attribute_not_exists(asked_at) OR asked_at = :asked_at",
+                    ExpressionAttributeValues={
+                        ":now": _number(now),
+                        ":asked_at": _number(asked_at),
+                        ":expires_at": self._account_expiry(),
+                    },
+                )
+        except ConditionFailedError:
+            return False
+        return True
 
     def bar(self, user_id: UserId, until: int) -> None:
         """See `Ledger.bar`."""
@@ -142,6 +166,11 @@ class DynamoLedger(Table):
 
     def _account_expiry(self) -> AttributeValueTypeDef:
         return _number(int(self._clock()) + CONNECTION_LIFE)
+
+
+def _optional_number(item: Item, name: str) -> int:
+    """Read a number; 0 where there is none."""
+    return int(item[name]["N"]) if name in item else 0
 
 
 def _number(value: int) -> AttributeValueTypeDef:

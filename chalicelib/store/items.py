@@ -5,7 +5,7 @@
 | connection | C#<id>            | C                             | user_id, username, rooms, …     |
 | its place  | C#<id>            | R#<room>                      | level                           |
 | its entry  | U#<user>          | C#<id>                        | api_id, stage, connected_at     |
-| user       | U#<user>          | T                             | paid, barred_until              |
+| user       | U#<user>          | T                             | paid, barred_until, asked_at    |
 | member     | M#<shard>#<room>  | M#<4 hex of a hash of id><id> | user_id, username, protocol, …  |
 | shard      | M#<shard>#<room>  | V                             | version, members                |
 | head       | R#<room>          | H                             | epoch, seq, version, members, … |
@@ -262,14 +262,16 @@ def user_connection_item(connection: Connection) -> Item:
         **user_connection_key(connection.user.user_id, connection.id),
         "api_id": {"S": connection.origin.api_id},
         "stage": {"S": connection.origin.stage},
+        "connected_at": {"N": str(connection.connected_at)},
     }
 
 
 def read_address(item: Item) -> Address:
-    """Read where a connection of a user is reached."""
+    """Read where a connection of a user is reached; an older version kept no `connected_at`."""
     return Address(
         ConnectionId(item["sk"]["S"][len("C#") :]),
         Origin(item["api_id"]["S"], item["stage"]["S"]),
+        int(item["connected_at"]["N"]) if "connected_at" in item else 0,
     )
 
 

@@ -31,10 +31,12 @@ class Account:
     Attributes:
         addresses: the connections that are open, or may be: not every end is told.
         barred_until: up to when no further one is let in; 0 if never.
+        asked_at: when the gateway was last asked which of them are open; 0 if never.
     """
 
     addresses: tuple[Address, ...]
     barred_until: int
+    asked_at: int
 
 
 class Ledger(Protocol):
@@ -65,6 +67,9 @@ class Ledger(Protocol):
 
     def account(self, user_id: UserId) -> Account:
         """Return what is known of a user, whatever was written before the call included."""
+
+    def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
+        """Take it on to ask after a user's connections; False if another has, since `asked_at`."""
 
     def bar(self, user_id: UserId, until: int) -> None:
         """Let a user open no further connection until a moment."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib import rooms
@@ -30,6 +31,7 @@ from chalicelib.model import (
     UserId,
 )
 from chalicelib.store.dynamo import DynamoStore
+from chalicelib.store.items import user_connection_key
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from tests import resources
 from tests.conftest import PROJECT
@@ -395,6 +397,7 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: store.claim(ada.id, 0, 1),
             lambda: store.account(ada.user.user_id),
             lambda: store.bar(ada.user.user_id, 1),
+            lambda: store.claim_inquiry(ada.user.user_id, 0, 1),
         ):
             with pytest.raises(UnavailableError, match="missing"):
                 call()
@@ -537,13 +540,14 @@ def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> No
     store.charge(first.user.user_id, 1, 0)
     account = store.account(first.user.user_id)
     assert set(account.addresses) == {
-        Address(first.id, first.origin),
-        Address(second.id, second.origin),
+        Address(first.id, first.origin, first.connected_at),
+        Address(second.id, second.origin, second.connected_at),
     }
-    assert account.barred_until == 0
+    assert (account.barred_until, account.asked_at) == (0, 0)
     store.forget(first.id)
-    assert store.account(first.user.user_id).addresses == (Address(second.id, second.origin),)
-    assert store.account(other.user.user_id).addresses == (Address(other.id, other.origin),)
+    left, others = store.account(first.user.user_id), store.account(other.user.user_id)
+    assert left.addresses == (Address(second.id, second.origin, second.connected_at),)
+    assert others.addresses == (Address(other.id, other.origin, other.connected_at),)
     clock.now = NOW + CONNECTION_LIFE
     assert store.account(first.user.user_id).addresses == ()
 
@@ -557,6 +561,53 @@ def test_a_bar_stands_with_the_user_alone(store: Store) -> None:
     assert store.charge(ada, 10, 0) == 10
     assert store.account(ada).barred_until == 6000
     assert store.account(UserId("bob")).barred_until == 0
+
+
+def test_one_alone_takes_it_on_to_ask(store: Store) -> None:
+    """Of those that have read the same account, the second is told that it has been done."""
+    ada = added(store, "Ada").user.user_id
+    assert store.claim_inquiry(ada, 0, 7000)
+    assert not store.claim_inquiry(ada, 0, 7001)
+    assert store.account(ada).asked_at == 7000
+    assert store.claim_inquiry(ada, 7000, 8000)
+    store.bar(ada, 9000)
+    assert (store.account(ada).asked_at, store.account(ada).barred_until) == (8000, 9000)
+    assert store.account(UserId("bob")).asked_at == 0
+
+
+def test_an_entry_of_an_older_version_tells_no_age(clock: Clock) -> None:
+    """Without `connected_at`, a user's connection counts as having opened long ago."""
+    with mock_aws():
+        resources.create(PROJECT)
+        client = resources.client("dynamodb")
+        store = DynamoStore(client, resources.TABLE, clock)
+        ada = added(store, "Ada")
+        client.update_item(
+            TableName=resources.TABLE,
+            Key=user_connection_key(ada.user.user_id, ada.id),
+            UpdateExpression="REMOVE connected_at",
+        )
+        [address] = store.account(ada.user.user_id).addresses
+        assert address == Address(ada.id, ada.origin, 0)
+
+
+def test_a_table_that_can_t_be_reached_is_unavailable() -> None:
+    """What botocore itself raises, without any answer of AWS, becomes the project's own error."""
+    client = resources.client("dynamodb")
+
+    def fail(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    client.meta.events.register("before-send.dynamodb", fail)
+    store = DynamoStore(client, "unreachable", Clock())
+    for call in (
+        lambda: store.connection(ConnectionId("Ada=")),
+        lambda: store.admit(ConnectionId("Ada="), 1, 0),
+        lambda: store.claim_inquiry(UserId("ada"), 0, 1),
+        lambda: store.account(UserId("ada")),
+    ):
+        with pytest.raises(UnavailableError, match="unreachable"):
+            call()
 
 
 def test_the_number_of_rooms_can_be_set(clock: Clock) -> None:

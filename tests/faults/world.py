@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 ROOMS = ("tea", "coffee")
 START = 1_795_543_903.0
 REMAINING = 30.0
-UNLIMITED = Limits(frames=1e6, joins=1e6)
+UNLIMITED = Limits(frames=1e6, joins=1e6, user_frames=0)
 """Here the clock stands still for as long as a history goes on."""
 
 

@@ -64,7 +64,7 @@ SETTINGS: Final = Settings(
     fanout=Fanout(linger_limit=0),
     origin=Origin("a1b2c3d4e5", "api"),
     # Nothing is refused for coming too fast: every input shall be looked at.
-    limits=Limits(frames=1e9, joins=1e9, connections=1_000),
+    limits=Limits(frames=1e9, joins=1e9, user_frames=0, connections=1_000),
     access=Access(
         mode=AuthMode.HS256,
         secret="/fanfare/secret",

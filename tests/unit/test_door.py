@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import HandshakeError
-from chalicelib.limits import LIMITS, Limits
-from chalicelib.model import ConnectionId, UserId
+from chalicelib.limits import HANDSHAKE_SECONDS, LIMITS, Limits
+from chalicelib.model import Address, ConnectionId, UserId
 from chalicelib.posting import Reason
 from chalicelib.service.closing import Closing
-from chalicelib.service.door import Door
+from chalicelib.service.door import INQUIRIES, INQUIRY_INTERVAL, Door
 from chalicelib.service.presence import Herald
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import START, connection
 from tests.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.posting import Info
+
+LATER = HANDSHAKE_SECONDS
+
+
+class Asked(MemoryPoster):
+    """A gateway that notes whom it was asked after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[ConnectionId] = []
+
+    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+        """See `Manager.info`."""
+        self.asked.append(connection_id)
+        return super().info(connection_id, deadline)
 
 
 class Doorway:
@@ -21,19 +43,29 @@ class Doorway:
 
     def __init__(self, limits: Limits) -> None:
         self.now = START
-        self.store = MemoryStore(lambda: self.now)
-        self.gateway = MemoryPoster()
+        self.calls: list[str] = []
+        self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
+        self.gateway = Asked()
         herald = Herald(MemoryOutbox(), lambda: "id", Tally())
         closing = Closing(self.store, herald, lambda _: self.gateway, Tally())
-        self.door = Door(self.store, closing, lambda _: self.gateway, limits, lambda: self.now)
+        self.offered: list[Address] = []
+        self.door = Door(
+            self.store, closing, lambda _: self.gateway, limits, lambda: self.now, self._last
+        )
+
+    def _last(self, addresses: Sequence[Address], count: int) -> list[Address]:
+        """Choose the last ones, which chance might as well."""
+        self.offered = list(addresses)
+        return self.offered[-count:]
 
     def open(self, name: str, user: str = "ada") -> HTTPStatus:
         """Let a connection in, and return what the handshake answers."""
+        new = replace(connection(name, user), connected_at=int(self.now * 1000))
         try:
-            self.door.let_in(connection(name, user))
+            self.door.let_in(new)
         except HandshakeError as refusal:
             return refusal.status
-        self.store.add(connection(name, user))
+        self.store.add(new)
         return HTTPStatus.OK
 
 
@@ -52,10 +84,89 @@ def test_connections_that_ended_without_a_word_don_t_count() -> None:
     doorway = Doorway(Limits(connections=2))
     doorway.open("1")
     doorway.open("2")
+    doorway.now += LATER
     doorway.gateway.ill[ConnectionId("1=")] = Reason.GONE
     assert doorway.open("3") is HTTPStatus.OK
     assert doorway.store.connection(ConnectionId("1=")) is None
     assert doorway.open("4") is HTTPStatus.TOO_MANY_REQUESTS
+
+
+def test_the_gateway_is_asked_once_in_an_interval() -> None:
+    """Further handshakes of that user are refused without a write, another user's is not."""
+    doorway = Doorway(Limits(connections=1))
+    for user in ("ada", "bob"):
+        doorway.open(user, user)
+    doorway.now += LATER
+    for name in ("1", "2", "3"):
+        assert doorway.open(name) is HTTPStatus.TOO_MANY_REQUESTS
+    assert doorway.gateway.asked == [ConnectionId("ada=")]
+    doorway.calls.clear()
+    doorway.open("4")
+    assert doorway.calls == ["Query"]
+    doorway.gateway.ill[ConnectionId("bob=")] = Reason.GONE
+    assert doorway.open("5", "bob") is HTTPStatus.OK
+    doorway.now += INQUIRY_INTERVAL / 1000
+    doorway.gateway.ill[ConnectionId("ada=")] = Reason.GONE
+    assert doorway.open("6") is HTTPStatus.OK
+
+
+def test_of_handshakes_side_by_side_one_asks() -> None:
+    """Another that has claimed the inquiry since the account was read leaves nothing to ask."""
+    doorway = Doorway(Limits(connections=1))
+    doorway.open("1")
+    doorway.now += LATER
+
+    def overtake(call: str) -> None:
+        if call == "Query":
+            doorway.store.claim_inquiry(UserId("ada"), 0, int(doorway.now * 1000))
+
+    store = MemoryStore(lambda: doorway.now, overtake)
+    doorway.store = store
+    doorway.door = replace(doorway.door, store=store)
+    store.add(connection("1"))
+    assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert doorway.gateway.asked == []
+
+
+def test_stale_connections_behind_live_ones_are_found() -> None:
+    """Ten of all are chosen, so that an ended one does not hide behind ten that go on."""
+    doorway = Doorway(Limits(connections=2 * INQUIRIES))
+    for number in range(2 * INQUIRIES):
+        doorway.open(str(number))
+    doorway.now += LATER
+    stale = ConnectionId(f"{2 * INQUIRIES - 1}=")
+    doorway.gateway.ill[stale] = Reason.GONE
+    assert doorway.open("new") is HTTPStatus.OK
+    assert len(doorway.offered) == 2 * INQUIRIES
+    assert len(doorway.gateway.asked) == INQUIRIES
+    assert stale in doorway.gateway.asked
+
+
+def test_chance_chooses_whom_to_ask_after() -> None:
+    """Left to itself, a door takes other ten each time, none twice in one inquiry."""
+    doorway = Doorway(LIMITS)
+    door = Door(doorway.store, doorway.door.closing, doorway.door.manager, LIMITS, lambda: START)
+    addresses = [
+        Address(ConnectionId(f"{number}="), connection("1").origin, 0) for number in range(50)
+    ]
+    seen = set()
+    for _ in range(100):
+        chosen = door.choose(addresses, INQUIRIES)
+        assert len(set(chosen)) == INQUIRIES
+        seen.update(chosen)
+    assert len(seen) > 2 * INQUIRIES
+
+
+def test_a_connection_that_may_still_be_in_its_handshake_is_not_asked_after() -> None:
+    """Until `$connect` has returned the gateway calls it gone, so it counts, and stays known."""
+    doorway = Doorway(Limits(connections=1))
+    doorway.open("1")
+    doorway.gateway.ill[ConnectionId("1=")] = Reason.GONE
+    doorway.now += LATER - 0.001
+    assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert doorway.store.connection(ConnectionId("1=")) is not None
+    doorway.now += 0.001
+    assert doorway.open("3") is HTTPStatus.OK
 
 
 def test_who_has_flooded_is_not_let_in_for_a_while() -> None:
@@ -72,5 +183,7 @@ def test_only_what_says_gone_is_gone() -> None:
     """A gateway that can't be asked proves nothing, so the connection counts."""
     doorway = Doorway(Limits(connections=1))
     doorway.open("1")
+    doorway.now += LATER
     doorway.gateway.ill[ConnectionId("1=")] = Reason.THROTTLED
     assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert doorway.gateway.asked == [ConnectionId("1=")]

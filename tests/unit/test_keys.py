@@ -10,6 +10,7 @@ import boto3
 import jwt
 import pytest
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.auth.keys import (
@@ -222,6 +223,21 @@ def test_a_secret_comes_from_ssm_decrypted() -> None:
         assert parameter(client, "/fanfare/secret") == SECRET
         with pytest.raises(UnavailableError):
             parameter(client, "/fanfare/other")
+
+
+def test_a_secret_that_can_t_be_reached_is_unavailable() -> None:
+    """What botocore itself raises, without any answer of AWS, is a failure of the service."""
+
+    def fail(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://aws")
+
+    ssm, manager = boto3.client("ssm"), boto3.client("secretsmanager")
+    for client in (ssm, manager):
+        client.meta.events.register("before-send", fail)
+    with pytest.raises(UnavailableError, match="can't be read"):
+        parameter(ssm, "/fanfare/secret")
+    with pytest.raises(UnavailableError, match="can't be read"):
+        secret(manager, "arn:aws:secretsmanager:eu-central-1:1:secret:x")
 
 
 def test_a_secret_comes_from_secrets_manager() -> None:

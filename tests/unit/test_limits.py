@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.errors import Code, FrameError, UnansweredError
-from chalicelib.limits import Limits, price
+from chalicelib.limits import LIMITS, READ_UNITS_PER_SECOND, Limits, price, reads_price
 from chalicelib.model import ConnectionId, UserId
 from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
 from chalicelib.service.admission import Admission
-from chalicelib.service.tabs import CHARGE_INTERVAL, Tabs
+from chalicelib.service.tabs import CHARGE_INTERVAL, FORGIVEN_SHARE, Tabs, UserTabs
 from tests.memory import MemoryStore
 from tests.people import START, connection
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.protocol import Request
 
 HI = Say(message="hi", room="tea")
+ADA = UserId("ada")
 TIGHT = Limits(frames=10, joins=2, burst=2, abuse=3, bar=60)
 
 rates = st.floats(min_value=0.5, max_value=500)
@@ -237,6 +241,216 @@ def test_a_user_is_limited_over_all_connections() -> None:
     assert sent.count("taken") <= 2 * 20 + 1
 
 
+def test_a_user_s_overdraft_closes_no_connection() -> None:
+    """Each is told at most once a second, and goes on at the user's rate once there is room."""
+    gate = Gate(Limits(frames=10, burst=2, abuse=3, user_frames=1))
+    gate.store.add(connection("2"))
+    for number in range(600):
+        gate.now = START + number / 10
+        gate.send(name="1")
+        gate.send(name="2")
+    assert "closed" not in gate.outcomes
+    assert gate.outcomes.count("taken") <= 60 + 2 + 1
+    assert 100 < gate.outcomes.count("told") <= 2 * 60
+    gate.now += 1
+    assert gate.send(name="1") == "taken"
+
+
+def test_a_user_pays_in_proportion_to_the_rates() -> None:
+    """A user of double the rate of a connection has two of them come back to 50 rooms at once."""
+    gate = Gate(LIMITS)
+    gate.store.add(connection("2"))
+    for name in ("1", "2"):
+        assert [gate.send(Join(room="tea"), name) for _ in range(50)] == ["taken"] * 50
+
+
+@pytest.mark.parametrize("limits", [LIMITS, Limits(user_frames=2)])
+def test_one_quiet_connection_costs_its_user_no_write(limits: Limits) -> None:
+    """A frame every two seconds is charged to the connection alone, whatever is read with it."""
+    gate = Gate(limits)
+    interval = max(2, FORGIVEN_SHARE / limits.user_frames)
+    for _ in range(100):
+        assert gate.send() == "taken"
+        gate.now += interval
+    assert gate.store.charge(UserId("ada"), 0, 0) == 0
+
+
+class Spread:
+    """A user's frames, each of which comes to one of many containers, and the user's item.
+
+    Attributes:
+        taken: when frames were taken, in milliseconds.
+        writes: when which container wrote.
+    """
+
+    def __init__(self, containers: int, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.tabs = [UserTabs() for _ in range(containers)]
+        self.taken: list[int] = []
+        self.writes: list[tuple[int, int]] = []
+        self._paid: int | None = None
+        self._chance = random.Random(containers)
+
+    def send(self, now: int) -> None:
+        """Have a frame come to some container."""
+        container = self._chance.randrange(len(self.tabs))
+        cost, start = price(self.limits.user_frames), self.limits.start(now)
+        wait, owed = self.tabs[container].charge(ADA, cost, start, now)
+        if not wait:
+            self.taken.append(now)
+        if owed:
+            self.writes.append((container, now))
+            self._paid = (start if self._paid is None else self._paid) + owed
+            self.tabs[container].learn(ADA, self._paid)
+            self._paid = self.limits.cut(self._paid, now) or self._paid
+
+
+def test_a_user_s_rate_holds_however_many_containers_share_the_frames() -> None:
+    """50 connections at 10 frames/s each get 20/s in the long run, over 1 to 50 containers.
+
+    What comes on top is the burst, what each container takes before it hears of the others, at
+    most a second's frames once, and what is forgiven, at most a frame a second of each container.
+    Thereafter no second is far from the rate, and the user's item takes few writes.
+    """
+    for containers in (1, 2, 5, 10, 25, 50):
+        spread, seconds = Spread(containers), 120
+        for number in range(500 * seconds):
+            spread.send(10**9 + 2 * number)
+        late = [when for when in spread.taken if when >= 10**9 + 60_000]
+        assert 20 * 60 - 10 <= len(late) <= 20 * 60 * 1.02 + containers
+        # What was taken too much at first is taken off what follows.
+        assert len(spread.taken) <= 20 * seconds + 60 + 2 * containers
+        by_second = [
+            sum(one // 1000 == second for one in late) for second in range(10**6 + 60, 10**6 + 120)
+        ]
+        assert max(by_second) <= 50
+        assert len(spread.writes) <= 12 * seconds
+
+
+def test_a_user_within_the_rate_is_never_refused_and_written_once_a_second() -> None:
+    """At 8 frames/s, over 1 to 10 containers: none waits, and each container writes seldom."""
+    for containers in (1, 3, 10):
+        spread = Spread(containers)
+        for number in range(8 * 60):
+            spread.send(10**9 + 125 * number)
+        assert len(spread.taken) == 8 * 60
+        for container in range(containers):
+            writes = [when for one, when in spread.writes if one == container]
+            assert all(after - before >= 1000 for before, after in pairwise(writes))
+
+
+def test_a_container_that_refuses_a_user_writes_nothing() -> None:
+    """What is refused is not charged: an overdrawn user waits no longer for it."""
+    tabs, now = UserTabs(), 10_000
+    tabs.charge(ADA, 50, now - 3000, now)
+    tabs.learn(ADA, now + 500)
+    assert [tabs.charge(ADA, 50, now - 3000, now) for _ in range(9)] == [(600, 0)] * 9
+    assert tabs.charge(ADA, 50, now - 2401, now + 599) == (1, 0)
+    assert tabs.charge(ADA, 50, now - 2400, now + 600) == (0, 100)
+
+
+def test_what_another_container_took_corrects_the_estimate_upward_only() -> None:
+    """The answer of a write counts with what is owed since; an older answer changes nothing."""
+    tabs = UserTabs()
+    for _ in range(3):
+        tabs.charge(ADA, 50, 7000, 10_000)
+    tabs.learn(ADA, 9960)
+    tabs.learn(ADA, 0)
+    assert tabs.charge(ADA, 50, 7000, 10_000) == (60, 0)
+
+
+def test_a_user_is_written_sooner_when_half_of_the_burst_is_spent() -> None:
+    """Once a second before that, five times a second after it."""
+    for spent, interval in ((0, 1000), (2000, CHARGE_INTERVAL)):
+        tabs, now = UserTabs(), 10_000
+        tabs.charge(ADA, 50, now - 3000, now)
+        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 100)
+        tabs.learn(ADA, now - 3000 + spent)
+        later = now + interval
+        for when in (now, later - 1):
+            assert tabs.charge(ADA, 50, when - 3000, when) == (0, 0)
+        assert tabs.charge(ADA, 50, later - 3000, later) == (0, 150)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("early", [0, 1])
+def test_an_old_debt_is_forgiven_when_it_is_small_for_its_age(count: int, early: int) -> None:
+    """One frame after a second, three after three, and not a millisecond earlier."""
+    tabs, now = UserTabs(), 10_000
+    if count > 1:
+        # Right after a write, more than one frame may be owed.
+        tabs.charge(ADA, 50, now - 3000, now)
+        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 100)
+    for _ in range(count):
+        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 0)
+    later = now + FORGIVEN_SHARE * 50 * count - early
+    assert tabs.charge(ADA, 50, later - 3000, later) == (0, early * 50 * (count + 1))
+
+
+def test_without_a_rate_for_users_none_is_kept() -> None:
+    """With 0, connections alone are limited."""
+    gate = Gate(Limits(user_frames=0))
+    for number in range(2, 12):
+        gate.store.add(connection(str(number)))
+        assert [gate.send(name=str(number)) for _ in range(30)] == ["taken"] * 30
+    assert gate.store.charge(UserId("ada"), 0, 0) == 0
+
+
+def test_what_is_read_is_charged_beyond_what_the_frame_has_paid() -> None:
+    """A small page costs nothing more; of a large one, the rest is charged with a write."""
+    gate = Gate()
+    page = ReadHistory(room="tea")
+    paid_units = READ_UNITS_PER_SECOND / TIGHT.frames * 2
+    gate.send(page)
+    gate.calls.clear()
+    gate.admission.charge_reads(ConnectionId("1="), paid_units, page)
+    assert gate.calls == []
+    gate.admission.charge_reads(ConnectionId("1="), paid_units + 1.5, page)
+    assert gate.calls == ["UpdateItem"]
+    entry = gate.store.admit(ConnectionId("1="), 0, 0)
+    assert entry is not None
+    assert entry.paid == round((START - 2) * 1000) + 200 + 10
+
+
+def test_after_a_large_read_frames_are_refused_from_memory() -> None:
+    """The container that read takes nothing more before the time is over, and asks no table."""
+    gate = Gate(Limits(frames=10, burst=2, abuse=30))
+    gate.send(ReadHistory(room="tea"))
+    gate.admission.charge_reads(
+        ConnectionId("1="), 5 * READ_UNITS_PER_SECOND, ReadHistory(room="tea")
+    )
+    assert gate.send() == "told"
+    gate.calls.clear()
+    assert gate.send() == "silent"
+    assert gate.calls == []
+    gate.now += 3.3
+    assert gate.send() == "taken"
+
+
+def test_what_a_forgotten_connection_read_is_charged_nobody() -> None:
+    """It makes no item of one that is gone."""
+    gate = Gate()
+    gate.store.forget(ConnectionId("1="))
+    gate.admission.charge_reads(ConnectionId("1="), 1e3, HI)
+    assert gate.store.connection(ConnectionId("1=")) is None
+
+
+@pytest.mark.parametrize("units", [0.5, 6, 40, 250])
+@pytest.mark.parametrize("request_", [ReadHistory(room="tea"), Join(room="tea"), Ping()])
+def test_one_connection_reads_no_more_than_its_share(units: float, request_: Request) -> None:
+    """Whatever its frames read, and however it hurries, 150 units a second in the long run."""
+    gate = Gate(replace(LIMITS, abuse=1e6))
+    spent, seconds = 0.0, 300
+    for _ in range(10 * seconds):
+        if gate.send(request_) == "taken":
+            spent += units
+            gate.admission.charge_reads(ConnectionId("1="), units, request_)
+        gate.now += 0.1
+    burst = 2 * LIMITS.burst * READ_UNITS_PER_SECOND
+    assert spent <= seconds * READ_UNITS_PER_SECOND + burst + units
+    assert reads_price(READ_UNITS_PER_SECOND) == 1000
+
+
 def test_a_forgotten_connection_is_charged_nothing() -> None:
     """What comes from a connection that is gone makes no item, and ends it."""
     gate = Gate()
@@ -255,3 +469,10 @@ def test_what_a_container_remembers_has_a_limit() -> None:
     assert tabs.charge(ConnectionId("2="), 1, now=0) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) is None
+    users = UserTabs(limit=1)
+    users.charge(ADA, 1, 0, 1)
+    users.learn(ADA, 10**6)
+    assert users.charge(ADA, 1, 0, 1)[0] > 0
+    users.charge(UserId("bob"), 1, 0, 1)
+    users.learn(ADA, 10**6)
+    assert users.charge(ADA, 1, 0, 1) == (0, 0)
