@@ -140,6 +140,21 @@ def test_what_is_tried_again_reaches_each_member_once_in_order(
     assert all(seqs == list(range(messages)) for seqs in heard.values())
 
 
+@pytest.mark.parametrize(("over", "parts"), [(0, 1), (1, 2)])
+def test_a_job_is_cut_only_above_the_limit(over: int, parts: int) -> None:
+    """A job of exactly the limit is queued whole, attributes and all; one more byte cuts it."""
+
+    def job(size: int) -> FanoutJob:
+        user = User(UserId("u"), "Ada")
+        texts = ["x" * (size // 2), "x" * (size - size // 2)]
+        bulletin = Bulletin(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
+        return FanoutJob(ORIGIN, ROOM, "f" * 64, bulletin, Span(), CENSUS)
+
+    whole = job(JOB_LIMIT + over - len(encode(job(0)).encode()))
+    assert len(encode(whole).encode()) == JOB_LIMIT + over
+    assert len(queued(*cut(whole))) == parts
+
+
 def test_a_crowd_of_comings_and_goings_is_cut_by_person() -> None:
     """Names alone can outgrow a job where leaves are small: each is told in one of the parts."""
     user = User(UserId("u" * 64), "😀" * NAME_LIMIT)
