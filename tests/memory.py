@@ -6,7 +6,7 @@ one, so that a test can let a worker die or wait between any two of them.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Protocol
 from chalicelib.errors import Code, FrameError, UnavailableError
 from chalicelib.jobs import encode
 from chalicelib.limits import ROOMS_LIMIT
-from chalicelib.model import Address, Epoch, Head, Member, Sanction, slot
+from chalicelib.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
 from chalicelib.posting import Info, Reason, Report
 from chalicelib.posting.port import Identity
-from chalicelib.store import Account, Departure, Entry
+from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
+from chalicelib.store import Account, Departure, Entry, Read
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from tests.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from chalicelib.events import QueueRecord
     from chalicelib.jobs import Job
     from chalicelib.model import (
-        Census,
         Connection,
         ConnectionId,
         MessageKey,
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
         RoomId,
         Span,
         UserId,
+        Wait,
     )
     from chalicelib.posting import Post
+    from chalicelib.shards import Shard
 
 
 class Announce(Protocol):
@@ -55,8 +57,10 @@ class Room:
     """One room's items."""
 
     head: Head | None = None
-    members: dict[ConnectionId, Connection] = field(default_factory=dict)
+    members: dict[tuple[int, ConnectionId], Connection] = field(default_factory=dict)
+    shards: dict[Shard, ShardState] = field(default_factory=dict)
     messages: dict[int, tuple[Numbered, float]] = field(default_factory=dict)
+    keys: dict[MessageKey, tuple[Epoch, int]] = field(default_factory=dict)
     sanctions: dict[tuple[UserId, Sanction], int] = field(default_factory=dict)
 
 
@@ -153,6 +157,12 @@ class MemoryStore(MemoryLedger):
         self._rooms_limit = rooms_limit
         self._epochs = 0
         self.rooms: defaultdict[RoomId, Room] = defaultdict(Room)
+        self.places: dict[tuple[ConnectionId, RoomId], int] = {}
+
+    def share(self, other: MemoryStore) -> None:
+        """Look at what another store keeps, and write there."""
+        for name in ("connections", "addresses", "rooms", "places", "_paid", "_answered"):
+            setattr(self, name, getattr(other, name))
 
     def add(self, connection: Connection) -> None:
         """See `Store.add`."""
@@ -166,21 +176,41 @@ class MemoryStore(MemoryLedger):
         self._announce("GetItem")
         return connection if connection and self._alive(connection) else None
 
-    def join(self, connection: Connection, room: RoomId) -> Head:
+    def join(
+        self, connection: Connection, room: RoomId, muted_until: int | None = None
+    ) -> tuple[Connection, Head]:
         """See `Store.join`."""
-        kept = self.connections.get(connection.id)
-        if kept is None:
-            raise FrameError(Code.UNKNOWN_CONNECTION, "Unknown.")
-        if len(kept.rooms - {room}) >= self._rooms_limit:
+        kept = self.rooms[room]
+        if room in connection.rooms:
+            head, member = kept.head, self._level_of(connection.id, room)
+            self._announce("BatchGetItem")
+            if head and member is not None:
+                return connection, head
+        elif len(connection.rooms) >= self._rooms_limit:
             raise FrameError(Code.TOO_MANY_ROOMS, "Too many.")
-        self.connections[connection.id] = replace(kept, rooms=kept.rooms | {room})
-        self._announce("UpdateItem")
-        new = connection.id not in self.rooms[room].members
-        self.rooms[room].members[connection.id] = connection
-        self._announce("PutItem")
-        return self._touch(room, int(new))
+        level = kept.head.level if kept.head else 0
+        self.places[connection.id, room] = level
+        kept.members[level, connection.id] = connection
+        self._announce("BatchWriteItem")
+        shard = shard_of(connection.id, level)
+        self._change(room, shard, 1)
+        head = kept.head or self._new_head()
+        if level:
+            self._announce("GetItem")
+        count = kept.shards[shard].members if level else head.members
+        higher = next_level(level, count)
+        if higher and kept.head and kept.head.level < higher:
+            kept.head = replace(kept.head, level=higher)
+            self._announce("UpdateItem")
+        try:
+            return self._let_speak(connection, room, muted_until), head
+        except FrameError:
+            self._remove(connection.id, room)
+            self.places.pop((connection.id, room), None)
+            self._announce("BatchWriteItem")
+            raise
 
-    def renew(self, connection: Connection) -> None:
+    def renew(self, connection: Connection) -> list[RoomId]:
         """See `Store.renew`."""
         kept = self.connections.get(connection.id)
         if kept:
@@ -188,60 +218,123 @@ class MemoryStore(MemoryLedger):
                 kept, rights=connection.rights, until=connection.until
             )
         self._announce("UpdateItem")
-        for room in sorted(connection.rooms):
-            self.extend(connection, room)
+        places = sorted(self._places(connection.id))
+        self._announce("Query")
+        return places
 
     def extend(self, connection: Connection, room: RoomId) -> None:
         """See `Store.extend`."""
-        members = self.rooms[room].members
-        if connection.id in members:
-            members[connection.id] = replace(members[connection.id], until=connection.until)
+        level = self._level_of(connection.id, room)
+        if level is not None:
+            members = self.rooms[room].members
+            kept = members[level, connection.id]
+            members[level, connection.id] = replace(kept, until=connection.until)
         self._announce("UpdateItem")
 
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`."""
-        departure = self._remove_member(connection.id, room, always_touch=True)
+        if room not in connection.rooms:
+            noted = (connection.id, room) in self.places
+            self._announce("GetItem")
+            if not noted:
+                return None
+        departure = self._remove(connection.id, room, always_change=True)
         kept = self.connections.get(connection.id)
         if kept:
-            muted = {one: until for one, until in kept.muted.items() if one != room}
-            self.connections[connection.id] = replace(kept, rooms=kept.rooms - {room}, muted=muted)
+            digests = kept.digests - {room_digest(kept.id, room)}
+            self.connections[connection.id] = replace(kept, digests=digests)
         self._announce("UpdateItem")
+        self.places.pop((connection.id, room), None)
+        self._announce("BatchWriteItem")
         return departure
 
     def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
         """See `Store.forget`."""
         deleted = self.connections.pop(connection_id, None)
         self._announce("DeleteItem")
-        rooms = {*(deleted.rooms if deleted else ()), *([room] if room else ())}
-        departures = [self._remove_member(connection_id, left) for left in sorted(rooms)]
-        if deleted:
-            self._paid.pop(connection_id, None)
-            self._answered.pop(connection_id, None)
-            self.addresses.pop((deleted.user.user_id, connection_id), None)
-            self._announce("DeleteItem")
+        places = self._places(connection_id)
+        self._announce("Query")
+        rooms = sorted({*places, *([room] if room else ())})
+        departures = [self._remove(connection_id, left) for left in rooms]
+        self._forget_rest([connection_id], [deleted.user.user_id] if deleted else [], places)
         return [departure for departure in departures if departure]
 
-    def members(self, room: RoomId, span: Span) -> Iterator[Member]:
+    def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:
+        """See `Store.forget_all`."""
+        for member in members:
+            self.connections.pop(member.id, None)
+        self._announce("BatchWriteItem")
+        left: list[tuple[Member, RoomId]] = []
+        changed: Counter[tuple[RoomId, Shard]] = Counter()
+        for member in members:
+            places = self._places(member.id)
+            self._announce("Query")
+            for one, where in {room: None, **places}.items():
+                for at in range(level + 1) if where is None else (where,):
+                    changed[one, shard_of(member.id, at)] -= one in places
+            left += ((member, one) for one in places)
+        rooms = {one for one, _ in changed}
+        for member in members:
+            for one in rooms:
+                for at in range(len(LEVELS)):
+                    self.rooms[one].members.pop((at, member.id), None)
+            self._forget_rest([member.id], [member.user.user_id], self._places(member.id))
+        counts = {key: self._change(*key, difference) for key, difference in changed.items()}
+        by_room = {one: count for (one, _), count in counts.items()}
+        return [Departure(one, member.user, by_room[one]) for member, one in left]
+
+    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
         """See `Store.members`."""
-        connections = [one for one in self._sorted_members(room) if span.holds(one.id)]
+        connections = [
+            one
+            for (level, _), one in self._sorted_members(room)
+            if level == shard.level and shard.span.holds(one.id) and span.holds(one.id)
+        ]
         self._announce("Query")
         for connection in connections:
             yield _member(connection)
 
     def members_page(
         self, room: RoomId, after: str | None, limit: int
-    ) -> tuple[list[Member], str | None]:
+    ) -> tuple[list[Member], str | None, int]:
         """See `Store.members_page`."""
-        page: list[Member] = []
+        page: dict[ConnectionId, Member] = {}
         place = ""
-        for connection in self._sorted_members(room):
+        for _, connection in self._sorted_members(room):
             last, place = place, _slot(connection.id)
             if after and place <= after:
                 continue
             if len(page) >= limit and place != last:
-                return page, last
-            page.append(_member(connection))
-        return page, None
+                return list(page.values()), last, 2
+            page[connection.id] = _member(connection)
+        return list(page.values()), None, 2
+
+    def shards(
+        self,
+        room: RoomId,
+        shards: Sequence[Shard],
+        *,
+        consistent: bool = True,  # noqa: ARG002 - here every read is
+    ) -> dict[Shard, ShardState]:
+        """See `Store.shards`."""
+        kept = self.rooms[room].shards
+        states = {shard: kept[shard] for shard in shards if shard in kept}
+        self._announce("BatchGetItem")
+        return states
+
+    def count(self, room: RoomId, shard: Shard) -> int:
+        """See `Store.count`."""
+        return sum(1 for _ in self.members(room, shard, shard.span))
+
+    def mend(self, room: RoomId, shard: Shard, state: ShardState) -> None:
+        """See `Store.mend`."""
+        kept = self.rooms[room]
+        if shard == WHOLE:
+            if kept.head and kept.head.version == state.version:
+                kept.head = replace(kept.head, members=state.members)
+        elif shard in kept.shards and kept.shards[shard].version == state.version:
+            kept.shards[shard] = state
+        self._announce("UpdateItem")
 
     def head(self, room: RoomId) -> Head:
         """See `Store.head`."""
@@ -249,11 +342,43 @@ class MemoryStore(MemoryLedger):
         self._announce("GetItem")
         return head or self._new_head()
 
+    def glance(self, room: RoomId) -> Head:
+        """See `Store.glance`."""
+        return self.head(room)
+
+    def numbers(
+        self, room: RoomId, keys: Collection[MessageKey]
+    ) -> tuple[Head, dict[MessageKey, int]]:
+        """See `Store.numbers`."""
+        kept = self.rooms[room]
+        head = kept.head or self._new_head()
+        noted = {key: kept.keys[key] for key in keys if key in kept.keys}
+        self._announce("BatchGetItem")
+        found = {
+            key: seq
+            for key, (epoch, seq) in noted.items()
+            if epoch == head.epoch and seq <= head.seq
+        }
+        if not found:
+            return head, {}
+        confirmed = {
+            key: seq
+            for key, seq in found.items()
+            if kept.messages[seq][0].epoch == head.epoch
+            and kept.messages[seq][0].message.key == key
+            and kept.messages[seq][1] > self._clock()
+        }
+        self._announce("BatchGetItem")
+        return head, confirmed
+
     def append(self, messages: Sequence[Numbered]) -> None:
         """See `Store.append`."""
         for message in messages:
             expires_at = self._clock() + HISTORY_LIFE
-            self.rooms[message.message.room].messages[message.seq] = (message, expires_at)
+            room = self.rooms[message.message.room]
+            kept = replace(message, message=replace(message.message, origin=None))
+            room.messages[message.seq] = (kept, expires_at)
+            room.keys[message.message.key] = (message.epoch, message.seq)
         self._announce("BatchWriteItem")
 
     def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
@@ -263,28 +388,42 @@ class MemoryStore(MemoryLedger):
             head = before
         moved = head is None or (head.epoch, head.seq) != (before.epoch, before.seq)
         if head and not moved:
-            head = replace(head, seq=after.seq, recent=after.recent)
+            head = replace(head, seq=after.seq, numbering=after.numbering)
             self.rooms[room].head = head
         self._announce("UpdateItem")
         return None if moved else head
 
-    def mend(self, room: RoomId, census: Census, members: int) -> None:
-        """See `Store.mend`."""
+    def note_signals(self, room: RoomId, wait: Wait) -> None:
+        """See `Store.note_signals`."""
         kept = self.rooms[room].head
-        if kept and kept.version == census.version:
-            self.rooms[room].head = replace(kept, members=members)
+        if kept:
+            self.rooms[room].head = replace(kept, signalling=wait)
         self._announce("UpdateItem")
 
     def messages(
-        self, room: RoomId, epoch: Epoch, *, above: int, below: int, newest_first: bool = False
-    ) -> Iterator[Numbered]:
+        self,
+        room: RoomId,
+        epoch: Epoch,
+        *,
+        above: int,
+        below: int,
+        limit: int,
+        newest_first: bool = False,
+    ) -> Read[Numbered]:
         """See `Store.messages`."""
+        return Read(self._pages(room, epoch, above, below, limit, newest_first=newest_first))
+
+    def _pages(
+        self, room: RoomId, epoch: Epoch, above: int, below: int, limit: int, *, newest_first: bool
+    ) -> Iterator[tuple[list[Numbered], int]]:
         kept = self.rooms[room].messages
+        found = [
+            message
+            for seq, (message, expires_at) in sorted(kept.items(), reverse=newest_first)
+            if above < seq < below and message.epoch == epoch and expires_at > self._clock()
+        ]
         self._announce("Query")
-        for seq in sorted(kept, reverse=newest_first):
-            message, expires_at = kept[seq]
-            if above < seq < below and message.epoch == epoch and expires_at > self._clock():
-                yield message
+        yield found[:limit], 1
 
     def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:
         """See `Store.erase`."""
@@ -310,50 +449,102 @@ class MemoryStore(MemoryLedger):
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
         """See `Register.mute`."""
         kept = self.connections.get(connection_id)
-        if kept and room in kept.rooms:
-            muted = {**kept.muted, room: until}
-            self.connections[connection_id] = replace(kept, muted=muted)
+        if kept:
+            mutes = {**kept.mutes, room_digest(connection_id, room): until}
+            self.connections[connection_id] = replace(kept, mutes=mutes)
         self._announce("UpdateItem")
 
-    def find(self, room: RoomId, head: Head, key: MessageKey) -> int | None:
-        """See `Store.find`."""
-        recent = head.seq_of(key)
-        if recent is not None:
-            return recent
-        kept = self.messages(room, head.epoch, above=0, below=head.seq + 1, newest_first=True)
-        return next((message.seq for message in kept if message.message.key == key), None)
+    def _let_speak(
+        self, connection: Connection, room: RoomId, muted_until: int | None
+    ) -> Connection:
+        kept = self.connections.get(connection.id)
+        refusal = None
+        if kept is None:
+            refusal = FrameError(Code.UNKNOWN_CONNECTION, "Unknown.")
+        elif room not in kept.rooms and len(kept.rooms) >= self._rooms_limit:
+            refusal = FrameError(Code.TOO_MANY_ROOMS, "Too many.")
+        else:
+            digest = room_digest(kept.id, room)
+            mutes = {} if muted_until is None else {digest: muted_until}
+            kept = replace(kept, digests=kept.digests | {digest}, mutes={**kept.mutes, **mutes})
+            self.connections[connection.id] = kept
+        self._announce("UpdateItem")
+        if kept is None or refusal:
+            raise refusal or AssertionError
+        return kept
 
-    def _remove_member(
-        self, connection_id: ConnectionId, room: RoomId, *, always_touch: bool = False
+    def _remove(
+        self, connection_id: ConnectionId, room: RoomId, *, always_change: bool = False
     ) -> Departure | None:
-        member = self.rooms[room].members.pop(connection_id, None)
+        level = self._level_of(connection_id, room)
+        member = None
+        if level is not None:
+            member = self.rooms[room].members.pop((level, connection_id))
         self._announce("DeleteItem")
         if member is None:
-            if always_touch:
-                self._touch(room, 0)
+            if always_change:
+                self._change(room, shard_of(connection_id, level or 0), 0)
             return None
-        return Departure(room, member.user, self._touch(room, -1).members)
+        left = self._change(room, shard_of(connection_id, level or 0), -1)
+        return Departure(room, member.user, left)
 
-    def _touch(self, room: RoomId, members: int) -> Head:
-        head = self.rooms[room].head or self._new_head()
+    def _change(self, room: RoomId, shard: Shard, members: int) -> int | None:
+        kept = self.rooms[room]
+        if shard != WHOLE:
+            state = kept.shards.get(shard, ShardState())
+            count = max(state.members + members, 0)
+            kept.shards[shard] = ShardState(state.version + 1, count)
+            self._announce("UpdateItem")
+            return None
+        head = kept.head or self._new_head()
         head = replace(head, version=head.version + 1, members=max(head.members + members, 0))
-        self.rooms[room].head = head
+        kept.head = head
         self._announce("UpdateItem")
-        return head
+        return head.members if head.level == 0 else None
+
+    def _forget_rest(
+        self,
+        connections: Sequence[ConnectionId],
+        users: Sequence[UserId],
+        places: Collection[RoomId],
+    ) -> None:
+        for connection_id in connections:
+            self._paid.pop(connection_id, None)
+            self._answered.pop(connection_id, None)
+            for user_id in users:
+                self.addresses.pop((user_id, connection_id), None)
+            for room in list(places):
+                self.places.pop((connection_id, room), None)
+        if users or places:
+            self._announce("BatchWriteItem")
+
+    def _places(self, connection_id: ConnectionId) -> dict[RoomId, int]:
+        return {room: level for (one, room), level in self.places.items() if one == connection_id}
+
+    def _level_of(self, connection_id: ConnectionId, room: RoomId) -> int | None:
+        levels = (level for level, one in self.rooms[room].members if one == connection_id)
+        return next(levels, None)
 
     def _new_head(self) -> Head:
         self._epochs += 1
-        return Head(Epoch(f"epoch-{self._epochs}"), seq=0, recent=(), version=0, members=0)
+        return Head(Epoch(f"epoch-{self._epochs}"))
 
-    def _sorted_members(self, room: RoomId) -> list[Connection]:
+    def _sorted_members(self, room: RoomId) -> list[tuple[tuple[int, ConnectionId], Connection]]:
         return sorted(
-            (one for one in self.rooms[room].members.values() if self._alive(one)),
-            key=lambda connection: (_slot(connection.id), connection.id),
+            (one for one in self.rooms[room].members.items() if self._alive(one[1])),
+            key=lambda one: (_slot(one[1].id), one[1].id),
         )
 
 
 def _member(connection: Connection) -> Member:
-    return Member(connection.id, connection.user, connection.protocol, connection.until)
+    return Member(
+        connection.id,
+        connection.user,
+        connection.protocol,
+        connection.origin,
+        connection.connected_at,
+        connection.until,
+    )
 
 
 def _slot(connection_id: ConnectionId) -> str:
