@@ -76,7 +76,7 @@ class Delivery(RuleBasedStateMachine):
         """Return a store that announces its calls, and the same one without."""
         store = MemoryStore(clock, announce)
         observer = MemoryStore(clock)
-        observer.rooms, observer.connections = store.rooms, store.connections
+        observer.share(store)
         return store, observer
 
     @initialize()

@@ -24,7 +24,7 @@ TEA = RoomId("tea")
 def make_store(clock: Callable[[], float]) -> tuple[Store, Store]:
     """A store that announces its calls, and the same one without."""
     store, observer = MemoryStore(clock, announce), MemoryStore(clock)
-    observer.rooms, observer.connections = store.rooms, store.connections
+    observer.share(store)
     return store, observer
 
 

@@ -13,11 +13,12 @@ from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
 from chalicelib.fanout import Fanout
 from chalicelib.identity import Rights
 from chalicelib.limits import Limits
-from chalicelib.members import LastCensus, MemberCache
+from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import ConnectionId, RoomId, UserId
 from chalicelib.origins import Origins
 from chalicelib.protocol import SUBPROTOCOL
 from chalicelib.service.admission import Admission
+from chalicelib.service.backlog import Backlog
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
@@ -89,10 +90,13 @@ class World:
             return f"id-{next(self._ids)}"
 
         self.meter = Tally()
-        herald = Herald(self.queue, new_id, self.meter)
+        count = MemberCount(self.store, clock=lambda: self.now)
+        herald = Herald(self.store, count, self.queue, new_id, self.meter)
+        admission = Admission(self.store, limits, lambda: self.now)
+        backlog = Backlog(self.store, lambda: self.now)
         closing = Closing(self.store, herald, poster, self.meter)
         guard = Guard(self.store, lambda: self.now)
-        membership = Membership(self.store, herald, guard)
+        membership = Membership(self.store, herald, guard, count, admission.charge_reads)
         anonymous = Anonymous(lambda: UserId(new_id()))
 
         def authenticate(credentials: Credentials) -> Identity:
@@ -107,13 +111,14 @@ class World:
             token_in_query=False,
             door=Door(self.store, closing, poster, limits, lambda: self.now),
             guard=guard,
+            count=count,
         )
         self._receive = Receive(
-            Admission(self.store, limits, lambda: self.now),
+            admission,
             poster,
-            Saying(self.store, self.queue, lambda: self.now, new_id, self.meter),
+            Saying(self.store, self.queue, backlog, lambda: self.now, new_id, self.meter),
             membership,
-            Reading(self.store),
+            Reading(self.store, admission.charge_reads),
             Renewal(self.store, membership, authenticate, lambda: self.now, self.meter),
             Moderation(
                 self.store, self.queue, poster, membership, closing, lambda: self.now, self.meter
@@ -130,9 +135,10 @@ class World:
                 Delivery(
                     self.store, self.queue, poster, herald, new_id, lambda: self.now, self.meter
                 ),
-                Expiry(self.store, closing, lambda: self.now, self.meter),
-                MemberCache(self.store),
-                LastCensus(),
+                Expiry(self.store, self.queue, closing, herald, lambda: self.now, self.meter),
+                MemberCache(self.store, clock=lambda: self.now),
+                count,
+                LastCount(),
                 fanout,
                 lambda: self.now,
                 self.meter,
