@@ -180,3 +180,6 @@ if settings.under_chalice_cli():
     import localdev
 
     localdev.attach(app)
+
+if settings.needs_clients():
+    wiring.graph().prepare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ssl
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from chalicelib.access import AuthMode
 from chalicelib.auth.anonymous import Anonymous
@@ -65,6 +67,21 @@ AWS_CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
 )
+
+
+SERVICES: Final = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sqs", "ssm")
+"""What clients are made for."""
+
+
+class _Loader(Loader):
+    """Loads botocore's service descriptions without listing the folders of all 400 services.
+
+    botocore lists them to name the known services where it is asked for an unknown one.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - all have both
+        """See `botocore.loaders.Loader`."""
+        return list(SERVICES)
 
 
 class Graph:
@@ -145,9 +162,26 @@ class Graph:
             meter,
         )
 
+    def prepare(self) -> None:
+        """Do what the first calls would do, as far as it needs no network.
+
+        Lambda gives a function a whole processor while it is imported, and afterwards the share
+        that its memory buys:
+        https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
+        """
+        if self.settings.poster == "sockets":
+            _ = self._tls
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """The TLS of all posters: reading the system's certificates takes 20 to 30 ms."""
+        return ssl.create_default_context()
+
     @functools.cached_property
     def _session(self) -> botocore.session.Session:
-        return botocore.session.get_session()
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _Loader())
+        return session
 
     def poster(self, origin: Origin) -> Gateway:
         """Return the poster for an API and stage, kept for the container's life."""
@@ -195,7 +229,11 @@ class Graph:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise SettingsError("There are no AWS credentials to sign posts with.")
-        return SocketPoster(endpoint, self.settings.region, credentials.get_frozen_credentials)
+        # What is posted in the clear, as it is locally, needs no certificates.
+        tls = self._tls if endpoint.startswith("https:") else None
+        return SocketPoster(
+            endpoint, self.settings.region, credentials.get_frozen_credentials, tls=tls
+        )
 
     def _client(
         self, service: str, config: Config = AWS_CONFIG, endpoint: str | None = None

@@ -102,6 +102,16 @@ def under_chalice_cli(env: Mapping[str, str] = os.environ) -> bool:
     return "AWS_CHALICE_CLI_MODE" in env
 
 
+def needs_clients(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a Lambda function that cannot answer without AWS clients.
+
+    Lambda sets `_HANDLER`, and lets no function's settings change it:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Chalice makes it
+    `app.` and the name of a handler, and `app.app` for the HTTP side, which serves the page.
+    """
+    return env.get("_HANDLER", "app.app") != "app.app"
+
+
 def _fifo(env: Mapping[str, str], key: str) -> str:
     name = _required(env, key, "the name of an SQS FIFO queue")
     if not name.endswith(".fifo"):

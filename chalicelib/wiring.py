@@ -1,6 +1,7 @@
 """Builds the object graph on first use, once per container; importing it imports little.
 
-The function that serves the page needs no AWS client, and does not wait for one.
+On Lambda `app.py` uses it at once, but for the function that serves the page: that needs no AWS
+client, and does not wait for one.
 """
 
 from __future__ import annotations

@@ -89,11 +89,12 @@ def test_a_busy_room_is_measured_with_the_linger_and_without() -> None:
 
 @pytest.mark.parametrize("handler", cold.HANDLERS)
 def test_a_first_call_is_measured_in_a_process_of_its_own(handler: str) -> None:
-    """Import and first call take their time, and the handler succeeds."""
+    """Import and first call take processor time, and the handler succeeds."""
     [row] = cold.measure(handlers=(handler,), rounds=1)
     assert row.handler == handler
     assert row.import_ms > 0
     assert row.first_call_ms > 0
+    assert row.first_call_at_share_ms == pytest.approx(row.first_call_ms / cold.SHARE, abs=0.5)
     assert 10 < row.peak_mb < 200
 
 
