@@ -30,6 +30,7 @@ class Queued:
     id: str
     group: str
     body: str
+    sent_at: int
     received: int = 0
     visible: bool = True
     deleted: bool = False
@@ -60,7 +61,9 @@ class FifoQueue:
         if self._clock() - self._sent.get(key, -1e9) >= DEDUPLICATION_SECONDS:
             self._sent[key] = self._clock()
             self._count += 1
-            self.messages.append(Queued(str(self._count), job.group, encode(job)))
+            self.messages.append(
+                Queued(str(self._count), job.group, encode(job), int(self._clock() * 1000))
+            )
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`; here every record is a job."""
@@ -90,7 +93,10 @@ class FifoQueue:
                 message_id=one.id,
                 receipt_handle=one.id,
                 body=one.body,
-                attributes={"ApproximateReceiveCount": str(one.received), "SentTimestamp": "0"},
+                attributes={
+                    "ApproximateReceiveCount": str(one.received),
+                    "SentTimestamp": str(one.sent_at),
+                },
             )
             for one in batch
         ]

@@ -89,7 +89,9 @@ def test_nothing_falls_between_joined_and_the_first_live_message(container: int)
         assert world.work(container, 10) is not None
         run(world, order, dies=False)
         read_all(world, bob)
-        history = world.observer.messages(TEA, world.observer.head(TEA).epoch, above=0, below=99)
+        history = world.observer.messages(
+            TEA, world.observer.head(TEA).epoch, above=0, below=99, limit=99
+        )
         texts = [(one.seq, one.message.text) for one in history]
         assert heard(bob) == texts[bob.first_seq("tea") :], order
 
