@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.model import Span, slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from chalicelib.model import ConnectionId
 
@@ -85,8 +85,8 @@ def shards_of(span: Span, level: int) -> list[Shard]:
     ]
 
 
-def next_level(level: int, members: int) -> int | None:
+def next_level(level: int, members: int, capacity: Sequence[int] = CAPACITY) -> int | None:
     """Return the level to go on to, if a shard of this one has so many members; else None."""
-    if level == len(CAPACITY) or members * len(LEVELS[level]) <= CAPACITY[level]:
+    if level == len(capacity) or members * len(LEVELS[level]) <= capacity[level]:
         return None
     return level + 1

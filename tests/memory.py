@@ -17,7 +17,7 @@ from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
 from chalicelib.posting import Info, Reason, Report
 from chalicelib.posting.port import Identity
-from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
+from chalicelib.shards import CAPACITY, LEVELS, WHOLE, ShardState, next_level, shard_of
 from chalicelib.store import Account, Departure, Entry, Read
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from tests.strict_sqs import MESSAGE_BYTES
@@ -145,19 +145,26 @@ class MemoryLedger:
 
 
 class MemoryStore(MemoryLedger):
-    """The store in dictionaries."""
+    """The store in dictionaries.
+
+    Attributes:
+        known: the levels of rooms, as far as this container has learned them.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float],
         announce: Announce = silence,
         rooms_limit: int = ROOMS_LIMIT,
+        capacity: Sequence[int] = CAPACITY,
     ) -> None:
         super().__init__(clock, announce)
         self._rooms_limit = rooms_limit
+        self._capacity = capacity
         self._epochs = 0
         self.rooms: defaultdict[RoomId, Room] = defaultdict(Room)
         self.places: dict[tuple[ConnectionId, RoomId], int] = {}
+        self.known: dict[RoomId, int] = {}
 
     def share(self, other: MemoryStore) -> None:
         """Look at what another store keeps, and write there."""
@@ -188,7 +195,7 @@ class MemoryStore(MemoryLedger):
                 return connection, head
         elif len(connection.rooms) >= self._rooms_limit:
             raise FrameError(Code.TOO_MANY_ROOMS, "Too many.")
-        level = kept.head.level if kept.head else 0
+        level = self.known.get(room, 0)
         self.places[connection.id, room] = level
         kept.members[level, connection.id] = connection
         self._announce("BatchWriteItem")
@@ -198,10 +205,11 @@ class MemoryStore(MemoryLedger):
         if level:
             self._announce("GetItem")
         count = kept.shards[shard].members if level else head.members
-        higher = next_level(level, count)
+        higher = next_level(level, count, self._capacity)
         if higher and kept.head and kept.head.level < higher:
             kept.head = replace(kept.head, level=higher)
             self._announce("UpdateItem")
+        self.known[room] = kept.head.level if kept.head else 0
         try:
             return self._let_speak(connection, room, muted_until), head
         except FrameError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.limits import ROOMS_LIMIT
+from chalicelib.shards import CAPACITY
 from chalicelib.store.dynamo_ledger import DynamoLedger
 from chalicelib.store.dynamo_members import DynamoMembers
 from chalicelib.store.dynamo_register import DynamoRegister
@@ -18,7 +19,7 @@ from chalicelib.store.items import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -34,9 +35,10 @@ class DynamoStore(DynamoMembers, DynamoLedger, DynamoRegister):
         table: str,
         clock: Callable[[], float],
         rooms_limit: int = ROOMS_LIMIT,
+        capacity: Sequence[int] = CAPACITY,
     ) -> None:
         DynamoLedger.__init__(self, client, table, clock)
-        DynamoMembers.__init__(self, rooms_limit)
+        DynamoMembers.__init__(self, rooms_limit, capacity)
 
     def add(self, connection: Connection) -> None:
         """See `Store.add`."""

@@ -59,8 +59,9 @@ REFRESH: Final = 24 * 60 * 60
 class DynamoMembers(DynamoHistory):
     """Members, each in its shard, and noted with its connection by name and by digest."""
 
-    def __init__(self, rooms_limit: int) -> None:
+    def __init__(self, rooms_limit: int, capacity: Sequence[int]) -> None:
         self._rooms_limit = rooms_limit
+        self._capacity = capacity
         self._lock = threading.Lock()
         self._levels: OrderedDict[RoomId, int] = OrderedDict()
 
@@ -252,7 +253,7 @@ class DynamoMembers(DynamoHistory):
         else:
             members = self._change_shard(room, shard_of(connection.id, level), 1).members
             head = self._living_head(room)
-        higher = next_level(level, members)
+        higher = next_level(level, members, self._capacity)
         if higher and head.level < higher:
             self._raise_level(room, higher)
         return head

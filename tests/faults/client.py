@@ -62,12 +62,12 @@ class Client:
             self.leaving.add(room)
             self._frame(action="leave", room=room)
 
-    def say(self, room: str) -> None:
+    def say(self, room: str, padding: str = "") -> None:
         """Say something that nobody else says."""
         self.said += 1
         text = f"{self.name}:{self.said}"
         self._said[room].add(text)
-        self._perform(room, self.timelines[room].say(f"m{self.said}", text))
+        self._perform(room, self.timelines[room].say(f"m{self.said}", f"{text} {padding}"))
 
     def delete(self, room: str, place: int) -> None:
         """Take away one of the messages that it has of a room; every client is a moderator."""
@@ -123,4 +123,4 @@ class Client:
 
     def _frame(self, **frame: object) -> None:
         if self.connection is not None:
-            self._send(self.connection, json.dumps(frame))
+            self._send(self.connection, json.dumps(frame, ensure_ascii=False))

@@ -37,10 +37,16 @@ class Queued:
 
 
 class FifoQueue:
-    """An SQS FIFO queue: deduplication, groups, visibility, and batches of several groups."""
+    """An SQS FIFO queue: deduplication, groups, visibility, and batches of several groups.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    Args:
+        clock: seconds since 1970.
+        window: messages among which it looks for some that may be handed out.
+    """
+
+    def __init__(self, clock: Callable[[], float], window: int = 120_000) -> None:
         self._clock = clock
+        self._window = window
         self._sent: dict[tuple[str, str], float] = {}
         self._count = 0
         self.messages: list[Queued] = []
@@ -83,8 +89,9 @@ class FifoQueue:
 
     def receive(self, most: int) -> list[QueueRecord]:
         """Hand out a batch: the front of groups that have nothing in flight, in order."""
-        held = {one.group for one in self._live() if not one.visible}
-        batch = [one for one in self._live() if one.group not in held][:most]
+        looked_at = self._live()[: self._window]
+        held = {one.group for one in looked_at if not one.visible}
+        batch = [one for one in looked_at if one.group not in held][:most]
         for message in batch:
             message.visible = False
             message.received += 1

@@ -22,6 +22,8 @@ from chalicelib.fanout import Fanout
 from chalicelib.limits import Limits
 from chalicelib.model import Message, RoomId, User
 from chalicelib.posting import Reason
+from chalicelib.protocol import MESSAGE_LIMIT
+from chalicelib.shards import CAPACITY
 from chalicelib.store.dynamo import DynamoStore
 from tests import resources
 from tests.conftest import PROJECT
@@ -39,12 +41,22 @@ rooms = st.sampled_from(ROOMS)
 numbers = st.integers(min_value=0, max_value=9)
 
 
+PADDINGS = (
+    "",
+    *(
+        character * ((MESSAGE_LIMIT - 16) // len(character.encode()))
+        for character in ("a", "ж", "😀", "\x7f", "\ufffe")
+    ),
+)
+"""What makes a message as long as it may be, in scripts of every width."""
+
+
 def content(message: Message) -> str:
     """What tells a message from all others: its text, or what that was before it was deleted."""
     name = message.user.username
     match message.type:
         case "chat":
-            return message.text
+            return message.text.split(" ")[0]
         case "deleted":
             return f"{name}:{message.id.removeprefix('m')}"
         case "delete":
@@ -65,6 +77,7 @@ class Delivery(RuleBasedStateMachine):
 
     fanout = Fanout()
     limits = UNLIMITED
+    capacity: tuple[int, ...] = CAPACITY
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +87,7 @@ class Delivery(RuleBasedStateMachine):
 
     def make_store(self, clock: Callable[[], float]) -> tuple[Store, Store]:
         """Return a store that announces its calls, and the same one without."""
-        store = MemoryStore(clock, announce)
+        store = MemoryStore(clock, announce, capacity=self.capacity)
         observer = MemoryStore(clock)
         observer.share(store)
         return store, observer
@@ -111,13 +124,21 @@ class Delivery(RuleBasedStateMachine):
         room=rooms,
         count=st.integers(min_value=1, max_value=3),
         accepted=st.sampled_from([True, True, False]),
+        size=st.sampled_from([0, 0, 0, *range(len(PADDINGS))]),
     )
-    def say(self, who: int, room: str, count: int, accepted: bool) -> None:  # noqa: FBT001
+    def say(
+        self,
+        who: int,
+        room: str,
+        count: int,
+        accepted: bool,  # noqa: FBT001 - hypothesis draws it
+        size: int = 0,
+    ) -> None:
         """A client says something, online or not; it is queued at once, or some time later."""
         client = self._client(who)
         if room in client.timelines:
             for _ in range(count):
-                client.say(room)
+                client.say(room, PADDINGS[size])
         if accepted:
             self.requests_finish()
 
@@ -301,13 +322,26 @@ class TreeDelivery(Delivery):
     fanout = Fanout(leaf=1, branching=2)
 
 
+class ShardedDelivery(TreeDelivery):
+    """The same where rooms spread their members over shards of two further levels."""
+
+    capacity = (2, 15)
+
+    @rule()
+    def a_container_is_new(self) -> None:
+        """The next join knows nothing of how large rooms have become."""
+        store = self.world.store
+        if isinstance(store, MemoryStore):
+            store.known.clear()
+
+
 class SlowDelivery(Delivery):
     """The same where most of what clients send is too much at first."""
 
     limits = Limits(frames=8, joins=8, burst=1, abuse=1e6)
 
 
-class DynamoDelivery(TreeDelivery):
+class DynamoDelivery(ShardedDelivery):
     """The same over the real store code and an emulated table."""
 
     def __init__(self) -> None:
@@ -322,7 +356,7 @@ class DynamoDelivery(TreeDelivery):
         client.meta.events.register("after-call", lambda model, **_: announce(model.name))
         observer = resources.client("dynamodb")
         return (
-            DynamoStore(client, resources.TABLE, clock),
+            DynamoStore(client, resources.TABLE, clock, capacity=self.capacity),
             DynamoStore(observer, resources.TABLE, clock),
         )
 
@@ -357,6 +391,12 @@ def test_delivery_over_the_store_in_memory() -> None:
 def test_delivery_through_a_tree_of_workers() -> None:
     """The same where each message goes through one or two further levels of jobs."""
     explore(TreeDelivery, 1000)
+
+
+@pytest.mark.timeout(900)
+def test_delivery_over_shards_of_members() -> None:
+    """The same where members are spread over shards, and containers learn of it late."""
+    explore(ShardedDelivery, 300)
 
 
 @pytest.mark.timeout(900)

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 ROOMS = ("tea", "coffee")
 START = 1_795_543_903.0
 REMAINING = 30.0
+WINDOW = 40
+"""Messages among which the queue looks for work; SQS looks at 120,000."""
+
 UNLIMITED = Limits(frames=1e6, joins=1e6, user_frames=0)
 """Here the clock stands still for as long as a history goes on."""
 
@@ -71,7 +74,7 @@ class World:
     ) -> None:
         self.now = START
         self.store, self.observer = make_store(lambda: self.now)
-        self.queue = FifoQueue(lambda: self.now)
+        self.queue = FifoQueue(lambda: self.now, WINDOW)
         self.gateway = Gateway(self._on_message)
         self.clients: list[Client] = []
         self.invocations: list[Invocation] = []
