@@ -34,8 +34,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 READ_UNITS_PER_SECOND: Final = 150
 """Read units of the table that one connection may use up in a second, in the long run.
 
-A unit is 4 KB read consistently. A partition gives 3,000 a second, and a room's items lie in one:
-20 connections that read all they may leave no less than what numbering needs to most rooms.
+A unit is 4 KB read consistently. A room's items lie in one partition, which gives 3,000 units a
+second to all who read them: one connection may take a 20th of that.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,15 @@ def connections() -> Iterator[Connections]:
 
 
 class Lambdas:
-    """Invokes the application's handlers with recorded events."""
+    """Invokes the application's handlers with recorded events.
+
+    Attributes:
+        connected_at: when connections opened, in milliseconds since 1970: a minute ago, so that
+            none has expired, and the gateway may be asked after each.
+    """
 
     def __init__(self, client: Client) -> None:
+        self.connected_at = (int(time.time()) - 60) * 1000
         self._client = client
         self._sqs = resources.client("sqs")
         self._queue_url = self._sqs.get_queue_url(QueueName=resources.QUEUE)["QueueUrl"]
@@ -108,6 +115,7 @@ class Lambdas:
     def _event(self, name: str, connection_id: str) -> dict[str, Any]:
         event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
         event["requestContext"]["connectionId"] = connection_id
+        event["requestContext"]["connectedAt"] = self.connected_at
         return event
 
 

@@ -47,8 +47,8 @@ def test_connect_keeps_who_is_there(lambdas: Lambdas) -> None:
     assert set(items) == {(f"C#{ADA}", "C"), (user, "C#"), ("R#lobby", "M#"), ("R#lobby", "H")}
     assert connection["username"] == {"S": "Ada"}
     assert len(connection["user_id"]["S"]) == 36
-    assert connection["connected_at"] == {"N": "1795543903000"}
-    assert connection["expires_at"] == {"N": str(1795543903 + 2 * 3600 + 600)}
+    assert connection["connected_at"] == {"N": str(lambdas.connected_at)}
+    assert connection["expires_at"] == {"N": str(lambdas.connected_at // 1000 + 2 * 3600 + 600)}
 
 
 @pytest.mark.parametrize(

@@ -174,8 +174,8 @@ def test_a_bad_publication_is_refused(desk: Desk) -> None:
 
 
 def test_a_server_is_held_to_the_limits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may say as much a second as a connection may, and is told how long to wait."""
-    monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "1")
+    """It may say as much a second as a user may, and is told how long to wait."""
+    monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "1")
     monkeypatch.setenv("FANFARE_BURST_SECONDS", "1")
     with wiring.fresh():
         responses = [desk.publish({"message": "hi"}) for _ in range(4)]
