@@ -278,7 +278,7 @@ def test_ignored_failures_are_pointed_out(
 def test_the_doorbell_rings_when_this_process_sends(
     aws: dict[str, Any], make_queue: MakeQueue
 ) -> None:
-    """A client of a session made after the fitting rings after a send, and after nothing else."""
+    """A client made after the fitting rings after a message or a batch, and after nothing else."""
     rings: list[None] = []
     doorbell = Doorbell(lambda: rings.append(None))
     doorbell.fit()
@@ -292,4 +292,17 @@ def test_the_doorbell_rings_when_this_process_sends(
     assert len(rings) == 0
     send(client, queue_url, "room", "1")
     assert len(rings) == 1
+    client.send_message_batch(
+        QueueUrl=queue_url,
+        Entries=[
+            {
+                "Id": body,
+                "MessageBody": body,
+                "MessageGroupId": "room",
+                "MessageDeduplicationId": body,
+            }
+            for body in ("2", "3")
+        ],
+    )
+    assert len(rings) == 2
     client.close()
