@@ -15,7 +15,7 @@ from botocore.config import Config
 from localdev.emulator import Emulator
 from localdev.facts import Fact
 from localdev.mapping import EventSourceMapping
-from tests.local.scripted import ScriptedFunction
+from tests.local.scripted import ScriptedFunction, refuse_visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def sqs(aws: dict[str, Any]) -> Iterator[SQSClient]:
     """An SQS client with room for many pollers."""
     with closing(boto3.client("sqs", config=Config(max_pool_connections=20), **aws)) as client:
+        client.meta.events.register("before-parameter-build.sqs", refuse_visibility)
         yield client
 
 
