@@ -10,6 +10,7 @@ from chalice.app import Request, SQSEvent, WebsocketEvent
 
 from chalicelib import assets, events, protocol, settings, telemetry, web, wiring
 from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError, unavailable
+from chalicelib.events import EventType, GatewayEvent
 from chalicelib.jobs import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
 from chalicelib.meter import Meter, Metric
 
@@ -23,6 +24,8 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
     with telemetry.invocation("connect", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
+        if _is_misrouted(meter, gateway_event, EventType.CONNECT):
+            return {"statusCode": HTTPStatus.BAD_REQUEST}
         try:
             wiring.graph().connect(gateway_event)
         except HandshakeError as error:
@@ -48,7 +51,8 @@ def on_ws_message(event: WebsocketEvent) -> None:
     with telemetry.invocation("message", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
-        wiring.graph().receive(gateway_event)
+        if not _is_misrouted(meter, gateway_event, EventType.MESSAGE):
+            wiring.graph().receive(gateway_event)
 
 
 @app.on_ws_disconnect()
@@ -58,6 +62,8 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
         gateway_event = events.gateway_event(event.to_dict())
         context = gateway_event.request_context
         meter.note(connection_id=context.connection_id, close_code=context.disconnect_status_code)
+        if _is_misrouted(meter, gateway_event, EventType.DISCONNECT):
+            return
         meter.count(Metric.CONNECTIONS_CLOSED)
         wiring.graph().disconnect(gateway_event)
 
@@ -134,6 +140,22 @@ def health() -> dict[str, Any]:
     """Answer that the HTTP side runs and its settings are sound."""
     settings.load()
     return {"status": "ok"}
+
+
+def _is_misrouted(meter: Meter, event: GatewayEvent, expected: EventType) -> bool:
+    """Whether an event is to be refused since its handler is for another kind of events.
+
+    A frame whose `action` is `$connect` or `$disconnect` may select that route: AWS makes no
+    exception of them
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html).
+    It gets no answer, as these functions may not post.
+    """
+    found = event.request_context.event_type
+    if found is expected:
+        return False
+    meter.count(Metric.FRAMES_REFUSED, code=Code.UNKNOWN_ACTION)
+    meter.note(reason=f"a {found} event came to the handler of {expected} events")
+    return True
 
 
 def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:

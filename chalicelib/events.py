@@ -6,6 +6,7 @@ and https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -13,9 +14,18 @@ import msgspec
 from chalicelib.model import ConnectionId
 
 
+class EventType(StrEnum):
+    """What a WebSocket event tells of, whichever route has led to the function."""
+
+    CONNECT = "CONNECT"
+    MESSAGE = "MESSAGE"
+    DISCONNECT = "DISCONNECT"
+
+
 class RequestContext(msgspec.Struct, frozen=True, rename="camel"):
     """The gateway's account of a connection and of the event at hand."""
 
+    event_type: EventType
     connection_id: ConnectionId
     api_id: str
     stage: str

@@ -11,10 +11,16 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Chaos:
-    """The faults to inject; none by default.
+    """The faults to inject: none by default, but for what AWS may do at any time.
 
     Attributes:
         seed: the same seed gives the same decisions, kind by kind, in the order of occasions.
+        connect_latency_seconds: how much later a client hears what `$connect` has decided. Until
+            then the connection does not exist, and posts to it are answered 410.
+        reserved_routes: whether a message whose value is `$connect` or `$disconnect` selects that
+            route. The route with "the routeKey exactly matching the evaluated value" is used, says
+            the page, and makes no exception; nobody has shown it. If not, it selects `$default`.
+            https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
         post_latency_seconds: how much later calls of `@connections` are answered.
         throttled_post_rate: the share of posts that are answered 429, the client getting nothing.
         failed_post_rate: the share of the others that are answered 500 although the client gets
@@ -37,12 +43,18 @@ class Chaos:
         report_batch_item_failures: whether queues are read with `ReportBatchItemFailures`.
             Lambda ignores an answer's `batchItemFailures`, and deletes the whole batch, unless
             the mapping was made with it, which Chalice does not offer.
+        stop_recursive_loops: whether a batch at the end of a chain of 16 invocations of its
+            function is kept from it, as Lambda does unless the function allows recursion; it
+            comes again until it is a dead letter.
+            https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         frozen: whether handlers run in processes that stand still between invocations, so that
             what a handler leaves running goes on only with the next one.
             https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
 
     seed: int = 0
+    connect_latency_seconds: float = 0
+    reserved_routes: bool = True
     post_latency_seconds: float = 0
     throttled_post_rate: float = 0
     failed_post_rate: float = 0
@@ -55,6 +67,7 @@ class Chaos:
     delayed_delivery_seconds: float = 5
     reorder_seconds: float = 0
     report_batch_item_failures: bool = False
+    stop_recursive_loops: bool = False
     frozen: bool = False
 
 

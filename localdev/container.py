@@ -1,6 +1,6 @@
 """A container's own program, `python -m localdev.container`; `containers` starts and stops it.
 
-It loads the app once, then takes events and gives answers, one JSON value a line.
+It loads the app once, then takes invocations and gives answers, one JSON value a line.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localdev.invocation import Configuration, FunctionError, run
+from localdev.lineage import Lineage
 from localdev.reroute import Reroute
 from localdev.terminal import Lines
 
@@ -66,7 +67,7 @@ def main() -> None:
         _answer(lines, None)
         for line in lines:
             try:
-                answer = {"result": run(handler, order.configuration, json.loads(line))}
+                answer = {"result": run(handler, order.configuration, **json.loads(line))}
             except FunctionError as error:
                 answer = {"error": trace.traceback(error.__cause__ or error)}
             _answer(lines, answer)
@@ -90,6 +91,7 @@ def _load(order: Order) -> Handler:
     """Import the app as Chalice does: the project's folder first, ``vendor/`` last."""
     os.chdir(order.project)
     sys.path[:] = [order.project, *order.path, str(Path(order.project, "vendor"))]
+    Lineage().fit()
     if gateway := os.environ.get("WEBSOCKET_ENDPOINT"):
         reroute = Reroute()
         reroute.lead_to(gateway)

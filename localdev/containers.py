@@ -65,10 +65,14 @@ class Containers:
         self._idle: list[Container] = []
         self._busy: set[Container] = set()
 
-    def run(self, event: dict[str, Any]) -> Any:
+    def run(self, event: dict[str, Any], trace_header: str) -> Any:
         """Run the handler in a container that is free, or in a new one.
 
         Waits while as many run as may side by side.
+
+        Args:
+            event: what the handler gets.
+            trace_header: what the messages that it sends carry.
 
         Returns:
             The handler's result, as JSON would carry it.
@@ -82,7 +86,7 @@ class Containers:
                 container = self._idle.pop() if self._idle else self._launch()
                 self._busy.add(container)
             try:
-                return container.invoke(event)
+                return container.invoke(event, trace_header)
             finally:
                 with self._lock:
                     self._busy.remove(container)
@@ -139,7 +143,7 @@ class Container:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
-    def invoke(self, event: dict[str, Any]) -> Any:
+    def invoke(self, event: dict[str, Any], trace_header: str) -> Any:
         """Let the process go on for one invocation.
 
         Returns:
@@ -152,7 +156,7 @@ class Container:
         name = self._configuration.name
         timeout = self._configuration.timeout
         try:
-            answer = self._exchange(event, timeout)
+            answer = self._exchange({"event": event, "trace_header": trace_header}, timeout)
         except TimeoutError:
             self.close()
             raise FunctionError(f"{name}: Task timed out after {timeout:.2f} seconds") from None
@@ -177,13 +181,13 @@ class Container:
         self._answers.close()
         self._socket.close()
 
-    def _exchange(self, event: dict[str, Any], seconds: float) -> Any:
+    def _exchange(self, invocation: dict[str, Any], seconds: float) -> Any:
         if not self._is_loaded:
             self._receive(START_SECONDS)
             self._is_loaded = True
         self._process.send_signal(signal.SIGCONT)
         self._socket.settimeout(seconds)
-        self._socket.sendall(json.dumps(event).encode() + b"\n")
+        self._socket.sendall(json.dumps(invocation).encode() + b"\n")
         answer = self._receive(seconds)
         self._process.send_signal(signal.SIGSTOP)
         os.waitpid(self._process.pid, os.WUNTRACED)  # until each of its threads stands still

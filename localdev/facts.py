@@ -20,7 +20,8 @@ class Fact:
     What clients say stands in `event` alone, which is shown only when asked for.
 
     Attributes:
-        kind: in one word: connect, message, post, close, disconnect, batch, schedule, error.
+        kind: in one word: connect, message, post, close, disconnect, batch, schedule, error,
+            defect.
         connection: the connection's id, or how many there are.
         function: the function that was invoked.
         status: how it ended, in as few letters as the field has: an HTTP status, a close code, ok.

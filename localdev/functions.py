@@ -15,7 +15,7 @@ from chalice.app import Chalice, ScheduledEventConfig, ScheduleExpression, SQSEv
 from chalice.config import Config
 from chalice.constants import DEFAULT_LAMBDA_MEMORY_SIZE, DEFAULT_LAMBDA_TIMEOUT
 
-from localdev import hints
+from localdev import hints, lineage
 from localdev.chaos import NO_CHAOS, Chaos, Faults
 from localdev.containers import START_SECONDS, Containers
 from localdev.facts import Fact
@@ -36,7 +36,7 @@ _WEBSOCKET_NAMES = {
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 CONCURRENT_EXECUTIONS = 1000
 
-Run = Callable[[dict[str, Any]], Any]
+Run = Callable[[dict[str, Any], str], Any]
 
 
 class Function:
@@ -89,7 +89,7 @@ class Function:
         sole = self._workers.sole()
         before = alive() if sole else set()
         try:
-            return self._run(event)
+            return self._run(event, lineage.trace_header(event, self.name))
         except FunctionError as error:
             cause = error.__cause__  # which a container can only tell of
             detail = "" if cause else str(error)

@@ -68,6 +68,17 @@ def too_big(limit: int) -> Hint:
     )
 
 
+def reserved_route(route_key: str) -> Hint:
+    """A client's message has selected a route that the gateway itself calls."""
+    return Hint(
+        f"reserved route {route_key}",
+        f"A client's message has {route_key!r} where the routes are selected by, and the function"
+        f" of {route_key} was run with it. AWS's words allow that, and nobody has shown it. Look at"
+        " eventType: it is MESSAGE. --chaos reserved_routes=off sends such messages to $default.",
+        f"{_GUIDE}websocket-api-develop-routes.html",
+    )
+
+
 def slow_handler(function: str, seconds: float) -> Hint:
     """A function did not answer in the seconds that the gateway waits."""
     return Hint(
@@ -88,6 +99,19 @@ def failures_ignored(function: str) -> Hint:
         " `chalice deploy` cannot set. Raise an exception, or set it yourself and try that here"
         " with --chaos report_batch_item_failures=on.",
         f"{_LAMBDA}services-sqs-errorhandling.html",
+    )
+
+
+def recursive_loop(function: str, queue: str, invocations: int) -> Hint:
+    """A function is about to be invoked once more than Lambda would in one chain."""
+    return Hint(
+        f"recursive loop {function}",
+        f"{function} was invoked {invocations} times in one chain: by a message in {queue} that it"
+        " had sent itself, when it was invoked by one that it had sent, and so on. Lambda drops the"
+        " next invocation, again and again until the message is a dead letter, unless the function"
+        " allows recursion (PutFunctionRecursionConfig, which `chalice deploy` does not call)."
+        " --chaos stop_recursive_loops=on does the same here.",
+        f"{_LAMBDA}invocation-recursion.html",
     )
 
 

@@ -40,7 +40,9 @@ class Hook:
     def listen(self, emitter: BaseEventHooks) -> None:
         """Listen on one client (its `meta.events`) or session (its `events`); twice is once."""
         for event in self._events:
-            emitter.register(event, self._call, unique_id=f"{type(self).__qualname__} {id(self)}")
+            # botocore takes an id once, whatever event it comes with.
+            unique_id = f"{type(self).__qualname__} {id(self)} {event}"
+            emitter.register(event, self._call, unique_id=unique_id)
 
     def _listen_to_session(self, session: Session) -> None:
         self.listen(session.get_component("event_emitter"))

@@ -9,6 +9,8 @@ from typing import Any
 
 from chalice.local import LambdaContext
 
+from localdev import lineage
+
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 
@@ -42,13 +44,16 @@ class Configuration:
         return context
 
 
-def run(handler: Handler, configuration: Configuration, event: dict[str, Any]) -> Any:
+def run(
+    handler: Handler, configuration: Configuration, event: dict[str, Any], trace_header: str
+) -> Any:
     """Run a handler, in this process.
 
     Args:
         handler: The handler.
         configuration: Its function's.
         event: What the handler gets; it sees a copy made through JSON.
+        trace_header: What the messages that it sends carry.
 
     Returns:
         The handler's result, as JSON would carry it.
@@ -57,7 +62,8 @@ def run(handler: Handler, configuration: Configuration, event: dict[str, Any]) -
         FunctionError: The handler raised.
     """
     try:
-        result = handler(json.loads(json.dumps(event)), configuration.context())
+        with lineage.carrying(trace_header):
+            result = handler(json.loads(json.dumps(event)), configuration.context())
         return json.loads(json.dumps(result))
     except BaseException as error:  # sys.exit() too ends an invocation, not the process
         raise FunctionError(traceback.format_exc()) from error

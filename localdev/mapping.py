@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev import hints, records
+from localdev import hints, lineage, records
 from localdev.chaos import NO_CHAOS, Chaos, Faults
 from localdev.depth import Depth, measure
 from localdev.facts import Fact, count
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("localdev.mapping")
 
-# How late the mapping sees what it isn't told of: a message from another process, or one that
-# has become visible again.
-_IDLE_SECONDS = 0.1
-_RETRY_SECONDS = 1.0
 _RECEIVE_LIMIT = 10  # SQS hands out no more at a time
 
 
@@ -63,6 +59,8 @@ class EventSourceMapping:
         batch_size: int = 10,
         maximum_concurrency: int | None = None,
         chaos: Chaos = NO_CHAOS,
+        idle_seconds: float = 0.1,
+        retry_seconds: float = 1.0,
     ) -> None:
         """Connect a queue and a function.
 
@@ -74,12 +72,18 @@ class EventSourceMapping:
             maximum_concurrency: the most batches in flight, 10 if None.
             chaos: what goes wrong on purpose, and whether an answer's `batchItemFailures` is
                 heeded.
+            idle_seconds: from one look into an empty queue to the next, which is how late it sees
+                what it isn't told of: a message from another process, or one that has become
+                visible again.
+            retry_seconds: how long a poller leaves alone a queue that can't be used.
         """
         self.faults = Faults(chaos)
         self._client = client
         self._queue_url = queue_url
         self._function = function
         self._batch_size = min(batch_size, _RECEIVE_LIMIT)
+        self._idle_seconds = idle_seconds
+        self._retry_seconds = retry_seconds
         self._pollers = [
             threading.Thread(target=self._poll, name=f"{function.name}-poller", daemon=True)
             for _ in range(maximum_concurrency or 10)
@@ -139,7 +143,7 @@ class EventSourceMapping:
                     self._see_through(messages)
             except (BotoCoreError, ClientError) as error:
                 _log.warning("%s can't use its queue: %s", self._function.name, error)
-                self._stopping.wait(_RETRY_SECONDS)
+                self._stopping.wait(self._retry_seconds)
 
     def _receive(self) -> list[MessageTypeDef]:
         with self._turn:
@@ -154,7 +158,7 @@ class EventSourceMapping:
                 )
                 if messages := answer.get("Messages"):
                     return messages
-                self._bell.wait(_IDLE_SECONDS)
+                self._bell.wait(self._idle_seconds)
         return []
 
     def _see_through(self, messages: list[MessageTypeDef]) -> None:
@@ -164,22 +168,34 @@ class EventSourceMapping:
         event = records.event(messages, self._queue_arn)
         if self._stopping.is_set():
             outcome = self._hand_back(messages)
+        elif self._ends_chain(event):
+            outcome = "fail, not handed over: a recursive loop"
         else:
             outcome = self._deliver(messages, event)
         self.ring()  # the groups of this batch may have more
         status, comma, more = outcome.partition(",")
-        queue = self._queue_arn.rpartition(":")[2]
         _log.info(
             Fact(
                 "batch",
                 function=self._function.name,
                 status=status,
                 milliseconds=(time.perf_counter() - started) * 1000,
-                detail=f"{count(len(messages), 'record')} of {queue}{comma}{more}",
+                detail=f"{count(len(messages), 'record')} of {self._queue}{comma}{more}",
                 failed=status == "fail",
                 event=event,
             )
         )
+
+    @property
+    def _queue(self) -> str:
+        return self._queue_arn.rpartition(":")[2]
+
+    def _ends_chain(self, event: dict[str, Any]) -> bool:
+        """Point out a recursive loop, and decide whether it stops here."""
+        if lineage.length(event, self._function.name) < lineage.LIMIT:
+            return False
+        _log.info(hints.recursive_loop(self._function.name, self._queue, lineage.LIMIT))
+        return self.faults.chaos.stop_recursive_loops
 
     def _deliver(self, messages: list[MessageTypeDef], event: dict[str, Any]) -> str:
         invocation = self._function.invoke(event)

@@ -19,6 +19,7 @@ from localdev.doorbell import Doorbell
 from localdev.errors import LocalError
 from localdev.functions import Functions
 from localdev.gateway import Access, Gateway
+from localdev.lineage import Lineage
 from localdev.ports import origin, public_origin, refusal
 from localdev.reroute import Reroute
 from localdev.tethered import wait_for_exit
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from localdev.aws import Aws
     from localdev.choices import Choices
+    from localdev.hook import Hook
     from localdev.mapping import EventSourceMapping
 
 _STOP_SECONDS = 5.0
@@ -46,7 +48,7 @@ class Runtime:
         self._config = config
         self._aws: Aws | None = None
         self._reroute = Reroute()
-        self._doorbell = Doorbell(self._ring)
+        self._hooks: tuple[Hook, ...] = (self._reroute, Doorbell(self._ring), Lineage())
         self._mappings: list[EventSourceMapping] = []
         self._running = ExitStack()  # what has started, and how it is stopped, last first
 
@@ -62,7 +64,7 @@ class Runtime:
         owner = _end_with_reloader() or os.getpid()
         self._aws = aws.enter(project, owner)
         environment.silence_metrics(os.environ)
-        for hook in (self._reroute, self._doorbell):
+        for hook in self._hooks:
             hook.fit()
             self._running.callback(hook.remove)
         return self._aws
@@ -109,8 +111,8 @@ class Runtime:
         """Reach the sessions that app.py made before `prepare`, and so their clients to come."""
         for session in (app.websocket_api.session, boto3.DEFAULT_SESSION):
             if session is not None:
-                self._reroute.listen(session.events)
-                self._doorbell.listen(session.events)
+                for hook in self._hooks:
+                    hook.listen(session.events)
 
     def _deploy_resources(self, session: boto3.Session) -> None:
         usual = resources.usual_templates(Path(self._config.project_dir))

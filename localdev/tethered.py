@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from typing import Any
 
 
 def wait_for_exit(pid: int) -> None:
@@ -36,7 +37,30 @@ def main() -> None:
     owner = int(sys.argv[1])
     threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
     sys.argv[1:] = []
+    _keep_trace_headers()
     runpy.run_module("ministack", run_name="__main__")
+
+
+def _keep_trace_headers() -> None:
+    """Have SendMessageBatch keep its messages' trace headers, which MiniStack 1.5.33 drops.
+
+    It hands one entry after the other to what sends a single message, in one thread.
+    """
+    from ministack.services import sqs
+
+    send, send_batch = sqs._act_send_message, sqs._act_send_message_batch
+
+    def send_whole_batch(data: dict[str, Any], url: str) -> Any:
+        attributes = (entry.get("MessageSystemAttributes") for entry in data.get("Entries", ()))
+        sqs._act_send_message = lambda message, url: send(
+            {**message, "MessageSystemAttributes": next(attributes)}, url
+        )
+        try:
+            return send_batch(data, url)
+        finally:
+            sqs._act_send_message = send
+
+    sqs._HANDLERS["SendMessageBatch"] = send_whole_batch
 
 
 def _end_with(owner: int) -> None:

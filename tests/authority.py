@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY = datetime.timedelta(days=1)
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -28,15 +39,19 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Fanfare's tests")])
-        own = self._builder(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        own = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
         )
         self.file = folder / "authority.pem"
         self.file.write_bytes(self._sign(own).public_bytes(serialization.Encoding.PEM))
 
     def trust(self) -> ssl.SSLContext:
-        """Return the context of a client that trusts this authority alone."""
-        return ssl.create_default_context(cafile=str(self.file))
+        """Return the context of a client that trusts this authority alone, and is strict."""
+        context = ssl.create_default_context(cafile=str(self.file))
+        context.verify_flags |= ssl.VERIFY_X509_STRICT  # as by default from Python 3.13 on
+        return context
 
     def server(self, name: str) -> ssl.SSLContext:
         """Return the context of a server that has a certificate for a name or an IP address."""
@@ -59,6 +74,9 @@ class Authority:
         context.load_cert_chain(file)
         return context
 
+    # A strict client wants what RFC 5280 does: each certificate names its own key and its
+    # issuer's, and an authority's says what its key may be used for.
+    # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey
     ) -> x509.CertificateBuilder:
@@ -71,6 +89,11 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - DAY)
             .not_valid_after(now + DAY)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
         )
 
     def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:

@@ -107,6 +107,12 @@ class Fanfare:
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=20)
         self._process = None
+        assert_no_defect(self.log.read_text())
+
+
+def assert_no_defect(output: str) -> None:
+    """Assert that the gateway's own code has raised nothing, by what its terminal shows."""
+    assert not re.search(r"^[\d:.]+  defect ", output, re.MULTILINE), output
 
 
 def copy_project(source: Path, target: Path) -> None:

@@ -74,7 +74,7 @@ class Api:
         """Let a task run that the gateway waits for before it stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
     async def pause(self, seconds: float) -> None:
         """Wait for some time, but no longer than until the gateway stops."""
@@ -86,3 +86,10 @@ class Api:
         """Wait until no task is left, including those that tasks started."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # asyncio itself tells of it when the task is freed, which may be never.
+            context = {"message": f"{task.get_coro()} failed", "exception": error}
+            task.get_loop().call_exception_handler(context)

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from websockets.frames import CloseCode
 
 from localdev.chaos import NO_CHAOS, Chaos, Faults
+from localdev.facts import Fact
 from localdev.functions import Functions
 from localdev.gateway.access import Access
 from localdev.gateway.api import Api
@@ -17,6 +20,8 @@ from localdev.gateway.front import Front
 from localdev.gateway.limits import AWS_LIMITS, Limits
 from localdev.gateway.routing import Routes
 from localdev.mapping import EventSourceMapping
+
+_log = logging.getLogger("localdev.gateway")
 
 # Where upgrades wait while the loop is busy: after a restart all clients come at once.
 _BACKLOG = 1024
@@ -104,6 +109,7 @@ class Gateway:
 
     async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_tell_defect)
         self._stopping: asyncio.Future[float] = self._loop.create_future()
         server = await self._loop.create_server(
             lambda: Front(self._api), sock=listener, backlog=_BACKLOG
@@ -142,3 +148,9 @@ class Gateway:
     async def _all_closed(self) -> None:
         while self._api.transports:
             await asyncio.sleep(0.002)
+
+
+def _tell_defect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a task or callback has raised: a defect of the gateway's, which goes on."""
+    fact = Fact("defect", detail=context["message"], failed=True)
+    _log.error(fact, exc_info=context.get("exception"))

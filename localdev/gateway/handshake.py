@@ -55,6 +55,7 @@ async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Respo
     route = api.routes.get(CONNECT)
     api.connecting.add(client.connection_id)
     status = await _connect(api, route, event, response)
+    await api.pause(api.faults.chaos.connect_latency_seconds)
     api.connecting.discard(client.connection_id)
     accepted = status < HTTPStatus.MULTIPLE_CHOICES
     answered = HTTPStatus.SWITCHING_PROTOCOLS if accepted else status

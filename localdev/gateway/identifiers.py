@@ -3,7 +3,6 @@
 import base64
 import re
 import secrets
-import time
 
 # Eleven bytes fill 15 characters of the URL-safe base64 alphabet and leave one "=".
 _ID_BYTES = 11
@@ -30,11 +29,3 @@ def message_id(connection: str) -> str:
 def is_connection_id(text: str) -> bool:
     """Whether API Gateway could have made this connection id."""
     return _CONNECTION_ID.fullmatch(text) is not None
-
-
-def trace_id() -> str:
-    """A new X-Ray trace header value.
-
-    https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
-    """
-    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"

@@ -14,7 +14,7 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Response
 
-from localdev import hints
+from localdev import hints, lineage
 from localdev.chaos import PostFault
 from localdev.gateway import identifiers
 from localdev.gateway.access import METHODS
@@ -47,7 +47,7 @@ def manage(api: Api, call: Call) -> Response | None:
         return None
     answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
     answer.headers["x-amz-apigw-id"] = identifiers.request_id()
-    answer.headers["X-Amzn-Trace-Id"] = identifiers.trace_id()
+    answer.headers["X-Amzn-Trace-Id"] = lineage.new_trace()
     return answer
 
 

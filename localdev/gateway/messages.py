@@ -12,7 +12,7 @@ from localdev.gateway.integration import (
     reply_of,
 )
 from localdev.gateway.journal import OK
-from localdev.gateway.routing import Route
+from localdev.gateway.routing import RESERVED, Route
 from localdev.invocation import FunctionError
 
 
@@ -31,7 +31,9 @@ async def handle_message(api: Api, client: Client, body: str) -> str | None:
     Returns:
         The frame that the client gets for it, None if it gets none.
     """
-    route_key = api.routes.key_of(body)
+    route_key = api.routes.key_of(body, reserved=api.faults.chaos.reserved_routes)
+    if route_key in RESERVED:
+        api.journal.hint(hints.reserved_route(route_key))
     route = api.routes.get(route_key)
     event = api.events.message(client, route_key, body)
     started = time.monotonic()

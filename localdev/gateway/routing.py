@@ -14,6 +14,7 @@ from localdev.functions import Function, Functions
 CONNECT = "$connect"
 DEFAULT = "$default"
 DISCONNECT = "$disconnect"
+RESERVED = {CONNECT, DISCONNECT}
 
 # Chalice gives every WebSocket API this expression (chalice/awsclient.py).
 CHALICE_EXPRESSION = "$request.body.action"
@@ -64,13 +65,16 @@ class Routes:
         """The route with this key."""
         return self._routes.get(route_key)
 
-    def key_of(self, body: str) -> str:
+    def key_of(self, body: str, *, reserved: bool) -> str:
         """The key of a message's route: what the expression selects, else ``$default``.
 
-        No client gets at ``$connect`` or ``$disconnect`` this way: they are not for messages.
+        Args:
+            body: The message.
+            reserved: Whether that may be ``$connect`` or ``$disconnect``.
         """
         key = self._select(body)
-        return key if key in self._routes and not key.startswith("$") else DEFAULT
+        selectable = key in self._routes and (reserved or key not in RESERVED)
+        return key if selectable else DEFAULT
 
 
 def selector(expression: str) -> Callable[[str], str]:

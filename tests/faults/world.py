@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.auth.anonymous import Anonymous
 from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.events import GatewayEvent, QueueEvent, RequestContext
+from chalicelib.events import EventType, GatewayEvent, QueueEvent, RequestContext
 from chalicelib.fanout import Fanout
 from chalicelib.identity import Rights
 from chalicelib.limits import Limits
@@ -324,6 +324,7 @@ class World:
 
     def _context(self, connection_id: ConnectionId) -> RequestContext:
         return RequestContext(
+            event_type=EventType.MESSAGE,
             connection_id=connection_id,
             api_id="a1b2c3d4e5",
             stage="api",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from contextlib import closing
@@ -12,8 +13,9 @@ import pytest
 from botocore.config import Config
 
 from localdev.emulator import Emulator
+from localdev.facts import Fact
 from localdev.mapping import EventSourceMapping
-from tests.local.scripted import ScriptedFunction
+from tests.local.scripted import ScriptedFunction, refuse_visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,28 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tests.local.scripted import MakeQueue, StartMapping
+
+
+class _Defects(logging.Handler):
+    """Keeps what the gateway's own code has raised."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException | None] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.msg, Fact) and record.msg.kind == "defect":
+            self.errors.append(record.exc_info[1] if record.exc_info else None)
+
+
+@pytest.fixture(autouse=True)
+def defects() -> Iterator[list[BaseException | None]]:
+    """What the gateway's own code raises during a test, which fails unless it takes it out."""
+    log, handler = logging.getLogger("localdev.gateway"), _Defects()
+    log.addHandler(handler)
+    yield handler.errors
+    log.removeHandler(handler)
+    assert not handler.errors
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +62,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def sqs(aws: dict[str, Any]) -> Iterator[SQSClient]:
     """An SQS client with room for many pollers."""
     with closing(boto3.client("sqs", config=Config(max_pool_connections=20), **aws)) as client:
+        client.meta.events.register("before-parameter-build.sqs", refuse_visibility)
         yield client
 
 

@@ -83,6 +83,16 @@ def counts(sqs: SQSClient, queue_url: str) -> tuple[int, int]:
     )
 
 
+def refuse_visibility(*, params: dict[str, Any], **_: Any) -> None:
+    """Refuse a visibility timeout that SQS would, and the embedded AWS takes.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+    """
+    for entry in (params, *params.get("Entries", ())):
+        seconds = entry.get("VisibilityTimeout", 0)
+        assert 0 <= seconds <= 43_200, f"{seconds} s is no visibility timeout"
+
+
 def assert_quiet(function: ScriptedFunction) -> None:
     """Assert that no invocation comes for as long as several looks into the queue take."""
     with suppress(queue.Empty):

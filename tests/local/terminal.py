@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.conftest import PROJECT
-from tests.running import CHALICE, free_port_pair
+from tests.running import CHALICE, assert_no_defect, free_port_pair
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Terminal:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=20)
+        assert_no_defect(self.output)
 
 
 def run_guest(project: Path, *options: str, **environment: str) -> Terminal:

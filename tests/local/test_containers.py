@@ -15,6 +15,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from websockets.sync.client import connect
 
+from localdev import lineage
 from localdev.chaos import Chaos
 from localdev.containers import Containers
 from localdev.functions import Functions
@@ -195,12 +196,12 @@ def test_a_process_that_ends_is_replaced(work: Work) -> None:
 def test_timeout_kills_the_container(make_containers: MakeContainers) -> None:
     """A handler that outlives its function's timeout is ended, and its process with it."""
     containers = make_containers(timeout=0.2)
-    first = containers.run(records("run"))
+    first = containers.run(records("run"), "")
     with pytest.raises(FunctionError, match=r"work: Task timed out after 0\.20 seconds"):
-        containers.run(records("hang"))
+        containers.run(records("hang"), "")
     with pytest.raises(ProcessLookupError):
         os.kill(first["pid"], 0)
-    assert containers.run(records("run"))["pid"] != first["pid"]
+    assert containers.run(records("run"), "")["pid"] != first["pid"]
 
 
 def test_an_app_that_fails_to_load_fails_its_invocations(
@@ -210,16 +211,16 @@ def test_an_app_that_fails_to_load_fails_its_invocations(
     (tmp_path / "app.py").write_text("raise SystemExit(3)")
     containers = make_containers(project=tmp_path)
     with pytest.raises(FunctionError, match="its process ended early, with exit code 3"):
-        containers.run({})
+        containers.run({}, "")
 
 
 def test_as_many_run_as_may(make_containers: MakeContainers, listener: socket.socket) -> None:
     """What comes while every container is busy waits for one."""
     containers = make_containers(most=1)
     with ThreadPoolExecutor(2) as callers:
-        first = callers.submit(containers.run, records(f"meet {port(listener)}"))
+        first = callers.submit(containers.run, records(f"meet {port(listener)}"), "")
         meeting, _ = listener.accept()
-        second = callers.submit(containers.run, records("run"))
+        second = callers.submit(containers.run, records("run"), "")
         meeting.close()
         assert second.result(COLD_SECONDS) == {**first.result(), "invocations": 2}
 
@@ -279,3 +280,21 @@ def test_every_kind_of_function_runs_frozen(
 
     assert len(pids) == 3
     assert os.getpid() not in pids
+
+
+def test_messages_carry_their_chain_out_of_a_container(
+    aws: dict[str, Any],
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a frozen handler sends counts its invocation."""
+    names = {"endpoint_url": "AWS_ENDPOINT_URL", "region_name": "AWS_DEFAULT_REGION"}
+    for key, value in aws.items():
+        monkeypatch.setenv(names.get(key, key.upper()), value)
+    queue_url = make_queue()
+    work(f"send {queue_url}")
+    answer = sqs.receive_message(QueueUrl=queue_url, MessageSystemAttributeNames=["All"])
+    event = {"Records": [{"attributes": m["Attributes"]} for m in answer["Messages"]]}
+    assert lineage.length(event, "work") == 1

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 from localdev.chaos import Chaos
 from localdev.doorbell import Doorbell
+from localdev.mapping import EventSourceMapping
 from tests.local import noted
 from tests.local.scripted import (
     WAIT_SECONDS,
@@ -24,7 +27,6 @@ from tests.local.scripted import (
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    import pytest
     from mypy_boto3_sqs import SQSClient
 
 
@@ -255,6 +257,128 @@ def test_each_batch_has_a_line_in_the_log(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("chaos", "answer", "status", "detail"),
+    [
+        (Chaos(), None, "ok", ""),
+        (Chaos(), RuntimeError("the handler raised"), "fail", ""),
+        (Chaos(report_batch_item_failures=True), 1, "fail", ", 1 record failed"),
+        (Chaos(duplicate_delivery_rate=1), None, "ok", ", to come again"),
+    ],
+)
+def test_a_failed_batch_is_marked(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+    caplog: pytest.LogCaptureFixture,
+    chaos: Chaos,
+    answer: RuntimeError | int | None,
+    status: str,
+    detail: str,
+) -> None:
+    """The line of a batch that failed, or a record of which did, stands out; no other does."""
+    caplog.set_level(logging.INFO, "localdev.mapping")
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "1", "2")
+    start_mapping(queue_url, chaos=chaos)
+    invocation = function.next()
+    failed = [{"itemIdentifier": invocation.event["Records"][1]["messageId"]}]
+    if isinstance(answer, RuntimeError):
+        invocation.future.set_exception(answer)
+    else:
+        invocation.succeed({"batchItemFailures": failed} if answer else None)
+
+    fact = noted.fact(caplog, "batch")
+    assert (fact.status, fact.failed) == (status, status == "fail")
+    assert fact.detail == f"2 records of {queue_url.rpartition('/')[2]}{detail}"
+
+
+def test_a_batch_that_outlives_the_function_is_marked(
+    sqs: SQSClient,
+    make_queue: MakeQueue,
+    start_mapping: StartMapping,
+    function: ScriptedFunction,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The line says that it timed out, and after how long."""
+    caplog.set_level(logging.INFO, "localdev.mapping")
+    function.patience = 0.05
+    queue_url = make_queue()
+    send(sqs, queue_url, "room", "slow")
+    start_mapping(queue_url)
+
+    fact = noted.fact(caplog, "batch")
+    assert (fact.status, fact.failed) == ("fail", True)
+    assert fact.detail.endswith(", timed out after 0.05 s")
+
+
+class EmptyQueue:
+    """A client whose queue is empty, or can't be used, and may be looked into as often as said."""
+
+    def __init__(self, looks: int, error: ClientError | None = None) -> None:
+        self.looks = threading.Semaphore(0)
+        self.left = looks
+        self._error = error
+
+    def get_queue_attributes(self, **_: object) -> dict[str, Any]:
+        """Tell the queue's ARN."""
+        return {"Attributes": {"QueueArn": "arn:aws:sqs:eu-central-1:123456789012:empty"}}
+
+    def receive_message(self, **_: object) -> dict[str, Any]:
+        """Count a look."""
+        self.left -= 1
+        self.looks.release()
+        if self._error:
+            raise self._error
+        return {}
+
+
+def map_empty(client: EmptyQueue, **options: Any) -> EventSourceMapping:
+    """Start a mapping with one poller that reads an empty queue."""
+    mapping = EventSourceMapping(
+        cast("SQSClient", client), "url", ScriptedFunction(), maximum_concurrency=1, **options
+    )
+    mapping.start()
+    return mapping
+
+
+def test_an_empty_queue_is_left_alone_between_two_looks() -> None:
+    """After a look the poller waits until it is told of a message, and looks once then."""
+    client = EmptyQueue(looks=21)
+    mapping = map_empty(client, idle_seconds=3600)
+    for _ in range(20):
+        assert client.looks.acquire(timeout=WAIT_SECONDS)
+        mapping.ring()
+    assert client.looks.acquire(timeout=WAIT_SECONDS)
+    mapping.stop(WAIT_SECONDS)
+    assert client.left == 0
+
+
+def test_an_empty_queue_is_looked_into_again_untold() -> None:
+    """What nobody tells of is seen with the next look."""
+    client = EmptyQueue(looks=3)
+    mapping = map_empty(client, idle_seconds=0.001)
+    for _ in range(3):
+        assert client.looks.acquire(timeout=WAIT_SECONDS)
+    mapping.stop(WAIT_SECONDS)
+
+
+@pytest.mark.parametrize("retry_seconds", [0.001, 3600])
+def test_a_queue_that_cannot_be_used_is_left_alone_for_a_while(
+    retry_seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said, and tried again after the time; stopping does not wait for that."""
+    error = ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "gone"}}, "Receive")
+    client = EmptyQueue(looks=1, error=error)
+    mapping = map_empty(client, retry_seconds=retry_seconds)
+    for _ in range(3 if retry_seconds < 1 else 1):
+        assert client.looks.acquire(timeout=WAIT_SECONDS)
+    wait_until(lambda: "scripted can't use its queue" in caplog.text)
+    mapping.stop(WAIT_SECONDS)
+    assert client.left == 0 or retry_seconds < 1
+
+
 def test_ignored_failures_are_pointed_out(
     sqs: SQSClient,
     make_queue: MakeQueue,
@@ -278,7 +402,7 @@ def test_ignored_failures_are_pointed_out(
 def test_the_doorbell_rings_when_this_process_sends(
     aws: dict[str, Any], make_queue: MakeQueue
 ) -> None:
-    """A client of a session made after the fitting rings after a send, and after nothing else."""
+    """A client made after the fitting rings after a message or a batch, and after nothing else."""
     rings: list[None] = []
     doorbell = Doorbell(lambda: rings.append(None))
     doorbell.fit()
@@ -292,4 +416,17 @@ def test_the_doorbell_rings_when_this_process_sends(
     assert len(rings) == 0
     send(client, queue_url, "room", "1")
     assert len(rings) == 1
+    client.send_message_batch(
+        QueueUrl=queue_url,
+        Entries=[
+            {
+                "Id": body,
+                "MessageBody": body,
+                "MessageGroupId": "room",
+                "MessageDeduplicationId": body,
+            }
+            for body in ("2", "3")
+        ],
+    )
+    assert len(rings) == 2
     client.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import tomllib
 from importlib.metadata import version
 from typing import Any
 
@@ -59,6 +61,26 @@ def test_the_list_of_licences_is_that_of_the_packages() -> None:
     requirements = (PROJECT / "requirements.txt").read_text()
     assert licences.PAGE.read_text() == licences.page(requirements)
     assert {licences.licence(name) for name in licences.shipped(requirements)} <= PERMISSIVE
+
+
+def test_the_supported_pythons_are_the_same_everywhere() -> None:
+    """The package's own word, the set-up, the locks and the documents agree, as does this one."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    minors = [
+        int(name.rpartition(".")[2])
+        for name in project["classifiers"]
+        if name.startswith("Programming Language :: Python :: 3.")
+    ]
+    first, last = minors[0], minors[-1]
+    assert minors == list(range(first, last + 1))
+    assert sys.version_info[1] in minors
+    assert project["requires-python"] == f">=3.{first},<3.{last + 1}"
+    makefile = (PROJECT / "Makefile").read_text()
+    assert f"not (3, {first}) <= sys.version_info < (3, {last + 1})" in makefile
+    assert f"--universal --python-version 3.{first} " in makefile
+    *others, newest = [f"3.{minor}" for minor in minors]
+    for name, word in (("README.md", "or"), ("CONTRIBUTING.md", "and"), ("Makefile", "or")):
+        assert f"Python {', '.join(others)} {word} {newest}" in (PROJECT / name).read_text()
 
 
 def found(name: str, *advisories: str) -> dict[str, Any]:

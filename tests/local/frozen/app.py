@@ -55,6 +55,10 @@ def perform(what: str, *arguments: str) -> Any:
         os._exit(int(arguments[0]))
     if what == "hang":
         time.sleep(600)
+    if what == "send":
+        boto3.client("sqs").send_message(
+            QueueUrl=arguments[0], MessageBody=".", MessageGroupId=".", MessageDeduplicationId="."
+        )
     if what == "print":
         sys.stdout.write(arguments[0])
     if what == "meet":

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from websockets.sync.client import connect
 
 from localdev.chaos import Chaos, Faults
 from tests.local.gateway.serving import Served
@@ -69,6 +71,22 @@ def test_throttled_post_is_a_limit_exceeded(serve: Serve) -> None:
     management = served.management()
     with pytest.raises(management.exceptions.LimitExceededException):
         management.post_to_connection(ConnectionId=connection_id, Data=b"hi")
+
+
+def test_a_slow_connect_is_not_there_yet(serve: Serve) -> None:
+    """`$connect` has run, and posts are answered 410 until the client hears of it."""
+    served = serve(chaos=Chaos(connect_latency_seconds=600))
+    with ThreadPoolExecutor(1) as clients:
+        client = clients.submit(connect, served.gateway.url, compression=None)
+        connection_id = served.event("$connect")["requestContext"]["connectionId"]
+        management = served.management()
+        with pytest.raises(management.exceptions.GoneException):
+            management.post_to_connection(ConnectionId=connection_id, Data=b"hi")
+        assert not client.done()
+        served.gateway.stop()  # ends the wait, and the client is let in and closed
+        with client.result() as open_then:
+            assert list(open_then) == []
+    assert served.event("$disconnect")["requestContext"]["connectionId"] == connection_id
 
 
 def test_posts_take_their_latency(serve: Serve) -> None:

@@ -196,6 +196,8 @@ def test_work_that_is_done_is_not_left(caplog: pytest.LogCaptureFixture) -> None
         hints.too_big(32_768),
         hints.slow_handler("websocket_message", 29),
         hints.failures_ignored("work"),
+        hints.recursive_loop("work", "work.fifo", 16),
+        hints.reserved_route("$connect"),
         hints.work_left("work", "app.py:1"),
     ],
     ids=lambda hint: hint.kind,

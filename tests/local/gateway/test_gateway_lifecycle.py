@@ -1,20 +1,28 @@
 """Starting and stopping the gateway, and what it leaves behind."""
 
+import logging
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import pytest
 from chalice.app import Chalice, WebsocketEvent
 from chalice.config import Config
 from websockets.exceptions import InvalidStatus
 
-from localdev.functions import Functions
-from localdev.gateway import Gateway
+from localdev.facts import Fact
+from localdev.functions import Function, Functions
+from localdev.gateway import Gateway, Limits
+from localdev.gateway.routing import Route, Routes
+from localdev.terminal import Lines
+from tests.local import noted
 from tests.local.gateway.serving import WAIT_SECONDS, Gate, Served
+from tests.running import assert_no_defect
+from tests.waiting import wait_until
 
 Serve = Callable[..., Served]
 
@@ -166,3 +174,48 @@ def test_nothing_is_left_behind(serve: Serve) -> None:
     # A function's thread is started while the last one is just coming free.
     assert threading.active_count() <= threads + 2
     assert served.saw_nothing("$disconnect")
+
+
+class Defective:
+    """A function whose invocation fails in a way that no function has."""
+
+    name = "defective"
+    patience = 1.0
+
+    def invoke(self, event: dict[str, Any]) -> NoReturn:
+        """Raise what the gateway does not expect."""
+        raise LookupError(event["body"])
+
+
+def test_a_task_that_dies_is_told_of(
+    serve: Serve, defects: list[BaseException | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unexpected error of a task that nobody waits for is logged, and the gateway goes on."""
+    route = Route(cast("Function", Defective()))
+    client = serve(routes=Routes({"$default": route})).connect()
+    for body in ("first", "second"):
+        client.send(body)
+    wait_until(lambda: len(defects) == 2)
+    assert sorted(map(repr, defects)) == ["LookupError('first')", "LookupError('second')"]
+    assert noted.fact(caplog, "defect").failed
+    defects.clear()
+
+
+def test_a_callback_that_fails_is_told_of(
+    serve: Serve, defects: list[BaseException | None]
+) -> None:
+    """An unexpected error while bytes are read is logged too."""
+    served = serve(limits=Limits(post_bytes=cast("int", None)))
+    with pytest.raises(ConnectionError):
+        served.call("POST", "/api/@connections/id", b"body")
+    wait_until(lambda: len(defects) == 1)
+    defects.clear()
+
+
+def test_the_terminal_shows_what_makes_other_tests_fail(tmp_path: Path) -> None:
+    """The line of a defect is the one that the tests look for in a terminal."""
+    record = logging.makeLogRecord({"msg": Fact("defect", detail="a task", failed=True)})
+    line = Lines(tmp_path).format(record)
+    assert_no_defect(line.replace("defect", "message"))
+    with pytest.raises(AssertionError, match="defect"):
+        assert_no_defect(line)

@@ -1,6 +1,7 @@
 """Which route a message takes, and what comes back from it."""
 
 import json
+import logging
 import queue
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localdev.chaos import Chaos
 from localdev.gateway.integration import reply_of
 from localdev.gateway.routing import Route, Routes, selector
+from tests.local import noted
 from tests.local.gateway.serving import WAIT_SECONDS, Served, bare
 
 Serve = Callable[..., Served]
@@ -87,13 +90,14 @@ def test_a_text_at_the_path_is_the_key(other: Any, key: str) -> None:
 
 
 @settings(deadline=None)
-@given(json_values)
-def test_a_key_is_always_one_of_the_routes(value: Any) -> None:
-    """Only keys that exist are selected, exactly, and never those that aren't for messages."""
+@given(json_values | st.sampled_from(["$connect", "$disconnect"]), st.booleans())
+def test_a_key_is_always_one_of_the_routes(value: Any, reserved: bool) -> None:  # noqa: FBT001
+    """Only keys that exist are selected, exactly, and reserved ones only where they may be."""
     route = Route(bare(lambda _: None))
     routes = Routes({"$connect": route, "$disconnect": route, "join": route, "": route})
-    key = routes.key_of(json.dumps({"action": value}))
-    assert key == (value if value in ("join", "") else "$default")
+    key = routes.key_of(json.dumps({"action": value}), reserved=reserved)
+    selectable = ("join", "", *(("$connect", "$disconnect") if reserved else ()))
+    assert key == (value if value in selectable else "$default")
 
 
 def test_selection_expression_chooses_the_route(serve: Serve) -> None:
@@ -122,6 +126,35 @@ def test_selection_expression_chooses_the_route(serve: Serve) -> None:
         assert seen.get(timeout=WAIT_SECONDS) == (expected, expected)
     client.send("no JSON")
     assert seen.get(timeout=WAIT_SECONDS) == ("$default", "$default")
+
+
+@pytest.mark.parametrize("route_key", ["$connect", "$disconnect"])
+def test_reserved_routes_can_be_selected(
+    serve: Serve, route_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message runs the handler of `$connect` or `$disconnect`, and neither in truth happens."""
+    caplog.set_level(logging.INFO, "localdev")
+    served = serve()
+    client, connection_id = served.connected()
+    client.send(json.dumps({"action": route_key}))
+    event = served.event(route_key)
+    context = event["requestContext"]
+    assert (context["eventType"], context["routeKey"]) == ("MESSAGE", route_key)
+    assert context["connectionId"] == connection_id
+    assert json.loads(event["body"]) == {"action": route_key}
+    client.send("still there")
+    assert served.event("$default")["body"] == "still there"
+    assert noted.hints(caplog) == {f"reserved route {route_key}"}
+
+
+@pytest.mark.parametrize("route_key", ["$connect", "$disconnect"])
+def test_reserved_routes_can_be_kept_from_messages(serve: Serve, route_key: str) -> None:
+    """Without the knob such a message goes to `$default`."""
+    served = serve(chaos=Chaos(reserved_routes=False))
+    client, _ = served.connected()
+    client.send(json.dumps({"action": route_key}))
+    assert served.event("$default")["requestContext"]["routeKey"] == "$default"
+    assert served.saw_nothing(route_key)
 
 
 def test_body_is_delivered_only_with_a_route_response(serve: Serve) -> None:
