@@ -79,7 +79,7 @@ class Stack(KnownStack):
         client: CloudFormation.
         name: the stack's name.
         poll_seconds: how often to ask how it is getting on.
-        queue_name_seconds: how long to wait for a queue's name.
+        sleep: waits for so many seconds.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Stack(KnownStack):
         name: str,
         *,
         poll_seconds: float = 3.0,
-        queue_name_seconds: float = QUEUE_NAME_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(client, name)
         self._poll_seconds = poll_seconds
-        self._queue_name_seconds = queue_name_seconds
+        self._sleep = sleep
         self._wait = {"Delay": poll_seconds, "MaxAttempts": int(1800 / poll_seconds)}
 
     def deploy(
@@ -163,8 +163,8 @@ class Stack(KnownStack):
                 f"  SQS gives a queue's name away {QUEUE_NAME_SECONDS:.0f} s after a queue of that"
                 " name was deleted: waiting"
             )
-            time.sleep(self._queue_name_seconds)
-            self.delete(say)
+            self.delete(say)  # and with it, it may be, one of the queues
+            self._sleep(QUEUE_NAME_SECONDS)
             self._submit("create", template, parameters)
 
     def _submit(self, change: str, template: str, parameters: Mapping[str, str]) -> bool:
@@ -192,7 +192,7 @@ class Stack(KnownStack):
             if not told:
                 say(f"  The stack {self.name} is in {found['StackStatus']}: waiting for its end")
             told = True
-            time.sleep(self._poll_seconds)
+            self._sleep(self._poll_seconds)
         if found is None or found["StackStatus"] == "DELETE_COMPLETE":
             return None
         return found["StackStatus"]
