@@ -41,7 +41,7 @@ def deploy(stage: Stage, say: Say) -> None:
         stage.application.config,
         stage.application.deployed(),
         stage.place,
-        secret_key.find(stage),
+        secret_key.find(stage.client, stage.application.config.environment_variables),
     )
     say("Functions: where the WebSocket API is, and how batches fail")
     _functions(stage)
@@ -193,7 +193,8 @@ def _complete_emulator(stage: Stage) -> None:
 
 def _refuse_unsound_settings(stage: Stage) -> None:
     """Stop where the functions would refuse to start, as prod does without tokens."""
-    environment = {**stage.environment, **stage.application.config.environment_variables}
+    known = stage.addresses.environment if stage.addresses else {}
+    environment = {**known, **stage.application.config.environment_variables}
     try:
         Settings.from_env({"AWS_REGION": "set by Lambda", **environment})
     except SettingsError as error:

@@ -41,9 +41,12 @@ def find(client: Any, function_arn: str, queue: str) -> str | None:
 
 
 def reports_failures(client: Any, uuid: str) -> bool:
-    """Whether the mapping heeds the failures that its function returns."""
-    types = client.get_event_source_mapping(UUID=uuid).get("FunctionResponseTypes")
-    return bool(types == _TYPES)
+    """Whether there is such a mapping, and it heeds the failures that its function returns."""
+    try:
+        found = client.get_event_source_mapping(UUID=uuid)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return bool(found.get("FunctionResponseTypes") == _TYPES)
 
 
 def report_failures(client: Any, uuid: str) -> bool:

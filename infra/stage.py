@@ -79,8 +79,6 @@ class Stage:
         Raises:
             DeployError: the stage was deployed to another account or region.
         """
-        if not self.session.region_name:
-            raise NoRegionError
         arn = self.client("sts").get_caller_identity()["Arn"]
         _, partition, _, _, account, _ = arn.split(":", 5)
         found = {
@@ -118,7 +116,8 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """What the functions are told of the deployment, unless config.json says otherwise."""
         known = self.addresses.environment if self.addresses else {}
-        if self.mapping and mapping.reports_failures(self.client("lambda"), self.mapping):
+        uuid = self.mapping
+        if uuid and mapping.reports_failures(self.client("lambda"), uuid):
             known = known | mapping.REPORTED
         return known | {
             key: value
@@ -155,6 +154,12 @@ class Stage:
         )
 
     def client(self, service: str) -> Any:
-        """Make a client; it waits no longer than a person does for a wrong address."""
+        """Make a client; it waits no longer than a person does for a wrong address.
+
+        Raises:
+            NoRegionError: nobody has chosen a region.
+        """
+        if not self.session.region_name:
+            raise NoRegionError
         config = ClientConfig(connect_timeout=5, retries={"mode": "standard"})
         return self.session.client(service, config=config)  # type: ignore[call-overload]  # any

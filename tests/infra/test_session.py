@@ -57,7 +57,8 @@ def test_a_deployment_too_soon_is_tried_again(service: str) -> None:
 def test_a_deployment_that_is_never_taken_is_given_up(service: str) -> None:
     """A minute is enough for whoever else deploys; then the refusal is told."""
     made = session.create()
-    session.wait_between_deployments(made._session, str, seconds=0)
+    said: list[str] = []
+    session.wait_between_deployments(made._session, said.append, seconds=0)
     client: Any = made.client(service)  # type: ignore[call-overload]  # any
     strict.answer_deployments(client.meta.events, refusals=100)
     create = {"apigateway": {"restApiId": "a"}, "apigatewayv2": {"ApiId": "a"}}[service]
