@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Final
 
 from chalicelib.model import Connection, ConnectionId, Origin, Protocol, User, UserId
@@ -18,4 +20,11 @@ def connection(name: str, user: str = "ada") -> Connection:
         protocol=Protocol.V1,
         connected_at=int(START * 1000),
         origin=Origin("a1b2c3d4e5", "api"),
+    )
+
+
+def gateway_id(name: str) -> ConnectionId:
+    """The connection id of a name, with the look of the gateway's: `PJqB0fHsqRcCHlw=`."""
+    return ConnectionId(
+        base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()[:11]).decode()
     )
