@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib import rooms
-from chalicelib.bulletin import Bulletin
+from chalicelib.bulletin import Bulletin, SignalSent
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import QueueEvent, QueueRecord
 from chalicelib.fanout import Fanout
 from chalicelib.jobs import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
-from chalicelib.members import LastCensus, MemberCache
+from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import (
     Connection,
     ConnectionId,
+    Member,
     Message,
     Numbered,
     Origin,
@@ -34,7 +35,9 @@ from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import ATTEMPTS, Delivery
 from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
+from chalicelib.shards import WHOLE, ShardState
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.people import gateway_id
 from tests.tally import Tally
 
 if TYPE_CHECKING:
@@ -67,11 +70,11 @@ class BrokenStore(MemoryStore):
             raise UnavailableError("throttled")
         super().append(messages)
 
-    def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> Any:
+    def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> Any:
         """Fail when told so."""
         if not self.forgetful:
             raise UnavailableError("throttled")
-        return super().forget(connection_id, room)
+        return super().forget_all(members, room, level)
 
 
 class BrokenOutbox(MemoryOutbox):
@@ -106,60 +109,79 @@ class Scene:
     store: BrokenStore = field(default_factory=lambda: BrokenStore(lambda: NOW))
     outbox: BrokenOutbox = field(default_factory=BrokenOutbox)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
+    other_poster: MemoryPoster = field(default_factory=MemoryPoster)
     fanout: Fanout = field(default_factory=Fanout)
     slept: list[float] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     now: float = NOW
 
     def __post_init__(self) -> None:
-        herald = Herald(self.outbox, lambda: "id", self.tally)
-        self.closing = Closing(self.store, herald, lambda _: self.poster, self.tally)
+        def clock() -> float:
+            return self.now
+
+        count = MemberCount(self.store, clock=clock)
+        herald = Herald(self.store, count, self.outbox, lambda: "id", self.tally)
+        self.closing = Closing(self.store, herald, self.poster_of, self.tally)
+        self.delivery = Delivery(
+            self.store, self.outbox, self.poster_of, herald, lambda: "id", clock, self.tally
+        )
+        self.expiry = Expiry(self.store, self.outbox, self.closing, herald, clock, self.tally)
         self.broadcast = Broadcast(
             self.store,
             self.outbox,
-            Delivery(
-                self.store,
-                self.outbox,
-                lambda _: self.poster,
-                herald,
-                lambda: "id",
-                lambda: self.now,
-                self.tally,
-            ),
-            Expiry(self.store, self.closing, lambda: self.now, self.tally),
-            MemberCache(self.store, clock=lambda: self.now),
-            LastCensus(),
+            self.delivery,
+            self.expiry,
+            MemberCache(self.store, clock=clock),
+            count,
+            LastCount(),
             self.fanout,
-            lambda: self.now,
+            clock,
             self.tally,
             self.slept.append,
         )
 
-    def join(self, name: str, room: RoomId = TEA) -> ConnectionId:
+    def poster_of(self, origin: Origin) -> MemoryPoster:
+        """The poster of each API."""
+        return self.poster if origin == ORIGIN else self.other_poster
+
+    def join(
+        self,
+        name: str,
+        room: RoomId = TEA,
+        protocol: Protocol = Protocol.V1,
+        origin: Origin = ORIGIN,
+        connected_at: float = NOW,
+    ) -> ConnectionId:
         """Let somebody join a room."""
         connection = Connection(
-            ConnectionId(f"{name}="),
+            gateway_id(name),
             User(UserId(name), name),
-            Protocol.V1,
-            int(NOW * 1000),
-            ORIGIN,
+            protocol,
+            int(connected_at * 1000),
+            origin,
         )
-        if self.store.connection(connection.id) is None:
+        known = self.store.connection(connection.id)
+        if known is None:
             self.store.add(connection)
-        self.store.join(connection, room)
+        self.store.join(known or connection, room)
         return connection.id
 
-    def run(self, *records: QueueRecord) -> None:
+    def members(self, room: RoomId = TEA) -> set[ConnectionId]:
+        """The connections of a room."""
+        return {member.id for member in self.store.members(room, WHOLE, Span())}
+
+    def run(self, *records: QueueRecord, remaining: float = 30.0) -> None:
         """Broadcast a batch."""
-        self.broadcast(QueueEvent(list(records)), 30.0)
+        self.broadcast(QueueEvent(list(records)), remaining)
 
     def seqs(self, connection_id: ConnectionId) -> list[int]:
         """The numbers of the messages that a connection has received."""
+        return [one["seq"] for one in self.told(connection_id) if one["type"] == "message"]
+
+    def told(self, connection_id: ConnectionId) -> list[Any]:
+        """The objects that a connection has received."""
         frames = [json.loads(frame) for frame in self.poster.received[connection_id]]
-        objects = [
-            one for frame in frames for one in (frame if isinstance(frame, list) else [frame])
-        ]
-        return [one["seq"] for one in objects if one["type"] == "message"]
+        return [one for frame in frames for one in (frame if isinstance(frame, list) else [frame])]
 
 
 @pytest.fixture
@@ -171,16 +193,16 @@ def scene() -> Scene:
     return scene
 
 
-ADA = ConnectionId("Ada=")
-SENDER = ConnectionId("Sender=")
+ADA = gateway_id("Ada")
+SENDER = gateway_id("Sender")
 
 
-def record(job: Job | str, number: int = 1, received: int = 1) -> QueueRecord:
+def record(job: Job | str, number: int = 1, received: int = 1, sent_at: float = NOW) -> QueueRecord:
     """A job as the mapping delivers it."""
     body = job if isinstance(job, str) else encode(job)
     attributes = {
         "ApproximateReceiveCount": str(received),
-        "SentTimestamp": str(int(NOW * 1000)),
+        "SentTimestamp": str(int(sent_at * 1000)),
     }
     return QueueRecord(f"id-{number}", f"receipt-{number}", body, attributes)
 
@@ -188,8 +210,16 @@ def record(job: Job | str, number: int = 1, received: int = 1) -> QueueRecord:
 def said(number: int, room: RoomId = TEA) -> MessageJob:
     """A job with a message."""
     user = User(UserId("sender"), "Sender")
-    message = Message(f"m-{number}", room, "chat", "hi", user, SENDER, int(NOW * 1000))
-    return MessageJob(ORIGIN, room, message.key, message)
+    message = Message(
+        f"m-{number}", room, "chat", "hi", user, SENDER, int(NOW * 1000), origin=ORIGIN
+    )
+    return MessageJob(room, message.key, message)
+
+
+def signalled(sent_at: float = NOW) -> SignalJob:
+    """A job with a signal."""
+    user = User(UserId("sender"), "Sender")
+    return SignalJob(TEA, "s", SignalSent('{"typing":true}', user, SENDER, int(sent_at * 1000)))
 
 
 def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -> None:
@@ -283,8 +313,7 @@ def test_a_retry_brings_the_message_with_its_number(scene: Scene) -> None:
 def test_signals_are_not_tried_again(scene: Scene) -> None:
     """A signal that could not be posted is old by the time it could."""
     scene.poster.ill[ADA] = Reason.THROTTLED
-    user = User(UserId("sender"), "Sender")
-    scene.run(record(SignalJob(ORIGIN, TEA, "s", '{"typing":true}', user, SENDER)))
+    scene.run(record(signalled()))
     assert scene.outbox.jobs == []
 
 
@@ -295,7 +324,7 @@ def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
     scene.outbox.broken = frozenset({"publish"})
     scene.store.forgetful = False
     scene.run(record(said(1)))
-    assert {member.id for member in scene.store.members(TEA, Span())} == {ADA, bob}
+    assert scene.members() == {ADA, bob}
 
 
 def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
@@ -303,8 +332,8 @@ def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
     bob = scene.join("Bob")
     scene.poster.ill[ADA] = Reason.GONE
     scene.run(record(said(1)))
-    assert {member.id for member in scene.store.members(TEA, Span())} == {bob}
-    assert list(scene.store.members(COFFEE, Span())) == []
+    assert scene.members() == {bob}
+    assert scene.members(COFFEE) == set()
     [news] = scene.outbox.jobs
     assert isinstance(news, PresenceJob)
     assert (news.room, [user.username for user in news.left]) == (TEA, ["Ada"])
@@ -314,7 +343,7 @@ def test_a_large_room_hears_only_how_many_there_are(scene: Scene) -> None:
     """Above 200 members no names are told, and the number rides along with a message once."""
     for number in range(210):
         scene.join(f"c{number}")
-    scene.run(record(PresenceJob(ORIGIN, TEA, "p", joined=(User(UserId("u"), "U"),))))
+    scene.run(record(PresenceJob(TEA, "p", joined=(User(UserId("u"), "U"),))))
     assert scene.poster.received == {}
     scene.run(record(said(1)))
     scene.run(record(said(2)))
@@ -328,7 +357,7 @@ def test_a_wrong_number_of_members_is_mended(scene: Scene) -> None:
     """Deaths between two writes make the count drift; the next reading of the members sets it."""
     kept: Head | None = scene.store.rooms[TEA].head
     assert kept is not None
-    scene.store.mend(TEA, kept.census, 40)
+    scene.store.mend(TEA, WHOLE, ShardState(kept.version, 40))
     scene.run(record(said(1)))
     assert scene.store.head(TEA).members == 1
 
@@ -387,11 +416,11 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
     head = scene.store.head(TEA)
     jobs: list[Job] = []
     for number in (1, 2, 3):
-        numbering = rooms.number(scene.store.head(TEA), [said(number).message])
+        numbering = rooms.number(scene.store.head(TEA), {}, [said(number).message])
         scene.store.append(numbering.fresh)
         scene.store.advance(TEA, scene.store.head(TEA), numbering.head)
         bulletin = Bulletin(numbering.numbered)
-        jobs.append(FanoutJob(ORIGIN, TEA, str(number), bulletin, Span(), head.census))
+        jobs.append(FanoutJob(TEA, str(number), bulletin, Span(), head.census(head.members)))
     scene.run(*(record(job, number) for number, job in enumerate(jobs)))
     for one in members:
         assert len(scene.poster.received[one]) == 1
@@ -408,12 +437,11 @@ def backlog(head: Head, text: str) -> list[QueueRecord]:
     return [
         record(
             FanoutJob(
-                ORIGIN,
                 TEA,
                 str(first),
                 Bulletin(tuple(messages[first : first + 10])),
                 Span(),
-                head.census,
+                head.census(head.members),
             ),
             first,
         )

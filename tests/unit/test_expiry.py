@@ -6,13 +6,24 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import BatchError
 from chalicelib.identity import GRACE_SECONDS
-from chalicelib.jobs import PresenceJob, RetryJob
+from chalicelib.jobs import EndJob, PresenceJob, RetryJob
 from chalicelib.meter import Metric
-from chalicelib.model import Connection, ConnectionId, Member, Protocol, User, UserId
+from chalicelib.model import Connection, Member, Protocol, User, UserId
 from chalicelib.posting import Reason
-from chalicelib.service.expiry import CLOSED_AT_ONCE
-from tests.unit.test_broadcast import ADA, NOW, ORIGIN, TEA, Scene, record, said
+from chalicelib.service.expiry import ENDED_AT_ONCE
+from tests.people import gateway_id
+from tests.unit.test_broadcast import (
+    ADA,
+    NOW,
+    ORIGIN,
+    TEA,
+    Scene,
+    record,
+    run_queued,
+    said,
+)
 
 END = int(NOW) + 600
 
@@ -29,15 +40,15 @@ def enter(scene: Scene, name: str, until: int = END) -> Connection:
     """Let somebody join whose token ends then."""
     user = User(UserId(name), name)
     connection = Connection(
-        ConnectionId(f"{name}="), user, Protocol.V1, int(NOW * 1000), ORIGIN, until=until
+        gateway_id(name), user, Protocol.V1, int(NOW * 1000), ORIGIN, until=until
     )
     scene.store.add(connection)
-    scene.store.join(connection, TEA)
-    return replace(connection, rooms=frozenset({TEA}))
+    joined, _ = scene.store.join(connection, TEA)
+    return joined
 
 
 def test_who_is_past_the_grace_is_told_nothing_and_closed(scene: Scene) -> None:
-    """Up to then everything; after it the room hears that somebody has left."""
+    """Up to then everything; after it a job of its own closes it, and the room hears of that."""
     bob = enter(scene, "Bob")
     scene.now = END + GRACE_SECONDS - 1
     scene.run(record(said(1), 1))
@@ -45,6 +56,11 @@ def test_who_is_past_the_grace_is_told_nothing_and_closed(scene: Scene) -> None:
     scene.run(record(said(2), 2))
     assert scene.seqs(bob.id) == [1]
     assert scene.seqs(ADA) == [1, 2]
+    assert scene.poster.closed == []
+    [end] = scene.outbox.jobs
+    assert isinstance(end, EndJob)
+    scene.outbox.jobs.clear()
+    scene.run(record(end, 3))
     assert scene.poster.closed == [bob.id]
     assert scene.store.connection(bob.id) is None
     assert [job.left for job in scene.outbox.jobs if isinstance(job, PresenceJob)] == [(bob.user,)]
@@ -56,35 +72,43 @@ def test_who_has_renewed_is_told_everything_though_no_version_changed(scene: Sce
     bob = enter(scene, "Bob")
     scene.run(record(said(1), 1))
     version = scene.store.head(TEA).version
-    scene.store.renew(replace(bob, until=END + 3600))
+    renewed = replace(bob, until=END + 3600)
+    scene.store.renew(renewed)
+    scene.store.extend(renewed, TEA)
     scene.now = END + GRACE_SECONDS
     scene.run(record(said(2), 2))
     assert scene.store.head(TEA).version == version
     assert scene.seqs(bob.id) == [1, 2]
-    assert scene.poster.closed == []
+    assert scene.outbox.jobs == []
 
 
 def test_a_renewal_that_died_halfway_is_made_good(scene: Scene) -> None:
-    """The connection goes on, and its place in the room is told so at the first broadcast."""
+    """The connection goes on, and its place in the room is told so by the job that would end it."""
     bob = enter(scene, "Bob")
-    scene.store.renew(replace(bob, until=END + 3600, rooms=frozenset()))
+    scene.store.renew(replace(bob, until=END + 3600))
     scene.now = END + GRACE_SECONDS
     scene.run(record(said(1), 1))
+    run_queued(scene)
     scene.run(record(said(2), 2))
     assert scene.seqs(bob.id) == [2]
     assert scene.poster.closed == []
+    assert scene.outbox.jobs == []
 
 
-def test_a_crowd_that_ends_at_once_is_closed_little_by_little(scene: Scene) -> None:
-    """None of them is told anything more, and no broadcast is held up by all of them."""
-    crowd = [enter(scene, f"member-{number}") for number in range(CLOSED_AT_ONCE + 1)]
+def test_a_crowd_that_ends_at_once_holds_no_broadcast_up(scene: Scene) -> None:
+    """None of them is told anything more; one job closes and forgets them all, batch by batch."""
+    crowd = [enter(scene, f"member-{number}") for number in range(ENDED_AT_ONCE + 1)]
     scene.now = END + GRACE_SECONDS
+    version = scene.store.head(TEA).version
     scene.run(record(said(1), 1))
-    assert len(scene.poster.closed) == CLOSED_AT_ONCE
-    scene.run(record(said(2), 2))
+    assert scene.poster.closed == []
+    run_queued(scene)
     assert sorted(scene.poster.closed) == sorted(one.id for one in crowd)
+    assert scene.store.head(TEA).version == version + 2
+    scene.run(record(said(2), 2))
     assert not any(scene.seqs(one.id) for one in crowd)
     assert scene.seqs(ADA) == [1, 2]
+    assert scene.store.head(TEA).members == 1
 
 
 def test_a_retry_tells_nothing_to_those_past_their_time(scene: Scene) -> None:
@@ -93,22 +117,39 @@ def test_a_retry_tells_nothing_to_those_past_their_time(scene: Scene) -> None:
     scene.poster.ill[bob.id] = Reason.TIMED_OUT
     scene.run(record(said(1), 1))
     [retry] = [job for job in scene.outbox.jobs if isinstance(job, RetryJob)]
-    assert retry.members == (Member(bob.id, bob.user, Protocol.V1, END),)
+    assert retry.members == (Member(bob.id, bob.user, Protocol.V1, ORIGIN, bob.connected_at, END),)
     scene.poster.ill.clear()
     scene.now = END + GRACE_SECONDS
     scene.run(record(retry, 2))
     assert scene.seqs(bob.id) == []
 
 
-def test_nothing_is_raised_when_the_table_does_not_answer(scene: Scene) -> None:
+def test_a_job_comes_again_while_the_table_does_not_answer(scene: Scene) -> None:
     """Who can't be looked up or forgotten now is told nothing all the same, and ends later."""
     bob, cat = enter(scene, "Bob"), enter(scene, "Cat")
     scene.now = END + GRACE_SECONDS
-    scene.store.forgetful = False
     scene.run(record(said(1), 1))
-    assert scene.poster.closed == [bob.id, cat.id]
-    scene.store.findable = False
-    scene.run(record(said(2), 2))
+    [end] = scene.outbox.jobs
+    for scene.store.findable, scene.store.forgetful in ((False, True), (True, False)):
+        with pytest.raises(BatchError, match="come again"):
+            scene.run(record(end, 2))
+        scene.run(record(said(2), 3))
     assert scene.seqs(bob.id) == scene.seqs(cat.id) == []
-    assert scene.seqs(ADA) == [1, 2]
-    assert len(scene.tally.swallowed) == 3
+    assert scene.seqs(ADA) == [1, 2, 2]
+    scene.store.findable = scene.store.forgetful = True
+    scene.run(record(end, 2))
+    assert scene.members() == {ADA}
+    assert {bob.id, cat.id} <= set(scene.poster.closed)
+
+
+def test_a_message_is_told_though_its_closings_cannot_be_queued(scene: Scene) -> None:
+    """The next broadcast finds the same members past their time, and queues the job again."""
+    enter(scene, "Bob")
+    scene.now = END + GRACE_SECONDS
+    scene.outbox.broken = frozenset({"publish"})
+    scene.run(record(said(1), 1))
+    assert scene.seqs(ADA) == [1]
+    assert len(scene.tally.swallowed) == 1
+    scene.outbox.broken = frozenset()
+    scene.run(record(said(2), 2))
+    assert [type(job) for job in scene.outbox.jobs] == [EndJob]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,9 @@ from chalicelib.model import (
     Head,
     Member,
     Message,
+    MessageKey,
     Numbered,
+    Origin,
     Protocol,
     RoomId,
     Span,
@@ -25,13 +28,18 @@ from chalicelib.model import (
     UserId,
 )
 from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.rooms import RECENT, Page
+from chalicelib.rooms import Page
+from tests.people import gateway_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEA = RoomId("tea")
+ORIGIN = Origin("a1b2c3d4e5", "api")
 EPOCH = Epoch("e")
-ADA = ConnectionId("Ada=")
-BOB = ConnectionId("Bob=")
-CAT = ConnectionId("Cat=")
+ADA = gateway_id("Ada")
+BOB = gateway_id("Bob")
+CAT = gateway_id("Cat")
 
 
 def user(name: str) -> User:
@@ -41,7 +49,9 @@ def user(name: str) -> User:
 
 def message(number: int, sender: ConnectionId = ADA, text: str = "hi") -> Message:
     """A message with an id of its own."""
-    return Message(f"id-{number}", TEA, "chat", text, user("Ada"), sender, 1_795_543_906_000)
+    return Message(
+        f"id-{number}", TEA, "chat", text, user("Ada"), sender, 1_795_543_906_000, origin=ORIGIN
+    )
 
 
 def numbered(seq: int, sender: ConnectionId = ADA, text: str = "hi") -> Numbered:
@@ -51,12 +61,12 @@ def numbered(seq: int, sender: ConnectionId = ADA, text: str = "hi") -> Numbered
 
 def member(connection_id: ConnectionId, speaks: Protocol = Protocol.V1) -> Member:
     """A member."""
-    return Member(connection_id, user(connection_id), speaks)
+    return Member(connection_id, user(connection_id), speaks, ORIGIN, 1_795_543_900_000)
 
 
-def head(seq: int = 0, *keys: int) -> Head:
-    """Where a room stands, whose newest messages have these numbers as ids."""
-    return Head(EPOCH, seq, tuple(message(key).key for key in keys), version=1, members=3)
+def head(seq: int = 0) -> Head:
+    """Where a room stands."""
+    return Head(EPOCH, seq, version=1, members=3)
 
 
 def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[Any]]:
@@ -69,16 +79,16 @@ def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[An
 
 def test_new_messages_get_the_next_numbers() -> None:
     """Numbers go on from the head without a gap, in the order of the batch."""
-    result = rooms.number(head(7, 7), [message(8), message(9)])
+    result = rooms.number(head(7), {}, [message(8), message(9)])
     assert [one.seq for one in result.numbered] == [8, 9]
     assert result.fresh == result.numbered
-    assert result.head.seq == 9
-    assert result.head.recent == tuple(message(n).key for n in (7, 8, 9))
+    assert result.head == replace(head(7), seq=9)
 
 
 def test_known_messages_keep_their_numbers() -> None:
     """A batch that comes again, mixed with new messages and with itself, numbers nothing twice."""
-    result = rooms.number(head(7, 5, 6, 7), [message(6), message(8), message(8), message(7)])
+    known = {message(6).key: 6, message(7).key: 7}
+    result = rooms.number(head(7), known, [message(6), message(8), message(8), message(7)])
     assert [one.seq for one in result.numbered] == [6, 8, 8, 7]
     assert [one.seq for one in result.fresh] == [8]
     assert result.head.seq == 8
@@ -86,25 +96,14 @@ def test_known_messages_keep_their_numbers() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 40), max_size=10), max_size=20))
 def test_numbers_are_dense_however_messages_repeat(batches: list[list[int]]) -> None:
-    """Any batches with any repetitions within the recent ones: one number each, without gaps."""
-    at, seqs = head(), dict[int, int]()
+    """Any batches with any repetitions: one number each, without gaps."""
+    at, seqs = head(), dict[MessageKey, int]()
     for batch in batches:
-        result = rooms.number(at, [message(key) for key in batch])
+        result = rooms.number(at, dict(seqs), [message(key) for key in batch])
         for key, one in zip(batch, result.numbered, strict=True):
-            assert seqs.setdefault(key, one.seq) == one.seq
+            assert seqs.setdefault(message(key).key, one.seq) == one.seq
         at = result.head
     assert sorted(seqs.values()) == list(range(1, at.seq + 1))
-
-
-def test_a_head_keeps_only_the_newest_keys() -> None:
-    """The head stays small, and still tells the number of each key that it keeps."""
-    at = head()
-    for number in range(RECENT * 2):
-        at = rooms.number(at, [message(number)]).head
-    assert len(at.recent) == RECENT
-    assert at.seq_of(message(RECENT * 2 - 1).key) == RECENT * 2
-    assert at.seq_of(message(RECENT).key) == RECENT + 1
-    assert at.seq_of(message(RECENT - 1).key) is None
 
 
 def test_two_users_may_use_the_same_id() -> None:
@@ -112,7 +111,7 @@ def test_two_users_may_use_the_same_id() -> None:
     mine = message(1)
     yours = Message("id-1", TEA, "chat", "hi", user("Bob"), BOB, mine.sent_at)
     assert mine.key != yours.key
-    assert [one.seq for one in rooms.number(head(), [mine, yours]).numbered] == [1, 2]
+    assert [one.seq for one in rooms.number(head(), {}, [mine, yours]).numbered] == [1, 2]
 
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
@@ -139,7 +138,7 @@ def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
 
 def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
     """Signals, presence and acks mean nothing to it."""
-    signal = SignalSent("1", user("Bob"), BOB)
+    signal = SignalSent("1", user("Bob"), BOB, 0)
     bulletin = Bulletin((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
     frames = received(bulletin, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
     assert ADA not in frames
@@ -149,8 +148,11 @@ def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
 def test_who_has_left_gets_its_acks_alone() -> None:
     """A sender that is no member any more learns its number and nothing else."""
     bulletin = Bulletin((numbered(1, ADA), numbered(2, BOB)))
-    acks = [(to, json.loads(frame)["seq"]) for to, frame in bulletin.acks([member(BOB)], Span())]
-    assert acks == [(ADA, 1)]
+    acks = [
+        (origin, to, json.loads(frame)["seq"])
+        for origin, (to, frame) in bulletin.acks([member(BOB)], Span())
+    ]
+    assert acks == [(ORIGIN, ADA, 1)]
 
 
 def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
@@ -163,7 +165,7 @@ def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
 
 def test_bulletins_are_gathered_in_their_order() -> None:
     """What waits for one worker becomes one bulletin, with all comings and the newest number."""
-    signal = SignalSent("1", user("Bob"), BOB)
+    signal = SignalSent("1", user("Bob"), BOB, 0)
     one = Bulletin((numbered(1),), (signal,), Presence((user("x"),), (), 3))
     two = Bulletin((numbered(2),), (), Presence((), (user("y"),), 2))
     assert gather([one, Bulletin((numbered(3),)), two]) == Bulletin(
@@ -189,12 +191,34 @@ def test_objects_are_packed_within_the_limit_in_their_order(sizes: list[int]) ->
 def test_a_page_is_cut_by_size_but_never_to_nothing() -> None:
     """A page fits into a frame, oldest first, and one message always comes."""
     long = [numbered(seq, text="x" * 12_000) for seq in (1, 2, 3)]
-    forward = rooms.page(long, newest_first=False, more=False)
+    forward = rooms.page(long, newest_first=False, last=3)
     assert ([one.seq for one in forward.messages], forward.more) == ([1, 2], True)
-    backward = rooms.page(long[::-1], newest_first=True, more=False)
+    backward = rooms.page(long[::-1], newest_first=True, last=1)
     assert ([one.seq for one in backward.messages], backward.more) == ([2, 3], True)
-    huge = rooms.page([numbered(1, text="\x01" * 16_000)], newest_first=False, more=False)
-    assert len(huge.messages) == 1
+    huge = rooms.page([numbered(1, text="\x01" * 16_000)], newest_first=False, last=1)
+    assert (len(huge.messages), huge.more) == (1, False)
+
+
+def test_a_page_asks_for_no_more_than_it_takes() -> None:
+    """Of a long history only the message is read that does not fit any more."""
+    read: list[int] = []
+
+    def history() -> Iterator[Numbered]:
+        for seq in range(1, 100):
+            read.append(seq)
+            yield numbered(seq, text="x" * 12_000)
+
+    rooms.page(history(), newest_first=False, last=99)
+    assert read == [1, 2, 3]
+
+
+def test_a_page_tells_whether_there_are_more() -> None:
+    """It ends with the last number that there may be, or there is more."""
+    some = [numbered(seq) for seq in (4, 5)]
+    assert not rooms.page(some, newest_first=False, last=5).more
+    assert rooms.page(some, newest_first=False, last=6).more
+    assert rooms.page(some[::-1], newest_first=True, last=1).more
+    assert not rooms.page([], newest_first=True, last=1).more
 
 
 @pytest.mark.parametrize(
