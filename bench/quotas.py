@@ -36,6 +36,7 @@ LAMBDA_STARTS_PER_SECOND: Final = 100.0
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
 # A room's members share a partition until DynamoDB splits it for its heat, which takes minutes.
 PARTITION_READ_UNITS: Final = 3_000.0
+PARTITION_WRITE_UNITS: Final = 1_000.0
 READ_UNIT_BYTES: Final = 4_096
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
