@@ -200,7 +200,9 @@ def _file(name: str) -> Response:
 
 if settings.under_chalice_cli():
     import localdev
+    from infra import chalice_command
 
+    chalice_command.refuse_deploy()
     localdev.attach(app)
 
 if settings.needs_clients():

@@ -55,8 +55,13 @@ def run_logs(stage: Stage, options: argparse.Namespace) -> None:
 def run_redrive(stage: Stage, _: argparse.Namespace) -> None:
     """Give the dead letters another try."""
     outputs = stage.stack.outputs()
-    moved = redrive(stage.client("sqs"), outputs["DeadLetterQueueUrl"], outputs["QueueUrl"])
-    say(f"Dead letters put back into the queue: {moved}")
+    result = redrive(stage.client("sqs"), outputs["DeadLetterQueueUrl"], outputs["QueueUrl"])
+    say(f"Dead letters put back into the queue: {result.moved}")
+    if result.left:
+        say(
+            f"Still there: {result.left}, which somebody has received, and are out of reach until"
+            " the visibility timeout has passed. Try again then."
+        )
 
 
 def run_destroy(stage: Stage, _: argparse.Namespace) -> None:
@@ -78,7 +83,7 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
         with told(options.stage):
-            options.run(Stage(options.stage), options)
+            options.run(Stage(options.stage, say), options)
     except DeployError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
-from chalice.deploy.deployer import ChaliceDeploymentError, ResultsRecorder
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.deployer import ResultsRecorder
 from chalice.utils import UI, OSUtils
 
 from infra import wheels
+from infra.concurrency import UNBOUNDED, Share
 from infra.errors import DeployError
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from chalice.app import Chalice
     from chalice.config import Config
-    from chalice.deploy.deployer import Deployer
+    from chalice.deploy import models
 
 Deployed = dict[str, dict[str, Any]]
 """What Chalice remembers of a stage in .chalice/deployed/: its resources by Chalice's names."""
@@ -65,27 +68,55 @@ class Application:
         known = self.config.deployed_resources(self._stage)
         return {name: known.resource_values(name) for name in known.resource_names()}
 
-    def deploy(self, session: Session, environment: Mapping[str, str]) -> None:
-        """Do what `chalice deploy` does.
+    @property
+    def begun(self) -> bool:
+        """Whether a deployment has begun from this folder, and was not destroyed."""
+        return self._record.exists()
 
-        What was made before a failure is remembered, so that the next attempt goes on from there
-        and does not find its own names taken.
+    @property
+    def resources(self) -> list[models.Model]:
+        """Chalice's models of the resources that the stage consists of."""
+        application = ApplicationGraphBuilder().build(self.config, self._stage)
+        found: list[models.Model] = DependencyBuilder().build_dependencies(application)
+        return found
+
+    @property
+    def share(self) -> Share:
+        """How many broadcasts the configuration wants to run at once."""
+        configured = self.config.scope(self._stage, "broadcast").reserved_concurrency
+        return Share(configured, self._source.maximum_concurrency or UNBOUNDED)
+
+    def deploy(
+        self, session: Session, environment: Mapping[str, str], share: Share | None = None
+    ) -> None:
+        """Do what `chalice deploy` does.
 
         Args:
             session: the account and region.
             environment: variables for the functions, beside those in config.json.
+            share: how many broadcasts may run at once, instead of the configured share.
 
         Raises:
             ChaliceDeploymentError: as Chalice raises it.
         """
         config = self._configured(environment)
+        if share:
+            stage = config.config_from_disk["stages"][self._stage]
+            stage["lambda_functions"]["broadcast"]["reserved_concurrency"] = share.reserved
+            self._source.maximum_concurrency = share.maximum
         deployer = self._factory.create_default_deployer(session, config, UI(self._out))
-        try:
-            with wheels.pinned(Path(config.project_dir)):
-                deployer.deploy(config, self._stage)
-        except ChaliceDeploymentError:
-            self._remember(deployer, config)
-            raise
+        with wheels.pinned(Path(config.project_dir)):
+            deployer.deploy(config, self._stage)
+
+    def remember(self, deployed: Deployed) -> None:
+        """Write down resources as Chalice does; none to say that a deployment has begun."""
+        ResultsRecorder(OSUtils()).record_results(
+            {"resources": list(deployed.values()), **_SCHEMA}, self._stage, self.config.project_dir
+        )
+
+    def forget(self) -> None:
+        """Take what is remembered away."""
+        self._record.unlink(missing_ok=True)
 
     def plan(self, session: Session, environment: Mapping[str, str]) -> None:
         """Write what `deploy` would do, and do nothing."""
@@ -103,10 +134,11 @@ class Application:
             self._stage, user_provided_params={"environment_variables": dict(environment)}
         )
 
-    def _remember(self, deployer: Deployer, config: Config) -> None:
-        made = {value["name"]: value for value in deployer._executor.resource_values}
-        known = self.deployed() | made
-        if known:
-            ResultsRecorder(OSUtils()).record_results(
-                {"resources": list(known.values()), **_SCHEMA}, self._stage, config.project_dir
-            )
+    @property
+    def _record(self) -> Path:
+        return Path(self.config.project_dir, ".chalice", "deployed", f"{self._stage}.json")
+
+    @property
+    def _source(self) -> SQSEventConfig:
+        [source] = (each for each in self.app.event_sources if isinstance(each, SQSEventConfig))
+        return source

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, cast
 
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-from infra import emulator, policies
+from infra import adoption, concurrency, emulator, policies, secret_key
 from infra.errors import DeployError
-from infra.functions import set_environment
-from infra.websocket import WebsocketStage, lacks_log_role
+from infra.functions import allow_recursion, set_environment, settle
+from infra.mapping import report_failures
+from infra.rest_api import throttle
+from infra.websocket import WebsocketStage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from infra.stage import Stage
-
-    Say = Callable[[str], None]
+    from infra.concurrency import Share
+    from infra.stage import Say, Stage
 
 
 def deploy(stage: Stage, say: Say) -> None:
     """Bring everything of a stage up to date. What is so already stays as it is.
 
-    Open connections stay open: only functions and routes change under them.
+    Open connections stay open: only functions and routes change under them. Interrupted anywhere,
+    it goes on when it is run again.
 
     Raises:
         DeployError: it was deployed from another folder, or its settings can't be.
     """
     _refuse_unsound_settings(stage)
     _greet(stage, say)
-    _refuse_if_elsewhere(stage)
+    _adopt(stage)
+    access_logs = _access_logs(stage, say)
     say("Resources: table, queues, logs, alarms, dashboard")
-    _resources(stage)
+    _resources(stage, say, access_logs=access_logs)
     say("Application: what `chalice deploy` does")
-    if stage.emulator:
-        emulator.answer_for(stage.session._session)
-    stage.application.deploy(stage.session._session, stage.environment)
+    stage.application.deploy(stage.session._session, stage.environment, _share(stage, say))
     say("Functions: their permissions for this account and API alone")
     policies.narrow(
-        stage.client("iam"), stage.application.config, stage.application.deployed(), stage.place
+        stage.client("iam"),
+        stage.application.config,
+        stage.application.deployed(),
+        stage.place,
+        secret_key.find(stage.client, stage.application.config.environment_variables),
     )
-    say("Functions: where the WebSocket API is")
-    set_environment(stage.client("lambda"), stage.functions, stage.environment)
-    say("WebSocket API: routes, throttling, logs")
-    _websocket(stage, say)
+    say("Functions: where the WebSocket API is, and how batches fail")
+    _functions(stage)
+    say("APIs: routes, throttling, logs")
+    _websocket(stage, access_logs=access_logs)
+    rest_api = stage.application.deployed()["rest_api"]["rest_api_id"]
+    throttle(stage.client("apigateway"), rest_api, stage.application.config.api_gateway_stage)
     if stage.emulator:
         _complete_emulator(stage)
 
@@ -77,13 +80,14 @@ def destroy(stage: Stage, say: Say) -> None:
         DeployError: it was deployed from another folder, or its table is protected from deletion.
     """
     _greet(stage, say)
-    _refuse_if_elsewhere(stage)
+    _adopt(stage)
     _refuse_if_protected(stage)
     say("Application: what `chalice delete` does")
     stage.application.delete(stage.session._session)
     # Last, since a function that still runs would make its log group again.
     say("Resources: table, queues, logs, alarms, dashboard")
-    stage.stack.delete()
+    stage.stack.delete(say)
+    stage.application.forget()
 
 
 def _greet(stage: Stage, say: Say) -> None:
@@ -91,15 +95,78 @@ def _greet(stage: Stage, say: Say) -> None:
     say(f"Stage {stage.name}: {where}" + (f", at {stage.emulator}" if stage.emulator else ""))
 
 
-def _resources(stage: Stage) -> None:
-    stage.stack.deploy(stage.template, stage.name)
+def _adopt(stage: Stage) -> None:
+    """Remember what there is, which an interrupted run may have made without writing it down.
+
+    Raises:
+        DeployError: something is there that was not made from this folder.
+    """
+    application = stage.application
+    known = application.deployed()
+    found = adoption.find(stage.client, application.resources, known, stage.prefix)
+    if found and not application.begun:
+        raise DeployError(
+            f"Stage {stage.name!r} is there, but was not deployed from this folder: there is"
+            f" {', '.join(found)}. Work from the folder that has made it, or copy its"
+            f" .chalice/deployed/{stage.name}.json here, or choose another stage."
+        )
+    looked_for = {getattr(each, "resource_name", None) for each in application.resources}
+    others = {name: each for name, each in known.items() if name not in looked_for}
+    application.remember({**others, **found})
+    settle(stage.client("lambda"), stage.functions)
+
+
+def _access_logs(stage: Stage, say: Say) -> bool:
+    """Whether API Gateway has a role to write logs with, in this account and region.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    if stage.client("apigateway").get_account().get("cloudwatchRoleArn"):
+        return True
+    # It belongs to the account, for all of its APIs, so it is not this stage's to make.
+    say(
+        "  No access logs, nor the alarms on them: API Gateway has no role to write logs with"
+        " in this account and region; docs/deploy.md says how to give it one."
+    )
+    return False
+
+
+def _resources(stage: Stage, say: Say, *, access_logs: bool) -> None:
+    stage.stack.deploy(
+        stage.template,
+        {
+            "Stage": stage.name,
+            "AccessLogs": "on" if access_logs else "off",
+            "Protection": "on",
+        },
+        say,
+        # A creation that fails is rolled back, which a protected table would stop.
+        at_first={"Protection": "off"},
+    )
     if stage.emulator:
         emulator.enable_expiry(
             stage.client("dynamodb"), stage.template, stage.stack.outputs()["TableName"]
         )
 
 
-def _websocket(stage: Stage, say: Say) -> None:
+def _share(stage: Stage, say: Say) -> Share:
+    wanted = stage.application.share
+    room = concurrency.room(stage.client("lambda"), f"{stage.prefix}-broadcast")
+    share = concurrency.fit(wanted, room)
+    if share != wanted:
+        say(concurrency.advice(wanted, room))
+    return share
+
+
+def _functions(stage: Stage) -> None:
+    client = stage.client("lambda")
+    broadcast = stage.application.deployed()["broadcast"]["lambda_arn"].rpartition(":")[2]
+    allow_recursion(client, broadcast)
+    report_failures(client, cast("str", stage.mapping))
+    set_environment(client, stage.functions, stage.environment)
+
+
+def _websocket(stage: Stage, *, access_logs: bool) -> None:
     place = stage.place
     websocket = WebsocketStage(
         stage.client("apigatewayv2"), place.api, stage.application.config.api_gateway_stage
@@ -107,18 +174,10 @@ def _websocket(stage: Stage, say: Say) -> None:
     websocket.publish()
     settings = stage.websocket_settings
     websocket.configure({"DefaultRouteSettings": settings["DefaultRouteSettings"]})
-    log = place.narrow(f"arn:*:logs:*:*:log-group:{stage.stack.outputs()['AccessLogName']}")
-    access = {"DestinationArn": log, "Format": settings["AccessLogSettings"]["Format"]}
-    try:
-        websocket.configure({"AccessLogSettings": access})
-    except ClientError as error:
-        if not lacks_log_role(error):
-            raise
-        # It belongs to the account, for all of its APIs, so it is not this stage's to make.
-        say(
-            "  No access logs, nor the alarms on them: API Gateway has no role to write logs with"
-            " in this account and region; docs/deploy.md says how to give it one."
-        )
+    if access_logs:
+        log = place.narrow(f"arn:*:logs:*:*:log-group:{stage.stack.outputs()['AccessLogName']}")
+        format_ = settings["AccessLogSettings"]["Format"]
+        websocket.configure({"AccessLogSettings": {"DestinationArn": log, "Format": format_}})
 
 
 def _complete_emulator(stage: Stage) -> None:
@@ -134,7 +193,8 @@ def _complete_emulator(stage: Stage) -> None:
 
 def _refuse_unsound_settings(stage: Stage) -> None:
     """Stop where the functions would refuse to start, as prod does without tokens."""
-    environment = {**stage.environment, **stage.application.config.environment_variables}
+    known = stage.addresses.environment if stage.addresses else {}
+    environment = {**known, **stage.application.config.environment_variables}
     try:
         Settings.from_env({"AWS_REGION": "set by Lambda", **environment})
     except SettingsError as error:
@@ -143,29 +203,8 @@ def _refuse_unsound_settings(stage: Stage) -> None:
         ) from None
 
 
-def _refuse_if_elsewhere(stage: Stage) -> None:
-    """Stop where a stage was deployed from another folder.
-
-    Chalice knows functions again by their names, but not APIs: it would make a second pair, and
-    leave the functions with two.
-    """
-    if "websocket_api" in stage.application.deployed():
-        return
-    name = f"{stage.application.config.app_name}-{stage.name}-websocket-api"
-    for page in stage.client("apigatewayv2").get_paginator("get_apis").paginate():
-        for api in page["Items"]:
-            if api["Name"] == name:
-                raise DeployError(
-                    f"Stage {stage.name!r} is there, but was not deployed from this folder: there"
-                    f" is an API {name}. Work from the folder that has made it, or copy its"
-                    f" .chalice/deployed/{stage.name}.json here, or choose another stage. If a"
-                    " deployment from here broke off as it made that API:"
-                    f" aws apigatewayv2 delete-api --api-id {api['ApiId']}, and again."
-                )
-
-
 def _refuse_if_protected(stage: Stage) -> None:
-    table = f"{stage.application.config.app_name}-{stage.name}"
+    table = stage.prefix
     dynamodb = stage.client("dynamodb")
     try:
         found = dynamodb.describe_table(TableName=table)["Table"]

@@ -16,13 +16,26 @@ if TYPE_CHECKING:
     from chalice.app import Chalice
 
 
-def answer_for(session: Session) -> None:
-    """Let Chalice's second deployment go on: answer PutRestApi, which MiniStack does not know."""
+def answer_for(session: Session, rest_api: str) -> None:
+    """Let Chalice's deployments go on where MiniStack would not.
+
+    It does not know PutRestApi, and takes an API's name from CreateRestApi's place.
+
+    Args:
+        session: the one that Chalice deploys with.
+        rest_api: the HTTP API's name.
+    """
 
     def answer(**_: Any) -> Any:
         return AWSResponse("", HTTPStatus.OK, HTTPHeaders(), None), {}
 
+    def name(**keywords: Any) -> None:
+        params = keywords["params"]
+        document = json.loads(params["body"])
+        params["body"] = json.dumps({**document, "name": rest_api}).encode()
+
     session.register("before-call.api-gateway.PutRestApi", answer)
+    session.register("before-call.api-gateway.ImportRestApi", name)
 
 
 def add_routes(client: Any, app: Chalice, api_id: str, stage: str, function_arn: str) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra import secret_key
+
 if TYPE_CHECKING:
     from chalice.config import Config
 
@@ -49,7 +51,9 @@ def functions(config: Config) -> list[str]:
     return list(stage["lambda_functions"])
 
 
-def narrow(client: Any, config: Config, deployed: Deployed, place: Place) -> None:
+def narrow(
+    client: Any, config: Config, deployed: Deployed, place: Place, key: str | None = None
+) -> None:
     """Replace the policies that Chalice has put on the functions' roles by narrowed ones.
 
     Args:
@@ -57,6 +61,7 @@ def narrow(client: Any, config: Config, deployed: Deployed, place: Place) -> Non
         config: the stage's.
         deployed: what Chalice remembers of it.
         place: where it is.
+        key: the ARN of the customer's key under which the tokens' secret is kept, if any.
     """
     for function in functions(config):
         role = deployed[f"{function}_role"]["role_name"]
@@ -67,5 +72,7 @@ def narrow(client: Any, config: Config, deployed: Deployed, place: Place) -> Non
         client.put_role_policy(
             RoleName=role,
             PolicyName=role,  # the name that Chalice gives it
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+            PolicyDocument=json.dumps(
+                {"Version": "2012-10-17", "Statement": secret_key.grant(statements, key)}
+            ),
         )

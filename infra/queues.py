@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+POLL_SECONDS: Final = 5
+"""Any wait makes SQS ask all of its servers; without one it may overlook the few letters it has.
 
-def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
-    """Move all dead letters to the queue, each into the group it came from; return how many.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+"""
+
+PATIENCE_SECONDS: Final = 40
+"""Letters that somebody has received are back after the queue's visibility timeout, 30 s."""
+
+
+class Redrive(NamedTuple):
+    """How many letters went back into the queue, and how many were still out of reach."""
+
+    moved: int
+    left: int
+
+
+def redrive(
+    client: SQSClient,
+    dead_letter_queue: str,
+    queue: str,
+    *,
+    poll_seconds: int = POLL_SECONDS,
+    polls: int = PATIENCE_SECONDS // POLL_SECONDS,
+) -> Redrive:
+    """Move all dead letters to the queue, each into the group it came from.
 
     Not by StartMessageMoveTask, which goes by a letter's source queue: what the broadcast could
     not read it has put there itself
@@ -23,14 +46,18 @@ def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
         client: SQS.
         dead_letter_queue: URL of the queue that they are in.
         queue: URL of the queue to put them into.
+        poll_seconds: how long to wait for letters at a time.
+        polls: how often to find none, while the queue holds some, before giving them up.
     """
     started = time.time() * 1000
-    moved = 0
-    while letters := client.receive_message(
-        QueueUrl=dead_letter_queue,
-        MaxNumberOfMessages=10,
-        MessageSystemAttributeNames=["MessageGroupId", "SentTimestamp"],
-    ).get("Messages"):
+    moved = empty = 0
+    while True:
+        letters = client.receive_message(
+            QueueUrl=dead_letter_queue,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=poll_seconds,
+            MessageSystemAttributeNames=["MessageGroupId", "SentTimestamp"],
+        ).get("Messages", [])
         old = [one for one in letters if int(one["Attributes"]["SentTimestamp"]) <= started]
         for letter in old:
             client.send_message(
@@ -44,8 +71,22 @@ def redrive(client: SQSClient, dead_letter_queue: str, queue: str) -> int:
         moved += len(old)
         if len(old) < len(letters):
             _put_back(client, dead_letter_queue, [one for one in letters if one not in old])
-            break
-    return moved
+            return Redrive(moved, 0)
+        if letters:
+            continue
+        empty += 1
+        left = _held(client, dead_letter_queue)
+        if not left or empty >= polls:
+            return Redrive(moved, left)
+
+
+def _held(client: SQSClient, queue: str) -> int:
+    """Return about how many letters a queue holds, those that somebody has received included."""
+    counts = client.get_queue_attributes(
+        QueueUrl=queue,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(map(int, counts.values()))
 
 
 def _put_back(client: SQSClient, queue: str, letters: list[MessageTypeDef]) -> None:

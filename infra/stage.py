@@ -9,18 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import NoRegionError
 
-from infra import addresses
+from infra import addresses, emulator, mapping, rest_api, session
 from infra.application import Application
 from infra.errors import DeployError
 from infra.policies import Place
 from infra.stack import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.addresses import Addresses
+
+    Say = Callable[[str], None]
 
 FOLDER = Path(__file__).parent
 
@@ -30,17 +33,27 @@ class Stage:
 
     Args:
         name: a stage of .chalice/config.json.
+        say: where to tell what is waited for.
         project: the project's folder.
 
     Raises:
         DeployError: there is no such stage.
     """
 
-    def __init__(self, name: str, project: Path = FOLDER.parent) -> None:
+    def __init__(self, name: str, say: Say, project: Path = FOLDER.parent) -> None:
         self.name = name
         self.application = Application(project, name, sys.stdout)
         self.emulator = os.environ.get("AWS_ENDPOINT_URL")
-        self.session = boto3.Session()
+        self.session = session.create()
+        session.wait_between_deployments(self.session._session, say)
+        rest_api.name_after(self.session._session, self.prefix)
+        if self.emulator:
+            emulator.answer_for(self.session._session, self.prefix)
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the names of the stage's resources."""
+        return f"{self.application.config.app_name}-{self.name}"
 
     @property
     def template(self) -> str:
@@ -66,8 +79,6 @@ class Stage:
         Raises:
             DeployError: the stage was deployed to another account or region.
         """
-        if not self.session.region_name:
-            raise NoRegionError
         arn = self.client("sts").get_caller_identity()["Arn"]
         _, partition, _, _, account, _ = arn.split(":", 5)
         found = {
@@ -103,13 +114,26 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions are told of the addresses, unless config.json says otherwise."""
+        """What the functions are told of the deployment, unless config.json says otherwise."""
         known = self.addresses.environment if self.addresses else {}
+        uuid = self.mapping
+        if uuid and mapping.reports_failures(self.client("lambda"), uuid):
+            known = known | mapping.REPORTED
         return known | {
             key: value
             for key, value in self.application.config.environment_variables.items()
             if key in known
         }
+
+    @property
+    def mapping(self) -> str | None:
+        """The UUID of the mapping from the queue to the broadcast; None before there is one."""
+        events = (
+            resource["event_uuid"]
+            for resource in self.application.deployed().values()
+            if resource["resource_type"] == "sqs_event"
+        )
+        return next(events, None)
 
     @property
     def functions(self) -> list[str]:
@@ -125,11 +149,17 @@ class Stage:
         """The stack of its resources."""
         return Stack(
             self.client("cloudformation"),
-            f"{self.application.config.app_name}-{self.name}-resources",
+            f"{self.prefix}-resources",
             poll_seconds=0.2 if self.emulator else 3.0,
         )
 
     def client(self, service: str) -> Any:
-        """Make a client; it waits no longer than a person does for a wrong address."""
+        """Make a client; it waits no longer than a person does for a wrong address.
+
+        Raises:
+            NoRegionError: nobody has chosen a region.
+        """
+        if not self.session.region_name:
+            raise NoRegionError
         config = ClientConfig(connect_timeout=5, retries={"mode": "standard"})
         return self.session.client(service, config=config)  # type: ignore[call-overload]  # any

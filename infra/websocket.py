@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.exceptions import ClientError
-
 
 class WebsocketStage:
     """One stage of a WebSocket API.
@@ -36,10 +34,12 @@ class WebsocketStage:
         """
         description = f"routes {self._fingerprint()}"
         current = self._current()
-        if self._deployment(current["DeploymentId"]).get("Description") == description:
+        published = current.get("DeploymentId")
+        if published and self._deployment(published).get("Description") == description:
             return False
         deployment = self._client.create_deployment(ApiId=self._api_id, Description=description)
-        self._update(DeploymentId=deployment["DeploymentId"])
+        put = self._update if current else self._create
+        put(DeploymentId=deployment["DeploymentId"])
         return True
 
     def configure(self, settings: Mapping[str, Any]) -> bool:
@@ -66,7 +66,13 @@ class WebsocketStage:
         return [item for page in pages for item in page["Items"]]
 
     def _current(self) -> dict[str, Any]:
-        current: dict[str, Any] = self._client.get_stage(ApiId=self._api_id, StageName=self._stage)
+        """Return the stage; nothing where Chalice was interrupted before it made one."""
+        try:
+            current: dict[str, Any] = self._client.get_stage(
+                ApiId=self._api_id, StageName=self._stage
+            )
+        except self._client.exceptions.NotFoundException:
+            return {}
         return current
 
     def _deployment(self, deployment_id: str) -> dict[str, Any]:
@@ -75,16 +81,11 @@ class WebsocketStage:
         )
         return found
 
+    def _create(self, **settings: Any) -> None:
+        self._client.create_stage(ApiId=self._api_id, StageName=self._stage, **settings)
+
     def _update(self, **settings: Any) -> None:
         self._client.update_stage(ApiId=self._api_id, StageName=self._stage, **settings)
-
-
-def lacks_log_role(error: ClientError) -> bool:
-    """Whether API Gateway has no role yet, in this account and region, to write logs with.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-    """
-    return "CloudWatch Logs role" in error.response["Error"]["Message"]
 
 
 def _contains(current: Any, wanted: Any) -> bool:

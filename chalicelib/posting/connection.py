@@ -35,6 +35,15 @@ class Connection:
     It never waits. Whenever the socket is ready for what `interest` asks, `advance` does what can
     be done, and returns the status of an answer once it is complete, else 0.
 
+    Args:
+        address: where it leads.
+        tls: whom to trust; None speaks plain HTTP.
+        server_name: the name that the server's certificate has to bear.
+        new_socket: makes a socket of a family and a type.
+
+    Raises:
+        LostError: no connection can be begun.
+
     Attributes:
         address: where it leads.
         interest: what to wait for, as `selectors` says it.
@@ -70,7 +79,13 @@ class Connection:
         "used_at",
     )
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, server_name: str) -> None:
+    def __init__(
+        self,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        server_name: str,
+        new_socket: Callable[[int, int], socket.socket] = socket.socket,
+    ) -> None:
         self.address = address
         self._tls = tls
         self._server_name = server_name
@@ -88,7 +103,7 @@ class Connection:
         self.advance: Callable[[], int] = self._connect
         family, where = address
         try:
-            self._socket = socket.socket(family, socket.SOCK_STREAM)
+            self._socket = new_socket(family, socket.SOCK_STREAM)
         except OSError as error:
             raise LostError(f"could not be connected to, for want of a socket: {error}") from error
         # The same through all that follows: wrapping moves it to another object.

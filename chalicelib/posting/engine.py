@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from http import HTTPStatus
@@ -35,7 +36,7 @@ LONGEST_BACKOFF: Final = 2.0
 """Seconds before the first retry and before any, at most and jittered."""
 
 HANDSHAKE: Final = 0.001
-"""Seconds of work that a new socket costs: none is opened while there is less time to spare."""
+"""Seconds of work that a new socket costs: none is opened unless the last wait was as long."""
 
 SWEEP: Final = 0.05
 """Seconds between looks at what has taken too long."""
@@ -44,18 +45,31 @@ SWEEP: Final = 0.05
 class Engine:
     """Runs calls, one at a time, on sockets that outlive them. Not for several threads at once.
 
+    Args:
+        pool: the sockets.
+        signer: makes the requests.
+        limits: what each call may use.
+        clock: seconds since 1970, to sign for.
+        monotonic: seconds of a clock that does not jump, which deadlines are of.
+
     Attributes:
         body: of the last answer that had one and said 2xx.
     """
 
     def __init__(
-        self, pool: Pool, signer: Signer, limits: Limits, clock: Callable[[], float]
+        self,
+        pool: Pool,
+        signer: Signer,
+        limits: Limits,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._monotonic = monotonic
         self._pool = pool
         self._signer = signer
         self._answer_seconds = limits.answer_seconds
-        self._pace = Pace(limits.rate, time.monotonic())
+        self._pace = Pace(limits.rate, monotonic())
         self._accepted = 0
         self.body = b""
 
@@ -63,7 +77,7 @@ class Engine:
         self, posts: Iterable[Post], credentials: Credentials, deadline: float, method: str = "POST"
     ) -> Report:
         """Send requests to connections until all have ended, or the deadline has come."""
-        started = time.monotonic()
+        started = self._monotonic()
         opened = self._pool.opened
         self._method = method
         self._report = Report()
@@ -87,44 +101,60 @@ class Engine:
         if reason in self._report.failed.values() and self._pool.trouble:
             self._report.complaints.setdefault(reason, self._pool.trouble)
         self._report.sockets_opened = self._pool.opened - opened
-        self._report.seconds = time.monotonic() - started
+        self._report.seconds = self._monotonic() - started
         return self._report
 
     def _loop(self, credentials: Credentials, deadline: float) -> None:
+        """Do all that may be done, wait until more may be, and so on.
+
+        One turn is decided at one time, `now`, as if it took none. What may not be done then may
+        be at a moment after `now`, for which the wait looks, even if it has passed meanwhile.
+        """
         pool = self._pool
-        spare = 0.0
+        spare_at = math.inf
         while True:
-            self._now = now = time.monotonic()
+            self._now = now = self._monotonic()
             if now >= deadline or pool.out_of_reach:
                 return
             self._wall_time = self._clock()
             self._signer.set(credentials, self._wall_time)
             self._pace.adjust(now, self._accepted)
-            self._dispatch()
-            if spare > HANDSHAKE or self._lost or not pool.size:
-                self._open_more()
-            # Only now, since both may have found that there is nothing more to draw.
-            if self._lanes.finished and not self._busy and not self._lost:
+            self._dispatch(now)
+            wanted = self._sockets_wanted(now)
+            if now >= spare_at or self._lost or not pool.size:
+                pool.grow(wanted, now)
+            if self._lanes.finished(now):
                 return
-            pause = self._pause(deadline)
-            began = time.monotonic()
-            ready = pool.wait(pause)
-            self._now = time.monotonic()
-            spare = self._now - began
+            began = self._monotonic()
+            spare_at = began + HANDSHAKE
+            wakes_at = self._wakes_at(now, deadline)
+            if wanted > len(pool.opening) and pool.room() > 0:
+                wakes_at = min(wakes_at, max(spare_at, pool.pause_until))
+            ready = pool.wait(max(0.0, wakes_at - began))
+            self._now = self._monotonic()
             for connection in ready:
                 self._advance(connection)
             if now >= self._sweep_at:
                 self._sweep(now)
 
-    def _next(self) -> Task | None:
-        if self._pace.wait(self._now) > 0:
+    def _wakes_at(self, now: float, deadline: float) -> float:
+        """Return when something has to be done, whatever comes in."""
+        moments = [deadline]
+        if self._busy or self._pool.opening:
+            moments.append(self._sweep_at)
+        # What was due by `now` waits for something else: the other of the two, or a socket.
+        moments += (at for at in (self._pace.due, self._lanes.next_retry) if at > now)
+        return min(moments)
+
+    def _next(self, now: float) -> Task | None:
+        if self._pace.due > now:
             return None
-        task = self._lanes.next(self._now)
+        task = self._lanes.next(now)
         if task:
-            self._pace.take()
+            self._pace.take(now)
         return task
 
-    def _dispatch(self) -> None:
+    def _dispatch(self, now: float) -> None:
         """Give idle sockets their next requests.
 
         All are made before the first is sent, and all answers that are there are read before.
@@ -132,9 +162,9 @@ class Engine:
         """
         batch: list[tuple[Task, bytes]] = []
         idle = self._pool.idle
-        while len(batch) < len(idle) and (task := self._next()):
+        while len(batch) < len(idle) and (task := self._next(now)):
             batch.append((task, self._request(task)))
-        self._now = time.monotonic()
+        self._now = self._monotonic()
         for task, request in batch:
             self._send(idle.pop(), task, request)
 
@@ -239,15 +269,14 @@ class Engine:
         self._lanes.fail(task, reason)
         self._report.complaints.setdefault(reason, said)
 
-    def _open_more(self) -> None:
+    def _sockets_wanted(self, now: float) -> int:
+        """Return how many sockets should be opening, counted no further than may be."""
         pool = self._pool
-        room = pool.room()
-        if room <= 0:
-            return
         wanted = len(self._lost)
-        if not pool.idle and self._pace.wait(self._now) == 0:
-            wanted += self._lanes.backlog(len(pool.opening) + room, self._now)
-        pool.grow(wanted, self._now)
+        room = pool.room()
+        if room > 0 and not pool.idle and self._pace.due <= now:
+            wanted += self._lanes.backlog(len(pool.opening) + room, now)
+        return wanted
 
     def _sweep(self, read_at: float) -> None:
         """End what had taken too long when the sockets were last read.
@@ -270,12 +299,3 @@ class Engine:
         for connection, end in list(self._pool.opening.items()):
             if read_at > end:
                 self._pool.unopened(connection, "could not be connected to in time", self._now)
-
-    def _pause(self, deadline: float) -> float:
-        """Return the seconds until something has to be done, whatever comes in."""
-        now = self._now
-        ends = [deadline, self._lanes.next_retry]
-        if self._busy or self._pool.opening:
-            ends.append(self._sweep_at)
-        ends += (at for at in (now + self._pace.wait(now), self._pool.pause_until) if at > now)
-        return max(0.0, min(ends) - now)

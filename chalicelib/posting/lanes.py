@@ -54,17 +54,11 @@ class Lanes:
     def __init__(self, posts: Iterable[Post], report: Report) -> None:
         self._posts: Iterator[Post] = iter(posts)
         self._report = report
-        self._exhausted = False
         self._ready: deque[Task] = deque()
         self._retries: list[tuple[float, int, Task]] = []
         self._order = count()
         self._taken: dict[ConnectionId, deque[bytes] | None] = {}
         self._held = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether every post that was drawn has ended, and there are no more."""
-        return self._exhausted and not self._taken
 
     @property
     def next_retry(self) -> float:
@@ -86,6 +80,13 @@ class Lanes:
         while len(self._ready) < most and (task := self._draw()):
             self._ready.append(task)
         return min(most, len(self._ready))
+
+    def finished(self, now: float) -> bool:
+        """Return whether every post that was drawn has ended, and there are no more.
+
+        This draws one if need be, for want of another way to know.
+        """
+        return not self._taken and not self.backlog(1, now)
 
     def done(self, task: Task) -> None:
         """Note that a post was delivered."""
@@ -119,7 +120,6 @@ class Lanes:
             try:
                 connection_id, payload = next(self._posts)
             except StopIteration:
-                self._exhausted = True
                 return None
             if connection_id in self._taken:
                 waiting = self._taken[connection_id]

@@ -53,35 +53,32 @@ def full_jitter(
 class Pace:
     """A rate that grows by addition and shrinks by multiplication, below an optional cap.
 
-    There is no limit until the gateway throttles, or but the cap.
+    There is no limit until the gateway throttles, or but the cap. Posts are spaced by GCRA, the
+    generic cell rate algorithm: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 
     Args:
         cap: posts a second that are never exceeded.
         now: the time, in seconds of any clock that does not jump; so in all methods.
+
+    Attributes:
+        rate: posts a second.
+        due: from when on the next post may leave.
     """
 
     def __init__(self, cap: float | None, now: float) -> None:
         self._cap = math.inf if cap is None else cap
         self.rate = self._cap
-        self._tokens = 1.0
-        self._filled_at = now
+        self.due = now
         self._window_at = now
         self._accepted = 0
         self._throttled: set[ConnectionId] = set()
         self._seen_at = -math.inf
 
-    def take(self) -> None:
-        """Count a post that leaves."""
-        self._tokens -= 1
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until the next post may leave; 0 if it may now."""
-        if self.rate == math.inf:
-            return 0
-        most = max(1.0, self.rate * BURST)
-        self._tokens = min(most, self._tokens + (now - self._filled_at) * self.rate)
-        self._filled_at = now
-        return max(0.0, (1 - self._tokens) / self.rate)
+    def take(self, now: float) -> None:
+        """Count a post that leaves, `due` or later."""
+        interval = 1 / self.rate
+        # A post that left late does not put off the next ones: a burst catches up.
+        self.due = max(self.due, now - max(0.0, BURST - interval)) + interval
 
     def throttled(self, connection_id: ConnectionId) -> None:
         """Note a 429."""
@@ -109,7 +106,7 @@ class Pace:
             # What the gateway took tells its rate better than what it was offered.
             taken = (accepted - self._accepted) / elapsed
             if self.rate == math.inf:
-                self._tokens, self._filled_at = 0.0, now
+                self.due = now
             self.rate = max(SLOWEST, DECREASE * min(self.rate, taken))
         elif self.rate < self._cap:
             self.rate += INCREASE * elapsed

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from chalicelib.posting.endpoint import Addresses, Endpoint
+    from chalicelib.posting.endpoint import Address, Addresses, Endpoint
     from chalicelib.posting.limits import Limits
 
 HANDSHAKES: Final = 32
@@ -34,6 +34,15 @@ LONGEST_PAUSE: Final = 1.0
 class Pool:
     """Opens sockets and waits for them.
 
+    Args:
+        endpoint: where the sockets lead.
+        addresses: deals out an address for each.
+        tls: whom to trust; unused where the endpoint is plain http.
+        limits: how many sockets there may be, and how long each may take to open.
+        clock: seconds since 1970.
+        connect: begins a connection to an address.
+        selector: waits for sockets; without it, the system's best.
+
     Attributes:
         idle: open sockets that carry nothing, the last used at the end.
         opening: sockets that are not open yet, with the time at which each has to be.
@@ -49,13 +58,17 @@ class Pool:
         tls: ssl.SSLContext | None,
         limits: Limits,
         clock: Callable[[], float],
+        *,
+        connect: Callable[[Address, ssl.SSLContext | None, str], Connection] = Connection,
+        selector: selectors.BaseSelector | None = None,
     ) -> None:
         self._clock = clock
+        self._connect = connect
         self._name = endpoint.name
         self._addresses = addresses
         self._tls = tls if endpoint.secure else None
         self._limits = limits
-        self._selector = selectors.DefaultSelector()
+        self._selector = selector or selectors.DefaultSelector()
         self.size = 0
         self._rounds = 0
         self.idle: list[Connection] = []
@@ -103,7 +116,7 @@ class Pool:
                 return
             self.opened += 1
             try:
-                connection = Connection(address, self._tls, self._name)
+                connection = self._connect(address, self._tls, self._name)
             except LostError as error:
                 if self._addresses.failed(address):
                     self._set_back(str(error), now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -191,6 +192,15 @@ def test_the_status_decides(connections: Connections, poster: SocketPoster) -> N
     assert connections.received == {ADA: [b"1", b"2"]}
 
 
+def test_a_long_answer_is_read_to_its_end(connections: Connections, poster: SocketPoster) -> None:
+    """An answer of several TLS records, and of any part of one, leaves its socket usable."""
+    for size in (16_000, 16_384, 20_000, 100_000):
+        connections.acts[ADA] = [misbehaviour.status(HTTPStatus.OK, bytes(size))]
+        assert poster.post([(ADA, b"1")], soon()).delivered == {ADA}
+    assert poster.post([(ADA, b"2")], soon()).sockets_opened == 0
+    assert connections.sockets == 1
+
+
 def test_an_answer_after_the_deadline_is_nobodys(
     connections: Connections, poster: SocketPoster
 ) -> None:
@@ -324,6 +334,19 @@ def test_a_rate_is_kept(
     report = poster.post(to_all(b"1"), soon())
     assert report.delivered == set(CROWD)
     assert report.seconds >= (len(CROWD) - 5) / 200
+
+
+@pytest.mark.parametrize("rate", [50, 200, 500, 1_000, 5_000])
+def test_a_rate_stalls_no_call(
+    connections: Connections, socket_poster: Callable[..., SocketPoster], rate: int
+) -> None:
+    """A call with a rate set ends when all is delivered, and not at its deadline."""
+    poster = socket_poster(connections.endpoint, limits=Limits(rate=rate))
+    for number in range(20):
+        deadline = soon()
+        crowd = CROWD[: 2 + number % 3]
+        assert poster.post([(to, b"1") for to in crowd], deadline).delivered == set(crowd)
+        assert time.monotonic() < deadline
 
 
 # Signing

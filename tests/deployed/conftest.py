@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from tests.conftest import PROJECT
@@ -25,10 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(DEPLOY_SECONDS))
 
 
+def allow_logs(endpoint: str) -> None:
+    """Give API Gateway a role to write logs with, as docs/deploy.md says."""
+    client = boto3.client("apigateway", endpoint_url=endpoint)
+    role = "arn:aws:iam::000000000000:role/apigateway-logs"
+    client.update_account(
+        patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    )
+
+
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An emulated AWS that enforces policies."""
     with running(tmp_path_factory.mktemp("aws"), enforcing=True) as url:
+        allow_logs(url)
         yield url
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import boto3
 
+from tests import strict
+from tests.conftest import PROJECT
 from tests.running import copy_project
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_KEPT = re.compile(
+    r"HOME|PATH|LANG|PIP_.*|.*_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE
+)
 
 
 class Deployment:
@@ -32,10 +37,15 @@ class Deployment:
         self.page, self.websocket = self.run("deploy").splitlines()[-2:]
 
     def run(self, *arguments: str) -> str:
-        """Run a command of `python -m infra`, and return what it prints."""
+        """Run a command as the document writes it, and return what it prints."""
         finished = infra(self._project, self.endpoint, *arguments)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
+
+    def interrupted(self, command: str, after: int) -> None:
+        """Run a command that somebody interrupts after so many calls that change something."""
+        finished = infra(self._project, self.endpoint, command, **{strict.INTERRUPT: str(after)})
+        assert finished.returncode, finished.stdout
 
     def client(self, service: str) -> Any:
         """Make a client of the emulated AWS."""
@@ -47,13 +57,33 @@ class Deployment:
         return next(each for each in remembered["resources"] if each["name"] == name)
 
 
-def infra(project: Path, endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `python -m infra` in a copy of the project."""
+def documented(endpoint: str) -> dict[str, str]:
+    """The variables that docs/deploy.md tells people to set for an emulated AWS, and no others."""
+    [line] = re.findall("^export (.+)$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE)
+    return dict(pair.split("=", 1) for pair in line.split()) | {"AWS_ENDPOINT_URL": endpoint}
+
+
+def infra(
+    project: Path, endpoint: str, command: str, *options: str, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a copy of the project: `make`, or `python -m infra` if it has options."""
+    python = Path(sys.executable)
+    make = ["make", "-f", str(PROJECT / "Makefile"), "-o", ".venv/.ready", f"BIN={python.parent}"]
+    words = [str(python), "-m", "infra", command, *options] if options else [*make, command]
     return subprocess.run(
-        [sys.executable, "-m", "infra", *arguments],
+        words,
         cwd=project,
-        env=os.environ | {"AWS_ENDPOINT_URL": endpoint},
+        env=_environment(project.parent / f"{project.name}-site") | documented(endpoint) | env,
         check=False,
         capture_output=True,
         text=True,
     )
+
+
+def _environment(site: Path) -> dict[str, str]:
+    """What everybody has set, and the stricter AWS."""
+    kept = {key: value for key, value in os.environ.items() if _KEPT.fullmatch(key)}
+    if not site.exists():
+        strict.folder(site)
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {**kept, **nothing, "PYTHONPATH": str(site)}

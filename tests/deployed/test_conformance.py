@@ -45,7 +45,8 @@ def _set_variable(path: Path, name: str, value: str) -> None:
 
 def _make_resources(path: Path, endpoint: str) -> None:
     client = boto3.client("cloudformation", endpoint_url=endpoint)
-    Stack(client, "conformance", poll_seconds=0.2).deploy(path.read_text(), "dev")
+    stack = Stack(client, "conformance", poll_seconds=0.2)
+    stack.deploy(path.read_text(), {"Stage": "dev"}, print)
 
 
 def _run(command: list[str], folder: Path, env: dict[str, str]) -> str:

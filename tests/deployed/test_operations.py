@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.client import Client
+from infra import rest_api
 from infra.websocket import WebsocketStage
 from tests import resources
 from tests.conftest import PROJECT
@@ -49,6 +50,28 @@ def test_the_stage_is_throttled_and_watched(deployment: Deployment) -> None:
     assert json.loads(stage["AccessLogSettings"]["Format"])["status"] == "$context.status"
     table = deployment.client("dynamodb").describe_time_to_live(TableName=resources.TABLE)
     assert table["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
+
+
+def test_the_http_side_is_throttled(deployment: Deployment) -> None:
+    """It shares the account's quota with the posts, so it may take only some of it."""
+    client = deployment.client("apigateway")
+    api = deployment.deployed("rest_api")["rest_api_id"]
+    assert client.get_rest_api(restApiId=api)["name"] == "fanfare-dev"
+    settings = client.get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
+    assert settings["throttlingRateLimit"] == rest_api.RATE
+    assert settings["throttlingBurstLimit"] == rest_api.BURST
+
+
+def test_the_broadcast_may_recurse_and_report_failures(deployment: Deployment) -> None:
+    """Lambda does not end its chains, and its mapping heeds single failures, as it is told."""
+    client = deployment.client("lambda")
+    recursion = client.get_function_recursion_config(FunctionName="fanfare-dev-broadcast")
+    assert recursion["RecursiveLoop"] == "Allow"
+    uuid = deployment.deployed("broadcast-sqs-event-source")["event_uuid"]
+    mapping = client.get_event_source_mapping(UUID=uuid)
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    function = client.get_function_configuration(FunctionName="fanfare-dev-broadcast")
+    assert function["Environment"]["Variables"]["FANFARE_BATCH_FAILURES"] == "reported"
 
 
 def test_posts_are_granted_on_this_api_alone(deployment: Deployment) -> None:

@@ -51,6 +51,14 @@ def test_without_a_region_it_says_so(run: Run) -> None:
     assert "set AWS_REGION" in complaint(run, "deploy", AWS_REGION="", AWS_DEFAULT_REGION="")
 
 
+def test_chalice_deploy_stops_before_it_makes_anything(run: Run, nowhere: str) -> None:
+    """Typed by itself it would make functions without a table; the line to type is told."""
+    finished = run("chalice", "deploy", "--stage", "dev", AWS_ENDPOINT_URL=nowhere)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Error: `chalice deploy` makes the functions alone")
+    assert finished.stderr.endswith("Type: make deploy STAGE=dev\n")
+
+
 def test_prod_is_not_deployed_without_tokens(run: Run) -> None:
     """Its functions would refuse to start; what to set is said before anything is made."""
     text = complaint(run, "deploy", "--stage", "prod")

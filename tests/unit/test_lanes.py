@@ -41,7 +41,7 @@ def test_the_second_waits_for_the_first() -> None:
     lanes.done(second)
     lanes.done(other)
     assert report.delivered == {ADA, BOB}
-    assert lanes.finished
+    assert lanes.finished(0)
 
 
 def test_a_retry_is_due_at_its_time() -> None:
@@ -64,7 +64,7 @@ def test_who_failed_gets_no_more() -> None:
     lanes.fail(first, Reason.GONE)
     lanes.done(other)
     assert drawn(lanes) == []
-    assert lanes.finished
+    assert lanes.finished(0)
     assert report == Report(delivered={BOB}, gone={ADA})
 
 
@@ -114,7 +114,7 @@ def test_order_and_report_hold_whatever_happens(
     sent: dict[str, list[bytes]] = {}
     under_way: list[Task] = []
     now = 0.0
-    while not lanes.finished:
+    while not lanes.finished(now):
         now += 1
         under_way += drawn(lanes, now)
         ids = [task.connection_id for task in under_way]

@@ -29,8 +29,8 @@ class Gateway:
             self.now += step
             self.pace.adjust(self.now, self.accepted)
             sent = 0
-            while sent < offered * step and self.pace.wait(self.now) == 0:
-                self.pace.take()
+            while sent < offered * step and self.pace.due <= self.now:
+                self.pace.take(self.now)
                 sent += 1
             taken = min(sent, round(self.quota * step))
             self.accepted += taken
@@ -43,8 +43,8 @@ def test_there_is_no_limit_before_the_gateway_throttles() -> None:
     """A pace without a cap lets everything pass."""
     pace = Pace(None, 0)
     for _ in range(100_000):
-        assert pace.wait(0) == 0
-        pace.take()
+        assert pace.due <= 0
+        pace.take(0)
 
 
 @settings(deadline=None, max_examples=20)
@@ -75,6 +75,30 @@ def test_the_rate_recovers() -> None:
     gateway.quota = 1e9
     gateway.run(UNLIMITED / 500 + 1, offered=100)
     assert gateway.pace.rate == math.inf
+
+
+@pytest.mark.parametrize("cap", [80.0, 5_000.0, 50_000.0])
+def test_a_rate_that_recovers_ends_at_the_cap(cap: float) -> None:
+    """It grows after throttling, never exceeds the cap, and comes back to it exactly."""
+    gateway = Gateway(Pace(cap, 0), 0)
+    gateway.run(2)
+    assert gateway.pace.rate < cap
+    gateway.quota = 1e9
+    for _ in range(round(min(cap, UNLIMITED) / 500 / 0.1) + 20):
+        gateway.run(0.1, offered=100)
+        assert gateway.pace.rate <= cap
+    assert gateway.pace.rate == cap
+
+
+def test_the_rate_grows_steadily() -> None:
+    """By 500 posts a second each second, which is 5 % of an account's default quota."""
+    gateway = Gateway(Pace(None, 0), 500)
+    gateway.run(2)
+    gateway.quota = 1e9
+    gateway.run(0.5, offered=100)
+    before = gateway.pace.rate
+    gateway.run(4, offered=100)
+    assert gateway.pace.rate == pytest.approx(before + 4 * 500, rel=0.05)
 
 
 def test_the_rate_never_dries_up() -> None:
