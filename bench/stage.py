@@ -20,7 +20,7 @@ import boto3
 
 from chalicelib.events import QueueEvent, QueueRecord
 from chalicelib.jobs import RECEIVE_BATCH, MessageJob, encode
-from chalicelib.members import LastCensus, MemberCache
+from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import (
     Connection,
     ConnectionId,
@@ -37,6 +37,7 @@ from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
+from chalicelib.shards import WHOLE, ShardState
 from chalicelib.store.dynamo import DynamoStore
 from chalicelib.store.items import member_item
 from chalicelib.telemetry import CurrentMeter
@@ -193,7 +194,8 @@ class Stage:
         self.queue = Queue()
         self.queue.poster = self.poster
         meter = CurrentMeter()  # it counts nothing outside of an invocation
-        herald = Herald(self.queue, self._new_id, meter)
+        count = MemberCount(self.store)
+        herald = Herald(self.store, count, self.queue, self._new_id, meter)
         closing = Closing(self.store, herald, _no_manager, meter)
         self.queue.broadcast = Broadcast(
             self.store,
@@ -207,9 +209,10 @@ class Stage:
                 time.time,
                 meter,
             ),
-            Expiry(self.store, closing, time.time, meter),
+            Expiry(self.store, self.queue, closing, herald, time.time, meter),
             MemberCache(self.store),
-            LastCensus(),
+            count,
+            LastCount(),
             fanout,
             time.time,
             meter,
@@ -219,15 +222,15 @@ class Stage:
         """Make a room that has so many members."""
         connections = [_connection(_member(room, number)) for number in range(members)]
         self.store.add(connections[0])
-        head = self.store.join(connections[0], room)
+        _, head = self.store.join(connections[0], room)
         expiry: Any = {"expires_at": {"N": str(int(time.time()) + 7200)}}
         requests: list[Any] = [
-            {"PutRequest": {"Item": member_item(room, one) | expiry}} for one in connections[1:]
+            {"PutRequest": {"Item": member_item(room, one, 0) | expiry}} for one in connections[1:]
         ]
         for start in range(0, len(requests), WRITE_BATCH):
             batch = requests[start : start + WRITE_BATCH]
             self._dynamodb.batch_write_item(RequestItems={TABLE: batch})
-        self.store.mend(room, head.census, members)
+        self.store.mend(room, WHOLE, ShardState(head.version, members))
 
     def say(self, room: RoomId) -> None:
         """Accept a message of the first member, which gets an ack in its place."""
@@ -239,12 +242,13 @@ class Stage:
             user=User(UserId("sender"), "Sender"),
             sender=_member(room, 0),
             sent_at=int(time.time() * 1000),
+            origin=ORIGIN,
         )
-        self.queue.publish(MessageJob(ORIGIN, room, message.key, message))
+        self.queue.publish(MessageJob(room, message.key, message))
 
     def read(self, room: RoomId) -> Iterator[ConnectionId]:
         """Read a room's members from the table, as the plain algorithm does for each message."""
-        return (member.id for member in self.store.members(room, Span()))
+        return (member.id for member in self.store.members(room, WHOLE, Span()))
 
     def _new_id(self) -> str:
         return f"bench-{time.time_ns()}-{next(self._ids)}"

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from chalicelib.bulletin import Bulletin
+from chalicelib.bulletin import Bulletin, SignalSent
 from chalicelib.errors import UnavailableError
 from chalicelib.events import QueueRecord
 from chalicelib.jobs import (
@@ -67,7 +67,7 @@ def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Mes
 def job(text: str = "hi", message_id: str = "1", room: str = "lobby") -> MessageJob:
     """A job to broadcast a text."""
     said = message(text, message_id, room)
-    return MessageJob(origin=ORIGIN, room=said.room, id=said.key, message=said)
+    return MessageJob(room=said.room, id=said.key, message=said)
 
 
 @pytest.fixture
@@ -127,14 +127,13 @@ def record(message: dict[str, Any]) -> QueueRecord:
         job("\x00\x1f\ufffe\uffff"),
         job('"\\</script>'),
         job(""),
-        SignalJob(ORIGIN, RoomId("tea"), "1", '{"typing":true}', ADA, CONNECTION),
-        PresenceJob(ORIGIN, RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
+        SignalJob(RoomId("tea"), "1", SignalSent('{"typing":true}', ADA, CONNECTION, 1)),
+        PresenceJob(RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
         RetryJob(
-            ORIGIN,
             RoomId("tea"),
             "1",
             (Numbered(7, Epoch("e"), message()),),
-            (Member(CONNECTION, ADA, Protocol.V1),),
+            (Member(CONNECTION, ADA, Protocol.V1, ORIGIN, 1),),
             attempt=2,
         ),
     ],
@@ -164,7 +163,7 @@ def test_rooms_do_not_wait_for_each_other(queues: Queues) -> None:
         job(message_id="1"),
         job(message_id="2"),
         job(room="漢字 " * 16),
-        RetryJob(ORIGIN, RoomId("lobby"), "r", (), (), attempt=1),
+        RetryJob(RoomId("lobby"), "r", (), (), attempt=1),
     ):
         queues.outbox.publish(one)
     groups = [one["Attributes"]["MessageGroupId"] for one in queues.receive(queues.jobs)]
@@ -230,20 +229,19 @@ def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> No
     ("one", "group"),
     [
         (job(), "lobby"),
-        (SignalJob(ORIGIN, RoomId("lobby"), "1", "1", ADA, CONNECTION), "lobby"),
-        (PresenceJob(ORIGIN, RoomId("lobby"), "1"), "lobby"),
+        (SignalJob(RoomId("lobby"), "1", SignalSent("1", ADA, CONNECTION, 1)), "lobby\nlive"),
+        (PresenceJob(RoomId("lobby"), "1"), "lobby\nlive"),
         (
             FanoutJob(
-                ORIGIN,
                 RoomId("lobby"),
                 "1",
                 Bulletin(),
                 Span(0x0000, 0x7FFF),
-                Census(Epoch("e"), 1, 2_000),
+                Census(Epoch("e"), 1, 2_000, 500, 1),
             ),
             "lobby\n00007fff",
         ),
-        (RetryJob(ORIGIN, RoomId("lobby"), "1", (), (), attempt=1), "lobby\nretry"),
+        (RetryJob(RoomId("lobby"), "1", (), (), attempt=1), "lobby\nretry"),
     ],
 )
 def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
@@ -254,10 +252,10 @@ def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
     """Jobs of two spans are handed to two workers, those of one span to the same."""
     spans = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF), Span(0, 0x7FFF))
-    census = Census(Epoch("e"), 1, 2_000)
+    census = Census(Epoch("e"), 1, 2_000, 500, 1)
     queues.outbox.publish_all(
         [
-            FanoutJob(ORIGIN, RoomId("lobby"), str(number), Bulletin(), span, census)
+            FanoutJob(RoomId("lobby"), str(number), Bulletin(), span, census)
             for number, span in enumerate(spans)
         ]
     )

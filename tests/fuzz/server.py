@@ -62,7 +62,6 @@ SETTINGS: Final = Settings(
     dead_letter_queue="fanfare-dev-dead.fifo",
     region="us-east-1",
     fanout=Fanout(linger_limit=0),
-    origin=Origin("a1b2c3d4e5", "api"),
     # Nothing is refused for coming too fast: every input shall be looked at.
     limits=Limits(frames=1e9, joins=1e9, user_frames=0, connections=1_000),
     access=Access(
@@ -278,7 +277,7 @@ class TableServer(Server):
         """See `Server.kept`."""
         return {
             (item["pk"]["S"], item["sk"]["S"]): {
-                name: sorted(value["SS"]) if "SS" in value else value
+                name: sorted(value["BS"]) if "BS" in value else value
                 for name, value in item.items()
                 if name not in self.BOOKS
             }

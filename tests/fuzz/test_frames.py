@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.jobs import Job
-    from chalicelib.model import RoomId
 
 ACTIONS = {str(request.__struct_config__.tag) for request in get_args(protocol.Request)}
 
@@ -66,7 +65,7 @@ def is_a_request(body: str) -> bool:
     return isinstance(frame, dict) and frame.get("action") in ACTIONS
 
 
-def rooms_of(server: Server, who: str) -> frozenset[RoomId]:
+def rooms_of(server: Server, who: str) -> JoinedRooms:
     """Where somebody is."""
     connection = server.graph.store.connection(ConnectionId(who))
     assert connection

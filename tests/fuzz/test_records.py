@@ -48,14 +48,14 @@ def message(message_id: str, text: str = "hello") -> Message:
 
 NUMBERED = Numbered(1, Epoch("epoch-1"), message("1"))
 BULLETIN = Bulletin(
-    (NUMBERED,), (SignalSent("1", ADA, ConnectionId("ada=")),), Presence((ADA,), (ADA,), 2)
+    (NUMBERED,), (SignalSent("1", ADA, ConnectionId("ada="), 1),), Presence((ADA,), (ADA,), 2)
 )
 JOBS: tuple[Job, ...] = (
-    MessageJob(API, TEA, "a", message("2")),
-    SignalJob(API, TEA, "b", "[1]", ADA, ConnectionId("ada=")),
-    PresenceJob(API, TEA, "c", (ADA,), (ADA,)),
-    FanoutJob(API, TEA, "d", BULLETIN, Span(), Census(Epoch("epoch-1"), 1, 1)),
-    RetryJob(API, TEA, "e", (NUMBERED,), (Member(READER, ADA, Protocol.V1),), 2),
+    MessageJob(TEA, "a", message("2")),
+    SignalJob(TEA, "b", SignalSent("[1]", ADA, ConnectionId("ada="), 1)),
+    PresenceJob(TEA, "c", (ADA,), (ADA,)),
+    FanoutJob(TEA, "d", BULLETIN, Span(), Census(Epoch("epoch-1"), 1, 1, 1)),
+    RetryJob(TEA, "e", (NUMBERED,), (Member(READER, ADA, Protocol.V1, API, 1),), 2),
 )
 jobs = st.sampled_from([json.loads(encode(job)) for job in JOBS])
 records = st.one_of(written(broken(jobs)), written(jobs), garbage)
