@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from msgspec import field
+
 from chalicelib.origins import Origins
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.identity import Patterns
@@ -20,8 +22,7 @@ class AuthMode(StrEnum):
     JWKS = "jwks"
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Record, frozen=True):
     """Who gets in, and where.
 
     Attributes:

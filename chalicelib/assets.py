@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from chalicelib.record import Record
 
 _FOLDER: Final = Path(__file__).parent.parent / "static"
 
@@ -56,8 +57,7 @@ def policy(websocket_url: str | None) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(Record, frozen=True):
     """One file of the page: its content type and its text."""
 
     type: str

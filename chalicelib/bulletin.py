@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib import protocol
 from chalicelib.model import ConnectionId, Numbered, Protocol, Span, User
 from chalicelib.protocol import PresenceFrame, SignalFrame
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,8 +31,7 @@ def is_timely(sent_at: float, now: float) -> bool:
     return now - sent_at <= LIVE
 
 
-@dataclass(frozen=True, slots=True)
-class SignalSent:
+class SignalSent(Record, frozen=True):
     """A signal on its way to the members.
 
     Attributes:
@@ -47,8 +47,7 @@ class SignalSent:
     sent_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Record, frozen=True):
     """Who came and who went, and how many there are now."""
 
     joined: tuple[User, ...]
@@ -62,8 +61,7 @@ class Presence:
         return [*joined, *left] or [self]
 
 
-@dataclass(frozen=True, slots=True)
-class Bulletin:
+class Bulletin(Record, frozen=True):
     """Messages and signals in their order, and comings and goings if any are to be told.
 
     A message may be among them twice, having come over two connections; each gets its ack.

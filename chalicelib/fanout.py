@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
+
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.model import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Fanout:
+class Fanout(Record, frozen=True):
     """The shape of the tree of workers, and how long a busy room waits for more.
 
     Attributes:

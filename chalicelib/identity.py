@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import field
+
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.model import RoomId, User
@@ -32,8 +35,7 @@ def matches(patterns: Patterns, room: RoomId) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Record, frozen=True):
     """The rooms somebody may join, speak in, and moderate.
 
     Attributes:
@@ -65,8 +67,7 @@ class Rights:
         return "*" in self.moderate
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Record, frozen=True):
     """Who opens a connection.
 
     Attributes:

@@ -13,10 +13,10 @@ Times are in milliseconds, since 1970 where they are moments.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.protocol.limits import BOUNDS, PAGE_LIMIT, PING_LIMIT, Bounds
+from chalicelib.record import Record
 
 ROOMS_LIMIT: Final = PING_LIMIT
 """Rooms that one connection may be a member of, as far as it can ask after them with one `ping`."""
@@ -40,8 +40,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record, frozen=True):
     """What the settings allow a connection and a user.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from chalicelib.identity import is_over
 from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, NewType
 
+from msgspec import field
+
 from chalicelib.identity import Rights
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,16 +40,14 @@ class Sanction(StrEnum):
     MUTE = "mute"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """The WebSocket API and stage that hold a connection's socket, needed to post to it."""
 
     api_id: str
     stage: str
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Record, frozen=True):
     """Where one of a user's connections is reached, and since when, in milliseconds since 1970."""
 
     id: ConnectionId
@@ -55,16 +55,14 @@ class Address:
     connected_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Record, frozen=True):
     """Who somebody is to others."""
 
     user_id: UserId
     username: str
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedRooms:
+class JoinedRooms(Record, frozen=True):
     """The rooms that a connection has joined, by digest: enough to ask whether one is among them.
 
     Names would make the item that is charged for each frame 13 KB long. A digest is salted with the
@@ -84,8 +82,7 @@ class JoinedRooms:
         return len(self.digests)
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Record, frozen=True):
     """One open WebSocket, from its `$connect` to its `$disconnect`.
 
     Attributes:
@@ -118,8 +115,7 @@ class Connection:
         return self.mutes.get(room_digest(self.id, room))
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Record, frozen=True):
     """One connection's place in one room.
 
     Attributes:
@@ -136,8 +132,7 @@ class Member:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record, frozen=True):
     """The members of a room whose hashes lie between two of 65,536 slots, both included."""
 
     first: int = 0
@@ -167,8 +162,7 @@ class Span:
         return self.first <= slot(connection_id) <= self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Record, frozen=True):
     """Which members a room has, by the version of its lowest shard, and about how many.
 
     Attributes:
@@ -185,8 +179,7 @@ class Census:
     level: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Record, frozen=True):
     """How long records of a room have waited in the queue, as a broadcast found it.
 
     Attributes:
@@ -198,8 +191,7 @@ class Wait:
     seen_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Record, frozen=True):
     """Where a room stands.
 
     Attributes:
@@ -228,8 +220,7 @@ class Head:
 MessageType = Literal["chat", "delete", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Record, frozen=True):
     """What somebody said in a room, accepted and on its way to the members.
 
     Attributes:
@@ -258,8 +249,7 @@ class Message:
         return message_key(self.user.user_id, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(Record, frozen=True):
     """A message and its place in its room."""
 
     seq: int

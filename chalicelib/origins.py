@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from chalicelib.record import Record
 
 _ORIGIN: Final = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?",
@@ -13,8 +14,7 @@ _ORIGIN: Final = re.compile(
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(Record, frozen=True):
     """The web origins that are let in, against cross-site WebSocket hijacking.
 
     A browser sends the page's origin with every handshake and lets no script change it. Clients

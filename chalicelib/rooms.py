@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec.structs import replace
 
 from chalicelib import protocol
 from chalicelib.model import Numbered
 from chalicelib.protocol import FRAME_LIMIT
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Head, Message, MessageKey
 
 
-@dataclass(frozen=True, slots=True)
-class Numbering:
+class Numbering(Record, frozen=True):
     """A batch of messages with their numbers.
 
     Attributes:
@@ -57,8 +58,7 @@ ENVELOPE: Final = 1024
 """Bytes that a `joined` or `history` frame takes besides its messages, names at their longest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record, frozen=True):
     """Consecutive messages, oldest first, that fit into one answer.
 
     Attributes:
@@ -86,8 +86,7 @@ def page(messages: Iterable[Numbered], *, newest_first: bool, last: int) -> Page
     return Page(tuple(reversed(taken) if newest_first else taken), more)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(Record, frozen=True):
     """What a client that comes back is given; `reason` is None when it is all it missed."""
 
     messages: tuple[Numbered, ...]

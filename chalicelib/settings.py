@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from chalicelib.access import Access, AuthMode
 from chalicelib.errors import SettingsError
@@ -13,13 +14,13 @@ from chalicelib.fanout import Fanout
 from chalicelib.limits import LIMITS, Limits
 from chalicelib.origins import Origins, normal
 from chalicelib.protocol.limits import Bounds
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Record, frozen=True):
     """What the functions are told by their environment, checked.
 
     Attributes:

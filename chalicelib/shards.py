@@ -11,10 +11,10 @@ members are those of all levels up to its own.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.model import Span, slot
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +33,7 @@ FANOUT: Final = 10
 what one worker of a large room reads."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shard:
+class Shard(Record, frozen=True, order=True):
     """One part of a room's members: a level, and the slots that it holds there."""
 
     level: int
@@ -49,8 +48,7 @@ WHOLE: Final = Shard(0, Span())
 """The one shard of the lowest level."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShardState:
+class ShardState(Record, frozen=True):
     """Which members a shard has, by version, and how many; 0 and 0 before the first."""
 
     version: int = 0

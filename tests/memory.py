@@ -7,9 +7,11 @@ one, so that a test can let a worker die or wait between any two of them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
 
 from chalicelib.errors import Code, FrameError, UnavailableError
 from chalicelib.jobs import encode

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ from chalicelib.errors import HandshakeError
 from chalicelib.identity import Identity
 from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import User
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 SESSION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-@dataclass(frozen=True)
-class Anonymous:
+class Anonymous(Record, frozen=True):
     """Takes the client's word for its name, and its session for who it is."""
 
     new_user_id: Callable[[], UserId]

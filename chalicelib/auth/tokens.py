@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,6 +15,7 @@ from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
 from chalicelib.limits import NAME_LIMIT
 from chalicelib.model import User
 from chalicelib.protocol import ROOM_NAME_LIMIT
+from chalicelib.record import Record
 from chalicelib.text import visible
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ RIGHTS_CLAIM: Final = "fanfare"
 """The claim that grants rights: `{"join": ["team-*"], "publish": ["team-*"], "moderate": []}`."""
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(Record, frozen=True):
     """Trusts what an issuer has signed, and nothing else in a token.
 
     The algorithms are ours, never the token's: a public key can't be taken for a shared secret,

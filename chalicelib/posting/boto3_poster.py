@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from msgspec import Struct
 
 from chalicelib.posting.port import Identity, Info, Reason, Report
 
@@ -35,8 +35,7 @@ CLIENT_CONFIG: Final = Config(
 )
 
 
-@dataclass
-class _Outcome:
+class _Outcome(Struct):
     """How the posts to one connection went; no reason means that all were delivered."""
 
     sent: int = 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,7 @@ Address = tuple[int, Any]
 """An address family, and what `socket.connect` takes for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Record, frozen=True):
     """The parts of an endpoint's URL.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +34,7 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
 
 
-@dataclass
-class Report:
+class Report(Struct):
     """What became of some posts, by connection.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from chalicelib.record import Record
 
 SUBPROTOCOL: Final = "fanfare.v1"
 
@@ -28,8 +29,7 @@ PING_LIMIT: Final = 50
 """Rooms that one `ping` may ask for: as many as a connection may be in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record, frozen=True):
     """What a client's frame may hold; settings can make it less than the protocol allows.
 
     Attributes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import field
 
 from chalicelib.errors import Code, FrameError, UnansweredError, unknown_connection
 from chalicelib.limits import price, reads_price
 from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
+from chalicelib.record import Record
 from chalicelib.service.tabs import Tabs, UserTabs
 
 if TYPE_CHECKING:
@@ -28,8 +30,7 @@ ANSWER_INTERVAL: Final = 1000
 """Milliseconds from one `slow_down` to the next of the same connection: answers cost, too."""
 
 
-@dataclass(frozen=True)
-class Admission:
+class Admission(Record, frozen=True):
     """Charges each frame, refuses those too many, and has connections closed that don't heed it.
 
     The room never hears of a refused frame, and few of a flood's cost even the write that charges

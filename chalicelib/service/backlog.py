@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from chalicelib.errors import Code, FrameError
+from chalicelib.model import Head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.model import Head, RoomId, Wait
+    from chalicelib.model import RoomId, Wait
     from chalicelib.store import Store
 
 MESSAGES_WAIT: Final = 3000
@@ -44,8 +46,7 @@ the queue dropped as repetitions give none.
 LONGEST_PAUSE: Final = 10.0
 
 
-@dataclass(slots=True)
-class _Copy:
+class _Copy(Struct):
     """A room's head as a container has read it, and what it has taken for the room since."""
 
     head: Head

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib import rooms
 from chalicelib.bulletin import Bulletin, Presence, gather, is_timely
 from chalicelib.errors import BatchError, UnavailableError
+from chalicelib.events import QueueRecord
 from chalicelib.jobs import (
     RECEIVE_BATCH,
     EndJob,
     FanoutJob,
+    Job,
     MessageJob,
     PresenceJob,
     RetryJob,
@@ -26,15 +29,15 @@ from chalicelib.jobs import (
 )
 from chalicelib.meter import Metric
 from chalicelib.model import Protocol, Span, Wait
+from chalicelib.record import Record
 from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from chalicelib.events import QueueEvent, QueueRecord
+    from chalicelib.events import QueueEvent
     from chalicelib.fanout import Fanout
-    from chalicelib.jobs import Job
     from chalicelib.members import LastCount, MemberCache, MemberCount
     from chalicelib.meter import Meter
     from chalicelib.model import Census, Head, Message, Numbered, RoomId
@@ -50,8 +53,7 @@ LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
 
 
-@dataclass
-class _Group:
+class _Group(Struct):
     """The records of one message group in a batch, in order."""
 
     records: list[QueueRecord] = field(default_factory=list)
@@ -63,8 +65,7 @@ class _Group:
         return min(record.sent_at for record in self.records)
 
 
-@dataclass(frozen=True)
-class Broadcast:
+class Broadcast(Record, frozen=True):
     """Numbers a batch of messages, room by room, and posts it with signals and presence.
 
     A worker posts to the members of a room itself, or shares them among further jobs. Then it

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
 from chalicelib.meter import Metric
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,7 @@ CLOSE_SECONDS: Final = 2.0
 """How long the gateway may take to close a connection."""
 
 
-@dataclass(frozen=True)
-class Closing:
+class Closing(Record, frozen=True):
     """Closes connections, and forgets them, so that one that stays open can do nothing more."""
 
     store: Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from chalicelib import events, protocol
 from chalicelib.auth import Credentials
 from chalicelib.errors import FrameError, HandshakeError
 from chalicelib.model import LOBBY, Connection, Origin, Protocol
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
@@ -27,8 +27,7 @@ ORIGIN_SHOWN: Final = 200
 """Characters of a refused origin that the log shows: a header may have thousands."""
 
 
-@dataclass(frozen=True)
-class Connect:
+class Connect(Record, frozen=True):
     """Keeps the connection, and makes it a member of the lobby if it speaks the plain form.
 
     Nothing is posted from here: until `$connect` has returned, the gateway answers 410 to every

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.meter import Metric
 from chalicelib.model import Protocol
 from chalicelib.posting import Reason, Report
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,8 +37,7 @@ More of them are forgotten by a job of its own, while the room goes on.
 """
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(Record, frozen=True):
     """Posts to members, forgets who is gone, and has tried again what members have missed."""
 
     store: Store

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.events import GatewayEvent
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
-@dataclass(frozen=True)
-class Disconnect:
+class Disconnect(Record, frozen=True):
     """Forgets the connection and its places in rooms, and tells the rooms.
 
     `$disconnect` is best effort

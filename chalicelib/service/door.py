@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import HandshakeError
 from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.posting import Reason
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +31,7 @@ INQUIRY_INTERVAL: Final = 10_000
 """Milliseconds from one inquiry to the next of the same user, however many handshakes there are."""
 
 
-@dataclass(frozen=True)
-class Door:
+class Door(Record, frozen=True):
     """Lets a user's connections in, up to a number.
 
     Attributes:

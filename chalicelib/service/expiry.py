@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
 from chalicelib.identity import is_over
 from chalicelib.jobs import cut
+from chalicelib.record import Record
 from chalicelib.service.closing import CLOSE_SECONDS
 from chalicelib.service.delivery import end_job
 
@@ -27,8 +27,7 @@ ENDED_AT_ONCE: Final = 100
 """Members that are forgotten with one change of their room's version."""
 
 
-@dataclass(frozen=True)
-class Expiry:
+class Expiry(Record, frozen=True):
     """Ends connections whose time is over, in jobs of their own, and forgets who is gone."""
 
     store: Store

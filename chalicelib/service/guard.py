@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import Code, FrameError
 from chalicelib.model import Sanction
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(Record, frozen=True):
     """Holds users to the sanctions that moderators have laid on them."""
 
     store: Store

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol, rooms
 from chalicelib.errors import Code, FrameError, forbidden
 from chalicelib.model import RoomId
 from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
+from chalicelib.record import Record
 from chalicelib.rooms import Recovery
 from chalicelib.service.guard import require_voice
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
-@dataclass(frozen=True)
-class Membership:
+class Membership(Record, frozen=True):
     """Puts connections into rooms, with what they missed, and takes them out."""
 
     store: Store

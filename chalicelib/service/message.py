@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
@@ -11,6 +10,7 @@ from chalicelib.errors import FrameError, UnansweredError, UnavailableError, una
 from chalicelib.meter import Metric
 from chalicelib.model import Origin, Protocol
 from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,7 @@ REPLY_SECONDS: Final = 5.0
 """How long a reply to the sender may take."""
 
 
-@dataclass(frozen=True)
-class Receive:
+class Receive(Record, frozen=True):
     """Hands each frame to what its action is for, and answers its sender."""
 
     admission: Admission

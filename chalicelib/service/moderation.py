@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib import protocol
@@ -11,6 +10,7 @@ from chalicelib.errors import Code, FrameError, forbidden
 from chalicelib.jobs import MessageJob
 from chalicelib.model import Message, Protocol, RoomId, Sanction, UserId
 from chalicelib.protocol import Ban, Delete, Kick, LeftFrame, ModeratedFrame, Mute
+from chalicelib.record import Record
 from chalicelib.service.addresses import connections_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ POST_SECONDS: Final = 2.0
 """How long it may take to tell somebody who is put out; the room hears of it in any case."""
 
 
-@dataclass(frozen=True)
-class Moderation:
+class Moderation(Record, frozen=True):
     """Puts users out of rooms, bans and mutes them, and takes their messages away.
 
     Each act may be done again: what a death or a failure has left undone is done then.

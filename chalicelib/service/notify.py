@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol
@@ -12,6 +11,7 @@ from chalicelib.errors import forbidden
 from chalicelib.identity import is_over
 from chalicelib.model import Protocol, UserId
 from chalicelib.protocol import NoticeFrame
+from chalicelib.record import Record
 from chalicelib.service.addresses import connections_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ POST_SECONDS: Final = 10.0
 """How long the posts to a user's connections may take together."""
 
 
-@dataclass(frozen=True)
-class Notify:
+class Notify(Record, frozen=True):
     """Posts notices, which belong to no room, have no number, and are not kept."""
 
     publishers: Publishers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import UnavailableError
 from chalicelib.jobs import PresenceJob
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,8 +22,7 @@ PRESENCE_LIMIT: Final = 200
 """Members up to which a room is told names; above it only the count, along with messages."""
 
 
-@dataclass(frozen=True)
-class Herald:
+class Herald(Record, frozen=True):
     """Queues the news of comings and goings, which the broadcast tells with whatever else there is.
 
     Large rooms have none queued: their broadcasts carry the number of members. What the queue does

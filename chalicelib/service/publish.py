@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
@@ -10,6 +9,7 @@ from chalicelib.errors import forbidden
 from chalicelib.jobs import MessageJob
 from chalicelib.meter import Metric
 from chalicelib.model import Message, RoomId
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.service.publishers import Publishers
 
 
-@dataclass(frozen=True)
-class Publish:
+class Publish(Record, frozen=True):
     """Queues messages that come over no connection, under the rules for those that do."""
 
     publishers: Publishers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chalicelib.auth import Credentials
 from chalicelib.errors import HandshakeError
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.service.admission import Admission
 
 
-@dataclass(frozen=True)
-class Publishers:
+class Publishers(Record, frozen=True):
     """Lets in who has a token, as fast as the limits allow.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib import protocol, rooms
 from chalicelib.model import RoomId
 from chalicelib.protocol import PAGE_LIMIT, HistoryFrame, PongFrame, Position, WhoFrame
+from chalicelib.record import Record
 from chalicelib.service.membership import require_member
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ WHO_PAGE: Final = 100
 """Members in one answer to `who`, or a few more."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Record, frozen=True):
     """Reads pages for members."""
 
     store: Store

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from chalicelib import protocol
 from chalicelib.auth import Credentials
@@ -11,6 +12,7 @@ from chalicelib.errors import Code, FrameError, HandshakeError
 from chalicelib.identity import ends_soon, has_ended, is_over
 from chalicelib.model import Protocol
 from chalicelib.protocol import ExpiringFrame, LeftFrame, Renew, RenewedFrame
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
-@dataclass(frozen=True)
-class Renewal:
+class Renewal(Record, frozen=True):
     """Holds connections to their tokens' time, and takes new tokens."""
 
     store: Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib import protocol
@@ -10,6 +9,7 @@ from chalicelib.bulletin import SignalSent
 from chalicelib.jobs import MessageJob, SignalJob
 from chalicelib.meter import Metric
 from chalicelib.model import Message, Numbered, RoomId
+from chalicelib.record import Record
 from chalicelib.service.membership import require_speaker
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
-@dataclass(frozen=True)
-class Saying:
+class Saying(Record, frozen=True):
     """Queues messages and signals for the members of a room."""
 
     store: Store

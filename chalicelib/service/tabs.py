@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from chalicelib.model import ConnectionId, UserId
@@ -46,8 +47,7 @@ class _Recent(OrderedDict[_Key, _Tab], Generic[_Key, _Tab]):
             self.popitem(last=False)
 
 
-@dataclass(slots=True)
-class _ConnectionTab:
+class _ConnectionTab(Struct):
     """How far a connection's frames are paid for at least, and what is still to be charged."""
 
     paid: int
@@ -96,8 +96,7 @@ class Tabs:
             self._tabs.note(connection_id, _ConnectionTab(FOREVER, charged_at=FOREVER))
 
 
-@dataclass(slots=True)
-class _UserTab:
+class _UserTab(Struct):
     """How far a user's frames are paid for at least, and what has been owed since when."""
 
     paid: int

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.model import Address, Connection, ConnectionId, UserId
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """A connection as it is after a frame has been charged.
 
     Attributes:
@@ -24,8 +24,7 @@ class Entry:
     answered: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Record, frozen=True):
     """A user, over all connections.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from chalicelib.record import Record
 from chalicelib.store.ledger import Ledger
 from chalicelib.store.register import Register
 
@@ -68,8 +68,7 @@ class Read(Iterator[Item]):
             yield from items
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Record, frozen=True):
     """A member that has left a room.
 
     Attributes:

@@ -10,11 +10,12 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 import msgspec
 from hypothesis import HealthCheck, settings
+from msgspec.structs import replace
 
 import app
 from chalicelib import telemetry, wiring

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.jobs import encode
 from chalicelib.limits import LIMITS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from chalicelib.errors import HandshakeError
 from chalicelib.limits import HANDSHAKE_SECONDS, LIMITS, Limits

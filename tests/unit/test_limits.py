@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.errors import Code, FrameError, UnansweredError
 from chalicelib.limits import LIMITS, READ_UNITS_PER_SECOND, Limits, price, reads_price

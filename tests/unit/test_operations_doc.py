@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import fields
 
 import botocore.session
 import pytest
+from msgspec.structs import fields
 
 from chalicelib.fanout import Fanout
 from chalicelib.meter import Metric

@@ -9,7 +9,6 @@ import json
 import math
 import string
 import time
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.auth import Credentials
 from chalicelib.auth.anonymous import Anonymous
