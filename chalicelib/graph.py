@@ -146,14 +146,17 @@ class Graph:
             meter,
         )
 
-    def prepare(self) -> None:
+    def prepare(self, *, posts: bool) -> None:
         """Do what the first calls would do, as far as it needs no network.
 
         Lambda gives a function a whole processor while it is imported, and afterwards the share
         that its memory buys:
         https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
+
+        Args:
+            posts: whether the function posts in most of its calls, and so needs certificates.
         """
-        if self.settings.poster == "sockets":
+        if posts and self.settings.poster == "sockets":
             _ = self._tls
 
     @functools.cached_property

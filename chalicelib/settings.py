@@ -113,6 +113,14 @@ def needs_clients(env: Mapping[str, str] = os.environ) -> bool:
     return env.get("_HANDLER", "app.app") != "app.app"
 
 
+def posts(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a Lambda function that posts in most of its calls.
+
+    Connect and disconnect leave that to the queue, but for closing what a user has too many of.
+    """
+    return env.get("_HANDLER") in {"app.on_ws_message", "app.broadcast"}
+
+
 def _fifo(env: Mapping[str, str], key: str) -> str:
     name = _required(env, key, "the name of an SQS FIFO queue")
     if not name.endswith(".fifo"):

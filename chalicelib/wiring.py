@@ -49,15 +49,18 @@ def graph() -> Graph:
         return _kept[0]
 
 
-def prepare() -> None:
+def prepare(*, posts: bool) -> None:
     """Build this container's graph, and what its first call would build.
 
     The garbage collector waits meanwhile: an import makes a great many objects that stay, and each
     collection would go through them all. Those after it leave them out.
+
+    Args:
+        posts: whether the function posts in most of its calls.
     """
     gc.disable()
     try:
-        graph().prepare()
+        graph().prepare(posts=posts)
         gc.freeze()
     finally:
         gc.enable()

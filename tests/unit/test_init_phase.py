@@ -28,6 +28,13 @@ answer = app.on_ws_connect(event, LambdaContext("connect", 512, 30000))
 counts.append(clients())
 """
 
+TLS = """
+import json, sys
+import app
+from chalicelib import wiring
+counts = ["_tls" in vars(wiring.graph())]
+"""
+
 PRINT = "\nprint(json.dumps(counts), file=sys.stderr)"
 
 
@@ -75,11 +82,16 @@ def test_the_page_makes_no_client() -> None:
     assert counts(CLIENTS, _HANDLER="app.app") == [0]
 
 
-def test_the_import_reads_the_certificates_on_lambda() -> None:
+@pytest.mark.parametrize("handler", ["app.on_ws_message", "app.broadcast"])
+def test_the_import_reads_the_certificates_where_posts_go_out(handler: str) -> None:
     """The first post finds the TLS context ready."""
-    code = "import app; from chalicelib import wiring; assert '_tls' in vars(wiring.graph())"
-    done = run(code, _HANDLER="app.broadcast")
-    assert done.returncode == 0, done.stderr
+    assert counts(TLS, _HANDLER=handler) == [True]
+
+
+@pytest.mark.parametrize("handler", ["app.on_ws_connect", "app.on_ws_disconnect"])
+def test_the_import_reads_no_certificates_where_nothing_is_posted(handler: str) -> None:
+    """A function that hardly ever posts does not wait for what posts need."""
+    assert counts(TLS, _HANDLER=handler) == [False]
 
 
 def test_a_wrong_setting_is_named_by_the_import_on_lambda() -> None:
