@@ -28,6 +28,7 @@ from chalicelib.model import (
 )
 from chalicelib.outbox import SqsOutbox
 from chalicelib.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
+from tests.people import gateway_id
 from tests.strict_sqs import StrictSqs
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ROOM = RoomId("漢" * ROOM_NAME_LIMIT)
 EPOCH = Epoch("0123456789abcdef0123456789abcdef")
-CENSUS = Census(EPOCH, 1, 2_000)
+CENSUS = Census(EPOCH, 1, 2_000, 500, level=1)
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
 
 patterns = st.one_of(
@@ -59,7 +60,9 @@ users = st.builds(
 
 def numbered(seq: int, text: str, user: User) -> Numbered:
     """A message under its number."""
-    message = Message("i" * 64, ROOM, "chat", text, user, CONNECTION, 1_795_543_906_000)
+    message = Message(
+        "i" * 64, ROOM, "chat", text, user, CONNECTION, 1_795_543_906_000, None, ORIGIN
+    )
     return Numbered(seq, EPOCH, message)
 
 
@@ -74,9 +77,9 @@ def queued(*jobs: Job) -> list[Job]:
 def test_a_message_of_any_text_is_one_job(text: str, user: User) -> None:
     """Whatever is said within the limits fits, and arrives as it was said."""
     message = numbered(1, text, user).message
-    job = MessageJob(ORIGIN, ROOM, message.key, message)
+    job = MessageJob(ROOM, message.key, message)
     assert list(cut(job)) == queued(job) == [job]
-    retry = RetryJob(ORIGIN, ROOM, "id", (numbered(1, text, user),), (), 1)
+    retry = RetryJob(ROOM, "id", (numbered(1, text, user),), (), 1)
     assert list(cut(retry)) == [retry]
 
 
@@ -99,10 +102,10 @@ def test_what_is_gathered_is_queued_whole(
     messages = [
         numbered(seq, text, user) for seq, text in enumerate(islice(cycle(said), jobs * each))
     ]
-    signals = tuple(SignalSent('"\\u0000"', user, CONNECTION) for _ in range(jobs))
+    signals = tuple(SignalSent('"\\u0000"', user, CONNECTION, 0) for _ in range(jobs))
     news = None if presence is None else Presence((user,) * presence, (user,), 2_000)
     gathered = gather([Bulletin(tuple(messages), signals, news)])
-    whole = FanoutJob(ORIGIN, ROOM, "f" * 64, gathered, Span(), CENSUS)
+    whole = FanoutJob(ROOM, "f" * 64, gathered, Span(), CENSUS)
     parts = list(cut(whole))
     assert queued(*parts) == parts
     assert gather(part.bulletin for part in parts if isinstance(part, FanoutJob)) == gathered
@@ -123,11 +126,13 @@ def test_what_is_tried_again_reaches_each_member_once_in_order(
 ) -> None:
     """Among the parts each member has each message once, the lower numbers first."""
     whole = RetryJob(
-        ORIGIN,
         ROOM,
         "r" * 32,
         tuple(numbered(seq, text, user) for seq in range(messages)),
-        tuple(Member(ConnectionId(f"c{n}="), user, Protocol.V1) for n in range(members)),
+        tuple(
+            Member(gateway_id(f"c{n}"), user, Protocol.V1, ORIGIN, 1_795_543_900_000)
+            for n in range(members)
+        ),
         attempt=2,
     )
     parts = list(cut(whole))
@@ -148,7 +153,7 @@ def test_a_job_is_cut_only_above_the_limit(over: int, parts: int) -> None:
         user = User(UserId("u"), "Ada")
         texts = ["x" * (size // 2), "x" * (size - size // 2)]
         bulletin = Bulletin(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
-        return FanoutJob(ORIGIN, ROOM, "f" * 64, bulletin, Span(), CENSUS)
+        return FanoutJob(ROOM, "f" * 64, bulletin, Span(), CENSUS)
 
     whole = job(JOB_LIMIT + over - len(encode(job(0)).encode()))
     assert len(encode(whole).encode()) == JOB_LIMIT + over
@@ -159,7 +164,7 @@ def test_a_crowd_of_comings_and_goings_is_cut_by_person() -> None:
     """Names alone can outgrow a job where leaves are small: each is told in one of the parts."""
     user = User(UserId("u" * 64), "😀" * NAME_LIMIT)
     news = Bulletin(presence=Presence((user,) * 4_000, (user,) * 4_000, 100))
-    parts = list(cut(FanoutJob(ORIGIN, ROOM, "id", news, Span(), CENSUS)))
+    parts = list(cut(FanoutJob(ROOM, "id", news, Span(), CENSUS)))
     assert queued(*parts) == parts
     assert gather(told(part) for part in parts) == news
 
@@ -176,7 +181,7 @@ def test_a_batch_that_is_cut_elsewhere_the_second_time_loses_nothing() -> None:
     messages = tuple(numbered(seq, "x" * MESSAGE_LIMIT, user) for seq in range(99))
     bulletins = (Bulletin(messages), Bulletin(messages, presence=Presence((), (), 2_000)))
     first, again = (
-        list(cut(FanoutJob(ORIGIN, ROOM, "id", bulletin, Span(), CENSUS))) for bulletin in bulletins
+        list(cut(FanoutJob(ROOM, "id", bulletin, Span(), CENSUS))) for bulletin in bulletins
     )
     # The first worker died after its first part.
     heard = [told(part) for part in queued(first[0], *again)]
@@ -187,7 +192,7 @@ def test_half_a_surrogate_pair_is_refused_before_it_is_queued() -> None:
     """No decoder would read it back, so that it has to fail while its sender can be told."""
     message = numbered(1, "\ud800", User(UserId("u"), "Ada")).message
     with pytest.raises(UnicodeEncodeError):
-        encode(MessageJob(ORIGIN, ROOM, "id", message))
+        encode(MessageJob(ROOM, "id", message))
 
 
 def told(job: Job) -> Bulletin:

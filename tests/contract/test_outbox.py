@@ -10,10 +10,11 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from chalicelib.bulletin import Bulletin
+from chalicelib.bulletin import Bulletin, SignalSent
 from chalicelib.errors import UnavailableError
 from chalicelib.events import QueueRecord
 from chalicelib.jobs import (
+    EndJob,
     FanoutJob,
     MessageJob,
     PresenceJob,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ADA = User(UserId("user-1"), "Ada")
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
+MEMBER = Member(CONNECTION, ADA, Protocol.V1, ORIGIN, 1_795_543_900_000, 1_795_547_500)
 
 
 def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Message:
@@ -61,13 +63,14 @@ def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Mes
         user=ADA,
         sender=CONNECTION,
         sent_at=1_795_543_906_000,
+        origin=ORIGIN,
     )
 
 
 def job(text: str = "hi", message_id: str = "1", room: str = "lobby") -> MessageJob:
     """A job to broadcast a text."""
     said = message(text, message_id, room)
-    return MessageJob(origin=ORIGIN, room=said.room, id=said.key, message=said)
+    return MessageJob(room=said.room, id=said.key, message=said)
 
 
 @pytest.fixture
@@ -127,16 +130,16 @@ def record(message: dict[str, Any]) -> QueueRecord:
         job("\x00\x1f\ufffe\uffff"),
         job('"\\</script>'),
         job(""),
-        SignalJob(ORIGIN, RoomId("tea"), "1", '{"typing":true}', ADA, CONNECTION),
-        PresenceJob(ORIGIN, RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
+        SignalJob(RoomId("tea"), "1", SignalSent('{"typing":true}', ADA, CONNECTION, 7)),
+        PresenceJob(RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
         RetryJob(
-            ORIGIN,
             RoomId("tea"),
             "1",
             (Numbered(7, Epoch("e"), message()),),
-            (Member(CONNECTION, ADA, Protocol.V1),),
+            (MEMBER,),
             attempt=2,
         ),
+        EndJob(RoomId("tea"), "1", (MEMBER,), level=2, closes=True),
     ],
 )
 def test_a_job_arrives_as_it_was_published(queues: Queues, job: Job) -> None:
@@ -164,7 +167,7 @@ def test_rooms_do_not_wait_for_each_other(queues: Queues) -> None:
         job(message_id="1"),
         job(message_id="2"),
         job(room="漢字 " * 16),
-        RetryJob(ORIGIN, RoomId("lobby"), "r", (), (), attempt=1),
+        RetryJob(RoomId("lobby"), "r", (), (), attempt=1),
     ):
         queues.outbox.publish(one)
     groups = [one["Attributes"]["MessageGroupId"] for one in queues.receive(queues.jobs)]
@@ -230,34 +233,35 @@ def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> No
     ("one", "group"),
     [
         (job(), "lobby"),
-        (SignalJob(ORIGIN, RoomId("lobby"), "1", "1", ADA, CONNECTION), "lobby"),
-        (PresenceJob(ORIGIN, RoomId("lobby"), "1"), "lobby"),
+        (SignalJob(RoomId("lobby"), "1", SignalSent("1", ADA, CONNECTION, 7)), "lobby\nlive"),
+        (PresenceJob(RoomId("lobby"), "1"), "lobby\nlive"),
         (
             FanoutJob(
-                ORIGIN,
                 RoomId("lobby"),
                 "1",
                 Bulletin(),
                 Span(0x0000, 0x7FFF),
-                Census(Epoch("e"), 1, 2_000),
+                Census(Epoch("e"), 1, 2_000, 500, level=1),
             ),
             "lobby\n00007fff",
         ),
-        (RetryJob(ORIGIN, RoomId("lobby"), "1", (), (), attempt=1), "lobby\nretry"),
+        (RetryJob(RoomId("lobby"), "1", (), (MEMBER, MEMBER), attempt=1), "lobby\nretry"),
+        (RetryJob(RoomId("lobby"), "1", (), (MEMBER,), attempt=1), f"lobby\n{CONNECTION}"),
+        (EndJob(RoomId("lobby"), "1", (MEMBER,), level=0, closes=False), "lobby\nend"),
     ],
 )
 def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
-    """News of a room share one order; each span and the retries have their own."""
+    """Messages of a room share one order; what must not hold them up has groups of its own."""
     assert one.group == group
 
 
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
     """Jobs of two spans are handed to two workers, those of one span to the same."""
     spans = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF), Span(0, 0x7FFF))
-    census = Census(Epoch("e"), 1, 2_000)
+    census = Census(Epoch("e"), 1, 2_000, 500, level=1)
     queues.outbox.publish_all(
         [
-            FanoutJob(ORIGIN, RoomId("lobby"), str(number), Bulletin(), span, census)
+            FanoutJob(RoomId("lobby"), str(number), Bulletin(), span, census)
             for number, span in enumerate(spans)
         ]
     )

@@ -74,7 +74,7 @@ def test_a_batch_takes_three_calls_while_nobody_comes_or_goes(
     calls()
     connections.received.clear()
     lambdas.invoke_broadcast(lambdas.queued())
-    assert calls() == {"GetItem": 1, "BatchWriteItem": 1, "UpdateItem": 1}
+    assert calls() == {"BatchGetItem": 1, "BatchWriteItem": 1, "UpdateItem": 1}
     assert len(connections.received[BOB]) == 1
 
 

@@ -24,7 +24,7 @@ from chalicelib.fanout import Fanout
 from chalicelib.graph import Graph
 from chalicelib.jobs import encode
 from chalicelib.limits import Limits
-from chalicelib.model import ConnectionId, Origin
+from chalicelib.model import ConnectionId
 from chalicelib.origins import Origins
 from chalicelib.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.settings import Settings
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.model import Origin
     from chalicelib.posting import Gateway
     from chalicelib.store import Store
 
@@ -62,7 +63,6 @@ SETTINGS: Final = Settings(
     dead_letter_queue="fanfare-dev-dead.fifo",
     region="us-east-1",
     fanout=Fanout(linger_limit=0),
-    origin=Origin("a1b2c3d4e5", "api"),
     # Nothing is refused for coming too fast: every input shall be looked at.
     limits=Limits(frames=1e9, joins=1e9, user_frames=0, connections=1_000),
     access=Access(

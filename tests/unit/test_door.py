@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.errors import HandshakeError
 from chalicelib.limits import HANDSHAKE_SECONDS, LIMITS, Limits
+from chalicelib.members import MemberCount
 from chalicelib.model import Address, ConnectionId, UserId
 from chalicelib.posting import Reason
 from chalicelib.service.closing import Closing
@@ -46,7 +47,8 @@ class Doorway:
         self.calls: list[str] = []
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
-        herald = Herald(MemoryOutbox(), lambda: "id", Tally())
+        count = MemberCount(self.store, clock=lambda: self.now)
+        herald = Herald(self.store, count, MemoryOutbox(), lambda: "id", Tally())
         closing = Closing(self.store, herald, lambda _: self.gateway, Tally())
         self.offered: list[Address] = []
         self.door = Door(

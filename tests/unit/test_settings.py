@@ -4,7 +4,6 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.errors import SettingsError
-from chalicelib.model import Origin
 from chalicelib.settings import Settings
 
 GOOD = {
@@ -35,32 +34,6 @@ def test_an_emulator_overrides_the_endpoint() -> None:
     assert Settings.from_env(env).connections_endpoint("a", "s") == "http://127.0.0.1:8001/api"
 
 
-@pytest.mark.parametrize(
-    ("env", "origin"),
-    [
-        ({}, None),
-        ({"WEBSOCKET_URL": "wss://chat.example.com"}, None),
-        (
-            {"WEBSOCKET_URL": "wss://a1b2c3.execute-api.eu-central-1.amazonaws.com/api"},
-            Origin("a1b2c3", "api"),
-        ),
-        (
-            {"WEBSOCKET_URL": "wss://chat.example.com", "WEBSOCKET_API": "a1b2c3/prod"},
-            Origin("a1b2c3", "prod"),
-        ),
-        (
-            {"WEBSOCKET_URL": "ws://127.0.0.1:8001/api", "WEBSOCKET_ENDPOINT": "http://h/api"},
-            Origin("local", "local"),
-        ),
-    ],
-)
-def test_the_api_is_told_by_its_url_or_a_setting(
-    env: dict[str, str], origin: Origin | None
-) -> None:
-    """What is published over HTTP needs to know where connections are; an emulator is one place."""
-    assert Settings.from_env(GOOD | env).origin == origin
-
-
 @pytest.mark.parametrize("key", GOOD)
 def test_a_missing_key_is_named(key: str) -> None:
     """The message tells which key to set."""
@@ -72,8 +45,6 @@ def test_a_missing_key_is_named(key: str) -> None:
     ("key", "value"),
     [
         ("FANFARE_QUEUE", "standard"),
-        ("WEBSOCKET_API", "a1b2c3"),
-        ("WEBSOCKET_API", "https://a1b2c3/api"),
         ("FANFARE_DEAD_LETTER_QUEUE", "standard"),
         ("FANFARE_POSTER", "pigeon"),
         ("FANFARE_LEAF", "none"),
