@@ -246,8 +246,12 @@ def test_resuming_brings_what_was_missed_one_s_own_included(chat: Chat) -> None:
     assert joined["messages"][0]["data"]["userId"] == joined["you"]["userId"]
 
 
-def test_a_long_absence_is_recovered_page_by_page(chat: Chat) -> None:
+def test_a_long_absence_is_recovered_page_by_page(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What does not fit into one answer is said so, and history gives the rest."""
+    monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "1000")
+    monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0")
     chat.enter(ADA, "Ada", "tea")
     for start in range(0, 130, 10):
         for number in range(start, start + 10):
