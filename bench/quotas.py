@@ -36,6 +36,7 @@ LAMBDA_STARTS_PER_SECOND: Final = 100.0
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
 # A room's members share a partition until DynamoDB splits it for its heat, which takes minutes.
 PARTITION_READ_UNITS: Final = 3_000.0
+PARTITION_WRITE_UNITS: Final = 1_000.0
 READ_UNIT_BYTES: Final = 4_096
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
@@ -59,7 +60,7 @@ ENGINE_RATE: Final = 15_600.0  # posts a second over 256 open TLS sockets, each 
 HANDSHAKE: Final = 0.000_72  # to open one of the sockets
 SOCKETS: Final = 256
 MEMBER_READ: Final = 0.000_025_7  # to parse one member out of a Query's answer
-MEMBER_BYTES: Final = 116
+MEMBER_BYTES: Final = 179  # of a member's item, with ids as long as real ones
 IMPORTS: Final = 0.33  # to import the application and to build its clients
 PLAIN_POST: Final = 0.0017  # of a function for each member, with boto3 in 64 threads
 

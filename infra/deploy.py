@@ -136,12 +136,12 @@ def _resources(stage: Stage, say: Say, *, access_logs: bool) -> None:
         stage.template,
         {
             "Stage": stage.name,
-            "AccessLogs": "on" if access_logs else "off",
-            "Protection": "on",
+            "AccessLogs": "true" if access_logs else "false",
+            "DeletionProtection": "true" if stage.name == "prod" else "false",
         },
         say,
         # A creation that fails is rolled back, which a protected table would stop.
-        at_first={"Protection": "off"},
+        at_first={"DeletionProtection": "false"},
     )
     if stage.emulator:
         emulator.enable_expiry(

@@ -245,7 +245,7 @@ class CloudFormation:
         self.status, self.reason = "CREATE_IN_PROGRESS", None
         if reason:
             self._event = reason
-            protected = self.parameters.get("Protection") == "on"
+            protected = self.parameters.get("DeletionProtection") == "true"
             self._outcome = "ROLLBACK_FAILED" if protected else "ROLLBACK_COMPLETE"
 
     def update_stack(self, **request: Any) -> None:

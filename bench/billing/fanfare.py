@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Final
 from bench import quotas
 from bench.billing.prices import Use
 from bench.billing.sharing import posts_per_delivered
-from bench.billing.usage import Usage, functions, keep_alive, logs, table, talk, transfer
-from bench.simulation.arithmetic import linger, split
+from bench.billing.usage import (
+    Usage,
+    charge_units,
+    functions,
+    keep_alive,
+    logs,
+    table,
+    talk,
+    transfer,
+)
+from bench.simulation.arithmetic import level_of, linger, split
 from chalicelib.protocol.limits import FRAME_LIMIT
 from chalicelib.service.presence import PRESENCE_LIMIT
+from chalicelib.shards import LEVELS
 from chalicelib.store.port import HISTORY_LIFE
 
 if TYPE_CHECKING:
@@ -110,10 +120,20 @@ class Room:
         """How often the room's first worker is invoked."""
         return self.events * self.share
 
+    @cached_property
+    def level(self) -> int:
+        """The level of the shards that the members lie in, once the first ones have gone."""
+        return level_of(self.load.members)
+
     @property
     def readings(self) -> float:
-        """How often the members are read: once after each change, if there is anything to tell."""
-        return min(self.changes, self.batches)
+        """How often a shard's members are read: once after each of its changes, if needed."""
+        return min(self.changes, self.batches * len(LEVELS[self.level]))
+
+    @property
+    def member_reads(self) -> float:
+        """The read units of reading shards' members."""
+        return self.readings * member_units(self.load.members / len(LEVELS[self.level]))
 
     @property
     def usage(self) -> Usage:
@@ -122,21 +142,33 @@ class Room:
         size, gathered = load.size + ENVELOPE, 1 / self.share
         frames = max(self.share, 1 / max(1, FRAME_LIMIT // size))
         leaves, forks = _tree(load.members)
+        shards = len(LEVELS[self.level])
         received = prices["sqs.fifo"].units(size * gathered)
+        accepting = 2 * quotas.TABLE_CALL + quotas.QUEUE_CALL
+        # Each container looks at the head of a room that it takes messages for once a second.
+        glances = min(load.rate, max(1.0, load.rooms * load.rate * accepting)) / 2
+        # Each leaf reads the states of the shards that its members may lie in.
+        states = sum(max(leaves, len(level)) for level in LEVELS[1 : self.level + 1])
         return Usage(
             messages=load.rate * prices["gateway.messages"].units(size),
             posts=load.rate * load.members * frames,
-            message_seconds=load.rate * (quotas.TABLE_CALL + quotas.QUEUE_CALL),
+            message_seconds=load.rate * accepting,
             broadcasts=self.batches * (leaves + forks),
             broadcast_seconds=self.batches * self._batch_seconds(round(gathered))
-            + self.readings * (leaves * quotas.TABLE_CALL + load.members * quotas.MEMBER_READ),
+            + self.readings * (quotas.TABLE_CALL + load.members / shards * quotas.MEMBER_READ),
             # Each batch is received and deleted; a fork sends jobs, which are batches as well.
             queue_requests=self.events * prices["sqs.fifo"].units(size)
             + self.batches * (1 + received)
             + self.batches * (forks + 2 * (leaves + forks - 1)) * received,
-            read_units=load.rate + self.batches + self.readings * member_units(load.members),
+            read_units=glances + load.rate + self.batches * (1 + states) + self.member_reads,
+            # A message charges its sender, and is kept with its key; a batch moves the head.
             write_units=load.rate
-            * (2 * self.share + prices["dynamodb.writes"].units(load.size + ITEM)),
+            * (
+                charge_units(load.rate / load.members)
+                + prices["dynamodb.writes"].units(load.size + ITEM)
+                + 1
+                + self.share
+            ),
         )
 
     def _batch_seconds(self, jobs: int) -> float:
@@ -146,12 +178,12 @@ class Room:
             3 * quotas.TABLE_CALL
             + linger(self.load.members, 1, jobs)
             + forks * quotas.QUEUE_CALL
-            + leaves * quotas.POST_SECONDS
+            + leaves * (quotas.POST_SECONDS + (self.level > 0) * quotas.TABLE_CALL)
             + self.load.members / quotas.ENGINE_RATE
         )
 
 
-def member_units(members: int) -> float:
+def member_units(members: float) -> float:
     """Return the read units of reading so many members consistently."""
     return members * quotas.MEMBER_BYTES / quotas.READ_UNIT_BYTES
 
@@ -178,16 +210,26 @@ def _coming_and_going(load: Workload, room: Room) -> Iterator[Use]:
     yield Use(
         "gateway.messages", "posts of presence", load.rooms * room.presence_posts * load.seconds
     )
-    join_seconds = 4 * quotas.TABLE_CALL + quotas.QUEUE_CALL + quotas.POST_SECONDS
-    leave_seconds = 3 * quotas.TABLE_CALL + quotas.QUEUE_CALL
+    # Handshake: look at the user, keep the connection. Join: be charged, look for sanctions, put
+    # the member, change its shard, let the connection speak, look again; read the head above the
+    # lowest level.
+    join_calls = 6 + (room.level > 0)
+    join_seconds = join_calls * quotas.TABLE_CALL + quotas.QUEUE_CALL + quotas.POST_SECONDS
+    # Delete the connection, look for its places, delete the member, change the shard, and delete
+    # the rest.
+    leave_seconds = 5 * quotas.TABLE_CALL + quotas.QUEUE_CALL
     yield from functions(
         requests=2 * load.connects + joins,
         gb_seconds=quotas.MESSAGE_GB
-        * (load.connects * (quotas.TABLE_CALL + leave_seconds) + joins * join_seconds),
+        * (load.connects * (2 * quotas.TABLE_CALL + leave_seconds) + joins * join_seconds),
     )
-    # A connection is put and deleted; a membership is listed, put and deleted, and changes the head
-    # of its room, of two units, twice. A join reads the connection, and what was missed.
-    yield from table(reads=2 * joins, writes=2 * load.connects + 7 * joins)
+    # A connection and its entry are put and deleted. A join charges its frame, and writes place,
+    # member, shard or head, and connection; a leave writes the first three again. The handshake
+    # reads the user, a join the sanctions twice and what was missed, a disconnect the places.
+    reads = 3 + (room.level > 0)
+    yield from table(
+        reads=2 * load.connects + reads * joins, writes=4 * load.connects + (5 + 3) * joins
+    )
 
 
 def _tree(members: int) -> tuple[int, int]:

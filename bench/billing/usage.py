@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench import quotas
 from bench.billing.prices import Use
+from chalicelib.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,17 +53,26 @@ def talk(usage: Usage, seconds: float, *, queue: str = "sqs.fifo") -> Iterator[U
 def keep_alive(connections: float, seconds: float) -> Iterator[Use]:
     """Yield what open connections use in so many seconds of a month, if nobody says anything.
 
-    Each pings, and is answered, every four minutes. A ping takes the message function two reads,
-    of the connection and of the head of one room, and a post.
+    Each pings, and is answered, every four minutes. A ping takes the message function two writes
+    of the connection, a read of the head of one room, and a post.
     """
     pings = connections * seconds / quotas.PING_SECONDS
     yield Use("gateway.minutes", "connections", connections * seconds / 60)
     yield Use("gateway.messages", "pings and pongs", 2 * pings)
     yield from functions(
         requests=pings,
-        gb_seconds=pings * (2 * quotas.TABLE_CALL + quotas.POST_SECONDS) * quotas.MESSAGE_GB,
+        gb_seconds=pings * (3 * quotas.TABLE_CALL + quotas.POST_SECONDS) * quotas.MESSAGE_GB,
     )
-    yield from table(reads=2 * pings, writes=0.0)
+    yield from table(reads=pings, writes=charge_units(1 / quotas.PING_SECONDS) * pings)
+
+
+def charge_units(rate: float) -> float:
+    """Return the write units that charge a connection for a frame, at so many frames a second.
+
+    One adds the price; another cuts the balance of one that was silent, once in as long as a burst
+    lasts.
+    """
+    return 1.0 + min(1.0, 1 / (LIMITS.burst * rate)) if rate else 2.0
 
 
 def functions(*, requests: float, gb_seconds: float) -> Iterator[Use]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.quotas import BATCH, QUEUE_LATENCY
 from chalicelib.fanout import Fanout
+from chalicelib.shards import CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,11 @@ def split(members: int) -> list[int]:
         return []
     jobs = min(FANOUT.branching, math.ceil(members / FANOUT.leaf))
     return [members // jobs + (number < members % jobs) for number in range(jobs)]
+
+
+def level_of(members: int) -> int:
+    """Return the level that a room of so many members goes on to."""
+    return sum(members > most for most in CAPACITY)
 
 
 def queue_latency(chance: float) -> float:

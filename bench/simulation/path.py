@@ -8,10 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from bench import quotas
-from bench.simulation.arithmetic import linger, queue_latency, split
+from bench.simulation.arithmetic import level_of, linger, queue_latency, split
 from bench.simulation.buckets import Bucket, Gateway
 from bench.simulation.lambdas import Concurrency, Container, Function
 from bench.simulation.queue import Job, Queue
+from chalicelib.shards import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,7 @@ class Path:
         )
         self._env = env
         self._linger = world.linger
-        self._partitions: defaultdict[int, Bucket] = defaultdict(
+        self._partitions: defaultdict[str, Bucket] = defaultdict(
             lambda: Bucket(quotas.PARTITION_READ_UNITS, quotas.PARTITION_READ_UNITS)
         )
 
@@ -119,8 +120,10 @@ class Path:
         yield from self.message.run(lambda _: self._accept(job))
 
     def _accept(self, job: Job) -> Process:
-        yield self._env.timeout(quotas.TABLE_CALL)
-        self.read_units += 1
+        yield self._env.timeout(2 * quotas.TABLE_CALL)
+        # The sender is charged, and what it saved in a silence is cut; the head is glanced at.
+        self.write_units += 2
+        self.read_units += 0.5
         # Published latencies of the queue begin with this call.
         self.queue.send([job])
         yield self._env.timeout(quotas.QUEUE_CALL)
@@ -141,8 +144,8 @@ class Path:
     def _serve(self, jobs: Sequence[Job], container: Container) -> Process:
         if jobs[0].fresh:
             yield self._env.timeout(3 * quotas.TABLE_CALL)
-            self.read_units += 1
-            self.write_units += 2 + len(jobs)
+            self.read_units += 1 + len(jobs)
+            self.write_units += 1 + 2 * len(jobs)
         last = jobs[-1]
         sent = tuple(time for job in jobs for time in job.sent)
         parts = split(last.members)
@@ -158,6 +161,10 @@ class Path:
             yield from self._post(last, sent, container)
 
     def _post(self, job: Job, sent: tuple[float, ...], container: Container) -> Process:
+        if not job.fresh or level_of(job.members):
+            # The states of the shards that the members lie in, one or two for a leaf of many.
+            yield self._env.timeout(quotas.TABLE_CALL)
+            self.read_units += len(LEVELS[1]) if job.fresh else 2
         if container.learn(job.group):
             yield from self._read(job)
         yield self._env.timeout(quotas.HANDSHAKE * container.open_sockets(job.members))
@@ -172,6 +179,8 @@ class Path:
     def _read(self, job: Job) -> Process:
         units = job.members * quotas.MEMBER_BYTES / quotas.READ_UNIT_BYTES
         self.read_units += units
-        wait = self._partitions[job.room].wait(units, self._env.now)
+        # Each shard has a partition of its own; the leaves of a very large room share one by tens.
+        shard = "/".join(job.group.split("/")[: len(LEVELS)])
+        wait = self._partitions[shard].wait(units, self._env.now)
         self.longest_read = max(self.longest_read, wait)
         yield self._env.timeout(wait + quotas.TABLE_CALL + job.members * quotas.MEMBER_READ)

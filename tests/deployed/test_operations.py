@@ -144,7 +144,7 @@ def test_a_stage_from_another_folder_is_let_alone(
     """A second copy neither makes a second pair of APIs nor takes the resources from the first."""
     copy_project(PROJECT, tmp_path / "second")
     finished = infra(tmp_path / "second", deployment.endpoint, command)
-    assert finished.returncode == 1
+    assert finished.returncode != 0
     assert "was not deployed from this folder" in finished.stderr
     assert deployment.client("dynamodb").list_tables()["TableNames"] == [resources.TABLE]
 

@@ -278,7 +278,7 @@ class TableServer(Server):
         """See `Server.kept`."""
         return {
             (item["pk"]["S"], item["sk"]["S"]): {
-                name: sorted(value["SS"]) if "SS" in value else value
+                name: sorted(value["BS"]) if "BS" in value else value
                 for name, value in item.items()
                 if name not in self.BOOKS
             }

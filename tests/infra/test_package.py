@@ -91,7 +91,13 @@ def test_prod_keeps_its_messages(resources: Template) -> None:
     table = resources["Table"]["Properties"]
     only_prod = {"Fn::If": ["Prod", True, False]}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": only_prod}
-    assert table["DeletionProtectionEnabled"] == only_prod
+    # And that once the stack stands: a creation that fails could not be rolled back.
+    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["DeletionProtection", True, False]}
+
+
+def test_the_http_side_is_regional(resources: Template) -> None:
+    """Behind no distribution of CloudFront's, which nobody has asked for."""
+    assert resources["RestAPI"]["Properties"]["EndpointConfiguration"] == "REGIONAL"
 
 
 @pytest.mark.parametrize("logical_id", ["WebsocketConnect", "WebsocketMessage"])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MODEL = botocore.session.get_session().get_service_model("cloudformation")
 STATES: list[str] = MODEL.shape_for("StackStatus").enum  # type: ignore[attr-defined]  # a StringShape
-ON = {"Protection": "on"}
-OFF = {"Protection": "off"}
+ON = {"DeletionProtection": "true"}
+OFF = {"DeletionProtection": "false"}
 
 
 class Deploying:
