@@ -152,13 +152,14 @@ class Broadcast:
         self.meter.count(Metric.RECORDS_DELAYED, len(failed))
         seconds = min(2 ** max(record.receive_count for record in failed), LONGEST_DELAY)
         try:
+            # First, since a refused deletion must not keep these for the visibility timeout.
+            self.outbox.delay(failed, seconds)
             if done:
                 self.outbox.delete(done)
-            self.outbox.delay(failed, seconds)
         except UnavailableError as error:
             raise BatchError(
-                f"{len(failed)} records come again after the queue's visibility timeout,"
-                f" and {len(done)} that are done may: {error}"
+                f"{len(failed)} records come again in {seconds} s or after the queue's visibility"
+                f" timeout, and {len(done)} that are done may: {error}"
             ) from error
         raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
 
