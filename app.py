@@ -206,4 +206,4 @@ if settings.under_chalice_cli():
     localdev.attach(app)
 
 if settings.needs_clients():
-    wiring.graph().prepare()
+    wiring.prepare()
