@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.deployer import ChaliceDeploymentError, ResultsRecorder
 from chalice.utils import UI, OSUtils
 
-from infra import wheels
+from chalicelib.errors import SettingsError
+from chalicelib.settings import Settings
+from infra import deployment_package
 from infra.errors import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import TextIO
 
     from botocore.session import Session
@@ -65,6 +67,23 @@ class Application:
         known = self.config.deployed_resources(self._stage)
         return {name: known.resource_values(name) for name in known.resource_names()}
 
+    def refuse_unsound_settings(self, environment: Mapping[str, str] | None = None) -> None:
+        """Stop where the functions would refuse to start, as prod does without tokens.
+
+        Args:
+            environment: variables for the functions, beside those in config.json.
+
+        Raises:
+            DeployError: naming the setting and what it takes.
+        """
+        told = {**(environment or {}), **self.config.environment_variables}
+        try:
+            Settings.from_env({"AWS_REGION": "set by Lambda", **told})
+        except SettingsError as error:
+            raise DeployError(
+                f"The functions of stage {self._stage!r} could not start: {error}"
+            ) from None
+
     def deploy(self, session: Session, environment: Mapping[str, str]) -> None:
         """Do what `chalice deploy` does.
 
@@ -80,9 +99,9 @@ class Application:
         """
         config = self._configured(environment)
         deployer = self._factory.create_default_deployer(session, config, UI(self._out))
+        deployment_package.use(deployer._build_stage)
         try:
-            with wheels.pinned(Path(config.project_dir)):
-                deployer.deploy(config, self._stage)
+            deployer.deploy(config, self._stage)
         except ChaliceDeploymentError:
             self._remember(deployer, config)
             raise
@@ -91,6 +110,7 @@ class Application:
         """Write what `deploy` would do, and do nothing."""
         config = self._configured(environment)
         deployer = self._factory.create_plan_only_deployer(session, config, UI(self._out))
+        deployment_package.use(deployer._build_stage)
         deployer.deploy(config, self._stage)
 
     def delete(self, session: Session) -> None:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import SettingsError
-from chalicelib.settings import Settings
 from infra import emulator, policies
 from infra.errors import DeployError
 from infra.functions import set_environment
@@ -29,7 +27,7 @@ def deploy(stage: Stage, say: Say) -> None:
     Raises:
         DeployError: it was deployed from another folder, or its settings can't be.
     """
-    _refuse_unsound_settings(stage)
+    stage.application.refuse_unsound_settings(stage.environment)
     _greet(stage, say)
     _refuse_if_elsewhere(stage)
     say("Resources: table, queues, logs, alarms, dashboard")
@@ -130,17 +128,6 @@ def _complete_emulator(stage: Stage) -> None:
         stage.application.config.api_gateway_stage,
         deployed["api_handler"]["lambda_arn"],
     )
-
-
-def _refuse_unsound_settings(stage: Stage) -> None:
-    """Stop where the functions would refuse to start, as prod does without tokens."""
-    environment = {**stage.environment, **stage.application.config.environment_variables}
-    try:
-        Settings.from_env({"AWS_REGION": "set by Lambda", **environment})
-    except SettingsError as error:
-        raise DeployError(
-            f"The functions of stage {stage.name!r} could not start: {error}"
-        ) from None
 
 
 def _refuse_if_elsewhere(stage: Stage) -> None:
