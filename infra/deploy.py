@@ -106,7 +106,10 @@ def _websocket(stage: Stage, say: Say) -> None:
     settings = stage.websocket_settings
     websocket.configure({"DefaultRouteSettings": settings["DefaultRouteSettings"]})
     log = place.narrow(f"arn:*:logs:*:*:log-group:{stage.stack.outputs()['AccessLogName']}")
-    access = {"DestinationArn": log, "Format": settings["AccessLogSettings"]["Format"]}
+    access = {
+        "DestinationArn": log,
+        "Format": settings["AccessLogSettings"]["Fn::If"][1]["Format"],
+    }
     try:
         websocket.configure({"AccessLogSettings": access})
     except ClientError as error:

@@ -68,15 +68,21 @@ def addition(config: Config, resources: Template, merge: Template, stage: str) -
             },
         },
     }
-    url = f"wss://{_host('WebsocketAPI')}/{config.api_gateway_stage}"
-    for function, key, value in (
-        ("APIHandler", "WEBSOCKET_URL", url),
-        ("APIHandler", "WEBSOCKET_API", f"${{WebsocketAPI}}/{config.api_gateway_stage}"),
-        ("WebsocketConnect", "FANFARE_ORIGINS", f"https://{_host('RestAPI')}"),
-    ):
-        if key not in config.environment_variables:
-            variables = {"Variables": {key: {"Fn::Sub": value}}}
-            own["Resources"][function] = {"Properties": {"Environment": variables}}
+    api_stage = config.api_gateway_stage
+    addresses = {
+        "APIHandler": {
+            "WEBSOCKET_URL": f"wss://{_host('WebsocketAPI')}/{api_stage}",
+            "WEBSOCKET_API": f"${{WebsocketAPI}}/{api_stage}",
+        },
+        "WebsocketConnect": {"FANFARE_ORIGINS": f"https://{_host('RestAPI')}"},
+    }
+    for function, values in addresses.items():
+        variables = {
+            key: {"Fn::Sub": value}
+            for key, value in values.items()
+            if key not in config.environment_variables
+        }
+        own["Resources"][function] = {"Properties": {"Environment": {"Variables": variables}}}
     merger = TemplateDeepMerger()
     result: Template = merger.merge(own, merger.merge(merge, resources))
     return result
