@@ -26,6 +26,7 @@ from tests.conftest import PROJECT
 from tests.running import copy_project
 
 REQUIREMENTS = PROJECT / "requirements.txt"
+OPERATIONS = (PROJECT / "docs/operations.md").read_text()
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
@@ -155,6 +156,16 @@ def test_the_zip_holds_the_application_and_nothing_else(
     assert others - packaged == set()
 
 
+def test_its_size_is_the_one_that_is_documented(package: Path, files: Files) -> None:
+    """docs/operations.md tells the megabytes, of the zip and of what is in it, to 5 %."""
+    told = re.search(r"The zip has ([\d.]+) MB, ([\d.]+) MB unpacked", OPERATIONS)
+    assert told
+    sizes = (package / "deployment.zip").stat().st_size, sum(map(len, files.values()))
+    assert [float(size) for size in told.groups()] == pytest.approx(
+        [size / 1e6 for size in sizes], rel=0.05
+    )
+
+
 def test_every_pinned_package_ships(built: Files) -> None:
     """On each architecture and for each Python, those that need a wheel of their own as well."""
     shipped = {name.partition("-")[0] for name in built if name.endswith(".dist-info/METADATA")}
@@ -202,7 +213,7 @@ def test_the_same_sources_make_the_same_zip(package: Path, project: Path, tmp_pa
     shutil.copytree(project, elsewhere, symlinks=True, copy_function=shutil.copyfile)
     cached = elsewhere / "chalicelib/__pycache__"
     cached.mkdir()
-    (cached / "errors.cpython-311.pyc").write_bytes(b"of another time")
+    (cached / "gone.cpython-311.pyc").write_bytes(b"of another time")
     again = build(elsewhere, "x86_64", OWN)
     assert digest(again.read_bytes()) == digest((package / "deployment.zip").read_bytes())
 
