@@ -263,6 +263,13 @@ def test_a_package_with_another_hash_is_not_fetched(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.whl"))
 
 
+def test_a_pin_without_a_hash_is_not_fetched(tmp_path: Path) -> None:
+    """The version alone does not say what is in it."""
+    with pytest.raises(DeployError, match=r"--require-hashes|hashes"):
+        fetch("msgspec==0.22.0", tmp_path, "x86_64")
+    assert not list(tmp_path.glob("*.whl"))
+
+
 def test_a_package_without_a_wheel_for_the_architecture_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
