@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
 
 from chalicelib.access import AuthMode
 from chalicelib.auth.anonymous import Anonymous
+from chalicelib.descriptions import Descriptions
 from chalicelib.errors import SettingsError
 from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import UserId
 from chalicelib.outbox import SqsOutbox
-from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.posting.socket_poster import SocketPoster
 from chalicelib.service.admission import Admission
 from chalicelib.service.backlog import Backlog
@@ -67,21 +66,6 @@ AWS_CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
 )
-
-
-SERVICES: Final = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sqs", "ssm")
-"""What clients are made for."""
-
-
-class _Loader(Loader):
-    """Loads botocore's service descriptions without listing the folders of all 400 services.
-
-    botocore lists them to name the known services where it is asked for an unknown one.
-    """
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - all have both
-        """See `botocore.loaders.Loader`."""
-        return list(SERVICES)
 
 
 class Graph:
@@ -160,6 +144,7 @@ class Graph:
             settings.fanout,
             time.time,
             meter,
+            reports_failures=settings.reports_failures,
         )
 
     def prepare(self) -> None:
@@ -180,7 +165,7 @@ class Graph:
     @functools.cached_property
     def _session(self) -> botocore.session.Session:
         session = botocore.session.get_session()
-        session.register_component("data_loader", _Loader())
+        session.register_component("data_loader", Descriptions())
         return session
 
     def poster(self, origin: Origin) -> Gateway:
@@ -225,6 +210,8 @@ class Graph:
 
     def _new_poster(self, endpoint: str) -> Gateway:
         if self.settings.poster == "boto3":
+            from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+
             return Boto3Poster(self._client("apigatewaymanagementapi", CLIENT_CONFIG, endpoint))
         credentials = self._session.get_credentials()
         if credentials is None:

@@ -1,11 +1,12 @@
 """Builds the object graph on first use, once per container; importing it imports little.
 
-On Lambda `app.py` uses it at once, but for the function that serves the page: that needs no AWS
-client, and does not wait for one.
+On Lambda `app.py` prepares it at once, but for the function that serves the page: that needs no
+AWS client, and does not wait for one.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -46,6 +47,20 @@ def graph() -> Graph:
 
             _kept.append(Graph(settings.load()))
         return _kept[0]
+
+
+def prepare() -> None:
+    """Build this container's graph, and what its first call would build.
+
+    The garbage collector waits meanwhile: an import makes a great many objects that stay, and each
+    collection would go through them all. Those after it leave them out.
+    """
+    gc.disable()
+    try:
+        graph().prepare()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 _kept: Final[list[Graph]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -232,6 +232,19 @@ def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -
     assert scene.outbox.deleted == [coffee]
     assert scene.outbox.delayed == [(tea[0], 4), (tea[1], 4)]
     assert scene.seqs(ADA) == [1]
+
+
+def test_failed_records_are_reported_where_the_mapping_heeds_them(scene: Scene) -> None:
+    """Every record of the failed group is returned, so that none overtakes another; none raises."""
+    scene.broadcast = replace(scene.broadcast, reports_failures=True)
+    scene.store.broken = frozenset({TEA})
+    tea = [record(said(1), 1, received=2), record(said(2), 2)]
+    event = QueueEvent([tea[0], record(said(3, COFFEE), 3), tea[1]])
+    assert scene.broadcast(event, 30.0) == ["id-1", "id-2"]
+    assert scene.outbox.deleted == []
+    assert [one for one, _ in scene.outbox.delayed] == tea
+    scene.store.broken = frozenset()
+    assert scene.broadcast(QueueEvent(tea), 30.0) == []
 
 
 def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
