@@ -31,7 +31,7 @@ class Scene:
     def __init__(self, limit: int = 10) -> None:
         self.now = START
         self.reads: list[str] = []
-        self.store = MemoryStore(lambda: self.now, self.reads.append)
+        self.store = MemoryStore(lambda: self.now, lambda call: self.reads.append(call))
         self.backlog = Backlog(self.store, lambda: self.now, limit)
         for room in (TEA, COFFEE):
             self.number(0, room)
@@ -53,13 +53,15 @@ class Scene:
 
     def pause(self, room: RoomId = TEA, *, signal: bool = False) -> float | None:
         """Send something; return how many seconds to wait with it, None when it is taken."""
+        take = self.backlog.take_signal if signal else self.backlog.take_message
         try:
-            (self.backlog.take_signal if signal else self.backlog.take_message)(room)
-        except FrameError as refusal:
-            assert refusal.code is Code.SLOW_DOWN
-            assert refusal.retry_after is not None
-            return refusal.retry_after
-        return None
+            take(room)
+        except FrameError as error:
+            refusal = error
+        else:
+            return None
+        assert refusal.code is Code.SLOW_DOWN
+        return refusal.retry_after
 
 
 def test_a_room_that_keeps_up_takes_everything() -> None:
