@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -47,6 +47,8 @@ from tests.people import gateway_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from chalicelib.shards import Shard
     from chalicelib.store import Store
 
@@ -70,15 +72,35 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "dynamo"])
+@pytest.fixture(params=["memory", "dynamo", "past"])
 def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
-    """Each store in turn, empty."""
+    """Each store in turn, empty; the last one's table answers from the past wherever it may."""
     if request.param == "memory":
         yield MemoryStore(clock)
         return
     with mock_aws():
         resources.create(PROJECT)
-        yield DynamoStore(resources.client("dynamodb"), resources.TABLE, clock)
+        client = resources.client("dynamodb")
+        if request.param == "past":
+            answer_from_the_past(client)
+        yield DynamoStore(client, resources.TABLE, clock)
+
+
+def answer_from_the_past(client: DynamoDBClient) -> None:
+    """Have reads that are not strongly consistent answered as of when there was nothing."""
+    past = f"{resources.TABLE}-past"
+    resources.create_table(PROJECT, past)
+
+    def turn(params: dict[str, Any], model: Any, **_: object) -> None:
+        if model.name in ("GetItem", "Query") and not params.get("ConsistentRead"):
+            params["TableName"] = past
+        elif model.name == "BatchGetItem":
+            [(table, request)] = params["RequestItems"].items()
+            if not request.get("ConsistentRead"):
+                params["RequestItems"] = {past: request}
+            assert table == resources.TABLE
+
+    client.meta.events.register("before-parameter-build.dynamodb", turn)
 
 
 def connection(name: str, protocol: Protocol = Protocol.V1) -> Connection:
@@ -829,6 +851,31 @@ def test_members_of_every_level_are_found(store: Store) -> None:
         assert len(found) == len(holding)
 
 
+@pytest.mark.parametrize("store", ["past"], indirect=True)
+def test_only_a_glance_and_the_count_of_a_large_room_may_be_old(store: Store) -> None:
+    """They tell what is told as approximate, for half the price; all else is as it is now."""
+    large_room(store)
+    head = say(store, [message(1)])
+    assert store.head(LOBBY) == head != store.glance(LOBBY)
+    assert MemberCount(store).of(LOBBY, head) == head.members
+    assert len(cached(store)) == len(LEVELS) + 2 * len(CAPACITY)
+
+
+@pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
+def test_a_glance_shows_where_a_room_stands(store: Store) -> None:
+    """Where it stood a moment ago, with how long messages and signals have waited."""
+    head = store.head(LOBBY)
+    assert store.glance(LOBBY).seq == 0
+    store.note_signals(LOBBY, Wait(9, NOW))
+    assert store.head(LOBBY).signalling == Wait()
+    after = replace(head, seq=1, numbering=Wait(1234, NOW * 1000))
+    store.append([Numbered(1, head.epoch, message(1))])
+    assert store.advance(LOBBY, head, after) == after
+    store.note_signals(LOBBY, Wait(2345, NOW * 1000 + 1))
+    assert store.glance(LOBBY) == replace(after, signalling=Wait(2345, NOW * 1000 + 1))
+
+
+@pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
 def test_a_large_room_is_counted_over_its_levels(store: Store) -> None:
     """The numbers of all shards add up to its members."""
     large_room(store)
