@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.model import ConnectionId
-from chalicelib.posting.engine import HANDSHAKE, SWEEP
+from chalicelib.posting.engine import SILENCE, SWEEP
 from chalicelib.posting.limits import Limits
 from chalicelib.posting.pacing import BURST
 from chalicelib.posting.pool import HANDSHAKES
@@ -70,8 +70,8 @@ class Watch:
         )
         if network.idle:
             may = max(began, self._token_at)
-        elif may_open > 0 and unsent > len(network.opening):
-            may = max(began + HANDSHAKE, self._token_at)
+        elif may_open > 0 and not network.opening:
+            may = max(began + SILENCE, self._token_at)
         else:
             return
         if unsent:
