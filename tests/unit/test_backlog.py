@@ -53,13 +53,15 @@ class Scene:
 
     def pause(self, room: RoomId = TEA, *, signal: bool = False) -> float | None:
         """Send something; return how many seconds to wait with it, None when it is taken."""
+        take = self.backlog.take_signal if signal else self.backlog.take_message
         try:
-            (self.backlog.take_signal if signal else self.backlog.take_message)(room)
-        except FrameError as refusal:
-            if refusal.code is not Code.SLOW_DOWN:
-                raise
-            return refusal.retry_after
-        return None
+            take(room)
+        except FrameError as error:
+            refusal = error
+        else:
+            return None
+        assert refusal.code is Code.SLOW_DOWN
+        return refusal.retry_after
 
 
 def test_a_room_that_keeps_up_takes_everything() -> None:
