@@ -30,7 +30,7 @@ OPERATIONS = (PROJECT / "docs/operations.md").read_text()
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
-NOT_SHIPPED = {"boto3", "botocore", "localdev"}
+NOT_SHIPPED = {"boto3", "botocore", "infra", "localdev"}
 """The runtime brings the first two; `chalice local` alone imports the third."""
 
 Files = dict[str, bytes]
