@@ -575,6 +575,7 @@ def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
     scene.poster.ill.clear()
     run_queued(scene)
     assert len(scene.other_poster.received[bob]) == len(scene.poster.received[ADA]) == 1
+    assert (set(scene.other_poster.received), set(scene.poster.received)) == ({bob}, {ADA, SENDER})
 
 
 def test_the_ack_of_who_has_left_goes_through_its_own_api(scene: Scene) -> None:
