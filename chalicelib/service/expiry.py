@@ -71,12 +71,13 @@ class Expiry:
             members = members[len(batch) :]
             if over:
                 self.herald.left(self.store.forget_all(over, job.room, job.level))
+        if not members:
+            return
         if members == job.members:
             # The same members are the same job, which the queue would drop as a repetition.
             raise UnavailableError(f"There was no time to end members of the room {job.room!r}.")
-        if members:
-            rest = end_job(job.room, members, job.level, closes=job.closes)
-            self.outbox.publish_all(list(cut(rest)))
+        rest = end_job(job.room, members, job.level, closes=job.closes)
+        self.outbox.publish_all(list(cut(rest)))
 
     def _close_all(
         self, members: Sequence[Member], room: RoomId, deadline: float

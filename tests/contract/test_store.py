@@ -34,6 +34,7 @@ from chalicelib.model import (
     UserId,
     Wait,
     room_digest,
+    slot,
 )
 from chalicelib.shards import CAPACITY, LEVELS, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.store.dynamo import DynamoStore
@@ -251,6 +252,22 @@ def test_pages_of_members_hold_everyone_once(store: Store) -> None:
         assert len(page) >= 4
     assert len(seen) == len(crowd)
     assert set(seen) == crowd
+
+
+def test_a_page_goes_on_with_the_very_next_hash(store: Store) -> None:
+    """Whatever the ids are of two members whose hashes follow each other, none is left out."""
+    names: dict[int, str] = {}
+    for number in itertools.count():
+        name = str(number)
+        names[slot(gateway_id(name))] = name
+        after = names.get(slot(gateway_id(name)) - 1)
+        if after and gateway_id(name)[0] < "g":
+            break
+    first, second = added(store, after, LOBBY), added(store, name, LOBBY)
+    page, place, _ = store.members_page(LOBBY, None, 1)
+    assert [one.id for one in page] == [first.id]
+    page, place, _ = store.members_page(LOBBY, place, 1)
+    assert ([one.id for one in page], place) == ([second.id], None)
 
 
 def test_every_join_and_leave_changes_the_version(store: Store) -> None:

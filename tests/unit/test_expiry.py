@@ -203,6 +203,12 @@ def test_a_job_that_gets_nothing_done_comes_again(scene: Scene) -> None:
     assert scene.outbox.jobs == []
 
 
+def test_a_job_about_nobody_is_done(scene: Scene) -> None:
+    """Whoever made it: it comes again no more, and holds no other record up."""
+    scene.run(record(EndJob(TEA, "e", (), 0, closes=False)))
+    assert scene.outbox.jobs == []
+
+
 def test_the_same_members_are_the_same_job_to_the_queue(scene: Scene) -> None:
     """In whichever order; to close them is another job than to forget them."""
     first, *others = crowd_to_end(scene).members
