@@ -256,14 +256,13 @@ def test_pages_of_members_hold_everyone_once(store: Store) -> None:
 
 def test_a_page_goes_on_with_the_very_next_hash(store: Store) -> None:
     """Whatever the ids are of two members whose hashes follow each other, none is left out."""
-    names: dict[int, str] = {}
-    for number in itertools.count():
-        name = str(number)
-        names[slot(gateway_id(name))] = name
-        after = names.get(slot(gateway_id(name)) - 1)
-        if after and gateway_id(name)[0] < "g":
-            break
-    first, second = added(store, after, LOBBY), added(store, name, LOBBY)
+    names = {slot(gateway_id(name)): name for name in map(str, range(3000))}
+    one, other = next(
+        (name, names[at + 1])
+        for at, name in names.items()
+        if at + 1 in names and gateway_id(names[at + 1])[0] < "g"
+    )
+    first, second = added(store, one, LOBBY), added(store, other, LOBBY)
     page, place, _ = store.members_page(LOBBY, None, 1)
     assert [one.id for one in page] == [first.id]
     page, place, _ = store.members_page(LOBBY, place, 1)
