@@ -136,7 +136,7 @@ class Member:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Span:
     """The members of a room whose hashes lie between two of 65,536 slots, both included."""
 

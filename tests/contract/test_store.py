@@ -966,6 +966,21 @@ def test_many_are_forgotten_together(store: Store) -> None:
     assert store.head(ATTIC) == replace(attic, version=attic.version + 1, members=1)
 
 
+def test_many_of_one_level_are_forgotten_whatever_shards_they_lie_in(store: Store) -> None:
+    """Each shard counts its own, and changes its version once."""
+    assert rise(store) == 1
+    before = len(names(store))
+    crowd = {added(store, f"gone {number}", LOBBY).id for number in range(12)}
+    shards = {shard_of(one, 1) for one in crowd}
+    assert len(shards) > 1
+    versions = {shard: state(store, LOBBY, shard).version for shard in shards}
+    gone = [member for member in members(store) if member.id in crowd]
+    assert len(store.forget_all(gone, LOBBY, 1)) == len(crowd)
+    assert len(names(store)) == before
+    for shard in shards:
+        assert state(store, LOBBY, shard) == ShardState(versions[shard] + 1, 0)
+
+
 def test_forgetting_many_again_is_forgetting_them_once(store: Store) -> None:
     """A job that comes again finds nobody, counts nobody, and still changes the version."""
     ada = added(store, "Ada", LOBBY)
