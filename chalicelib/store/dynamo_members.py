@@ -8,16 +8,17 @@ from __future__ import annotations
 import heapq
 import secrets
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.errors import Code, FrameError, unknown_connection
 from chalicelib.model import room_digest
+from chalicelib.recent import Recent
 from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
-from chalicelib.store.calls import ConditionFailedError
-from chalicelib.store.dynamo_history import DynamoHistory
+from chalicelib.store.calls import ConditionFailedError, number
+from chalicelib.store.dynamo_history import DynamoHistory, head_among
 from chalicelib.store.items import (
     connection_expiry,
     connection_key,
@@ -43,7 +44,7 @@ from chalicelib.store.port import HEAD_LIFE, Departure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from chalicelib.model import Connection, ConnectionId, Head, Member, RoomId, Span
     from chalicelib.shards import Shard
@@ -63,7 +64,7 @@ class DynamoMembers(DynamoHistory):
         self._rooms_limit = rooms_limit
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._levels: OrderedDict[RoomId, int] = OrderedDict()
+        self._levels: Recent[RoomId, int] = Recent(LEVELS_KEPT)
 
     def join(
         self, connection: Connection, room: RoomId, muted_until: int | None = None
@@ -210,8 +211,8 @@ class DynamoMembers(DynamoHistory):
                 UpdateExpression="SET members = :members",
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={
-                    ":members": _number(state.members),
-                    ":version": _number(state.version),
+                    ":members": number(state.members),
+                    ":version": number(state.version),
                 },
             )
 
@@ -221,10 +222,12 @@ class DynamoMembers(DynamoHistory):
             level = self._level(room)
             members = [member_key(room, connection.id, at) for at in range(level + 1)]
             items = self._get_all([head_key(room), *members])
-            heads = [read_head(item) for item in items if item["sk"] == head_key(room)["sk"]]
-            if not heads or len(items) > 1 or heads[0].level <= level:
-                return heads[0] if heads and len(items) > 1 else None
-            self._learn_level(room, heads[0].level)
+            head = head_among(items)
+            if head is None or len(items) > 1:
+                return head
+            if head.level <= level:
+                return None
+            self._learn_level(room, head.level)
 
     def _enter(self, connection: Connection, room: RoomId, level: int) -> Head:
         """Put the member, change its shard's version, and return where the room stood after that.
@@ -265,13 +268,13 @@ class DynamoMembers(DynamoHistory):
         values: Item = {
             ":digests": {"BS": [digest]},
             ":digest": {"B": digest},
-            ":limit": _number(self._rooms_limit),
+            ":limit": number(self._rooms_limit),
         }
         update: dict[str, Any] = {"UpdateExpression": "ADD rooms :digests"}
         if muted_until is not None:
             update["UpdateExpression"] += " SET #muted = :until"
             update["ExpressionAttributeNames"] = {"#muted": muted_attribute(digest)}
-            values[":until"] = _number(muted_until)
+            values[":until"] = number(muted_until)
         try:
             with self._available():
                 item = self._client.update_item(
@@ -343,9 +346,9 @@ class DynamoMembers(DynamoHistory):
                 ),
                 ExpressionAttributeValues={
                     ":epoch": {"S": secrets.token_urlsafe(6)},
-                    ":zero": _number(0),
-                    ":one": _number(1),
-                    ":members": _number(members),
+                    ":zero": number(0),
+                    ":one": number(1),
+                    ":members": number(members),
                     ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
@@ -359,8 +362,8 @@ class DynamoMembers(DynamoHistory):
                 Key=shard_key(room, shard),
                 UpdateExpression="SET expires_at = :expires_at ADD version :one, members :members",
                 ExpressionAttributeValues={
-                    ":one": _number(1),
-                    ":members": _number(members),
+                    ":one": number(1),
+                    ":members": number(members),
                     ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
@@ -386,7 +389,7 @@ class DynamoMembers(DynamoHistory):
                 ConditionExpression=(
                     "attribute_exists(pk) AND (attribute_not_exists(spread) OR spread < :level)"
                 ),
-                ExpressionAttributeValues={":level": _number(level)},
+                ExpressionAttributeValues={":level": number(level)},
             )
 
     def _places(
@@ -421,11 +424,10 @@ class DynamoMembers(DynamoHistory):
     def _learn_level(self, room: RoomId, level: int) -> None:
         """Remember the level of a large room; one that is not remembered counts as small."""
         with self._lock:
-            self._levels.pop(room, None)
             if level:
-                self._levels[room] = level
-            if len(self._levels) > LEVELS_KEPT:
-                self._levels.popitem(last=False)
+                self._levels.note(room, level)
+            else:
+                self._levels.pop(room, None)
 
     def _too_many_rooms(self) -> FrameError:
         return FrameError(
@@ -438,7 +440,3 @@ def _place_keys(connection_id: ConnectionId, places: Mapping[RoomId, Iterable[in
     return [
         place_key(connection_id, room, level) for room, levels in places.items() for level in levels
     ]
-
-
-def _number(value: int) -> AttributeValueTypeDef:
-    return {"N": str(value)}

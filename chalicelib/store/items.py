@@ -96,9 +96,13 @@ def read_place(item: Item) -> tuple[RoomId, int]:
     return RoomId(room), int(level)
 
 
+HEAD: Final[AttributeValueTypeDef] = {"S": "H"}
+"""The sort key of every head."""
+
+
 def head_key(room: RoomId) -> Item:
     """Return the key of a room's head."""
-    return {"pk": {"S": f"R#{room}"}, "sk": {"S": "H"}}
+    return {"pk": {"S": f"R#{room}"}, "sk": HEAD}
 
 
 def members_pk(room: RoomId, shard: Shard) -> str:

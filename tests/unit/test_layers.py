@@ -22,6 +22,8 @@ PURE = (
     "origins",
     "access",
     "model",
+    "shards",
+    "recent",
     "limits",
     "protocol/__init__",
     "protocol/limits",
