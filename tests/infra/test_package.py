@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra import rest_api
 from tests.conftest import PROJECT
 from tests.running import copy_project
 
@@ -140,11 +141,6 @@ def test_prod_keeps_its_messages(resources: Template) -> None:
     assert table["DeletionProtectionEnabled"] == {"Fn::If": ["DeletionProtection", True, False]}
 
 
-def test_the_http_side_is_regional(resources: Template) -> None:
-    """Behind no distribution of CloudFront's, which nobody has asked for."""
-    assert resources["RestAPI"]["Properties"]["EndpointConfiguration"] == "REGIONAL"
-
-
 def test_a_first_deployment_can_fail_and_be_rolled_back(packaged: Path) -> None:
     """No log role is asked for and no table protected from deletion until a parameter says so."""
     template = json.loads(packaged.read_text())
@@ -200,6 +196,9 @@ def test_the_http_api_is_regional_and_throttled(resources: Template) -> None:
     account = 10_000
     assert 0 < settings["ThrottlingRateLimit"] < account - sockets["ThrottlingRateLimit"]
     assert 0 < settings["ThrottlingBurstLimit"] <= settings["ThrottlingRateLimit"]
+    # `make deploy` sets them by a call of its own.
+    assert settings["ThrottlingRateLimit"] == rest_api.RATE
+    assert settings["ThrottlingBurstLimit"] == rest_api.BURST
 
 
 def test_the_template_is_within_cloudformation_s_limits(packaged: Path) -> None:
