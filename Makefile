@@ -11,7 +11,7 @@ CLIENT := $(WS)/node_modules/.package-lock.json
 STAGE ?= dev
 INFRA = $(BIN)/python -m infra
 
-.PHONY: help run test check fuzz bench format clean
+.PHONY: help run test check fuzz faults bench format clean
 .PHONY: deploy url logs redrive destroy package
 .PHONY: audit lock licences
 
@@ -32,6 +32,9 @@ check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 
 fuzz: $(READY) ## Give the functions 200,000 inputs that nobody sends by mistake; takes minutes.
 	@$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz --timeout=0
+
+faults: $(READY) ## Try ten times as many histories of deaths, losses and delays; takes half an hour.
+	@$(BIN)/pytest tests/faults --hypothesis-profile=faults --timeout=0
 
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
 	@$(BIN)/python -m bench

@@ -74,12 +74,13 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
     maximum_concurrency=MAXIMUM_CONCURRENCY,
     name="broadcast",
 )
-def broadcast(event: SQSEvent) -> None:
-    """Post a batch of accepted messages to the members of their rooms."""
+def broadcast(event: SQSEvent) -> dict[str, Any]:
+    """Post a batch of accepted messages to the members of their rooms; return what failed of it."""
     with telemetry.invocation("broadcast", event.context) as meter:
         queue_event = events.queue_event(event.to_dict())
         meter.note(records=len(queue_event.records))
-        wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
+        failed = wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
+        return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
 
 @app.middleware("http")

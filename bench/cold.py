@@ -247,5 +247,5 @@ def _event(handler: str) -> Any:
     if handler == "broadcast":
         new, now = str(time.time_ns()), int(time.time() * 1000)
         message = Message(new, LOBBY, "chat", "hi", BOB, OTHER, now)
-        event["Records"][0]["body"] = encode(MessageJob(LOBBY, new, message))
+        event["Records"][0]["body"] = encode(MessageJob(LOBBY, message.key, message))
     return event

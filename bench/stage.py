@@ -10,9 +10,12 @@ import itertools
 import os
 import threading
 import time
-from collections import defaultdict, deque
+from bisect import bisect_right
+from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,9 +40,9 @@ from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
-from chalicelib.shards import WHOLE, ShardState
+from chalicelib.shards import CAPACITY, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.items import member_item
+from chalicelib.store.items import head_key, member_item, shard_key
 from chalicelib.telemetry import CurrentMeter
 from localdev.emulator import Emulator
 from localdev.resources import Stack, Template
@@ -223,14 +226,28 @@ class Stage:
         connections = [_connection(_member(room, number)) for number in range(members)]
         self.store.add(connections[0])
         _, head = self.store.join(connections[0], room)
-        expiry: Any = {"expires_at": {"N": str(int(time.time()) + 7200)}}
-        requests: list[Any] = [
-            {"PutRequest": {"Item": member_item(room, one, 0) | expiry}} for one in connections[1:]
+        levels = [_level(number) for number in range(members)]
+        counts = Counter(map(shard_of, (one.id for one in connections), levels))
+        lowest = counts.pop(WHOLE)
+        items: list[Any] = [
+            *map(partial(member_item, room), connections[1:], levels[1:]),
+            *(
+                {**shard_key(room, shard), "version": {"N": "1"}, "members": {"N": str(count)}}
+                for shard, count in counts.items()
+            ),
         ]
+        expiry: Any = {"expires_at": {"N": str(int(time.time()) + 7200)}}
+        requests: list[Any] = [{"PutRequest": {"Item": item | expiry}} for item in items]
         for start in range(0, len(requests), WRITE_BATCH):
             batch = requests[start : start + WRITE_BATCH]
             self._dynamodb.batch_write_item(RequestItems={TABLE: batch})
-        self.store.mend(room, WHOLE, ShardState(head.version, members))
+        self._dynamodb.update_item(
+            TableName=TABLE,
+            Key=head_key(room),
+            UpdateExpression="SET spread = :level",
+            ExpressionAttributeValues={":level": {"N": str(levels[-1])}},
+        )
+        self.store.mend(room, WHOLE, ShardState(head.version, lowest))
 
     def say(self, room: RoomId) -> None:
         """Accept a message of the first member, which gets an ack in its place."""
@@ -248,7 +265,11 @@ class Stage:
 
     def read(self, room: RoomId) -> Iterator[ConnectionId]:
         """Read a room's members from the table, as the plain algorithm does for each message."""
-        return (member.id for member in self.store.members(room, WHOLE, Span()))
+        return (
+            member.id
+            for shard in shards_of(Span(), self.store.head(room).level)
+            for member in self.store.members(room, shard, Span())
+        )
 
     def _new_id(self) -> str:
         return f"bench-{time.time_ns()}-{next(self._ids)}"
@@ -264,6 +285,11 @@ def embedded_table() -> Iterator[DynamoDBClient]:
     client = session.client("dynamodb", endpoint_url=endpoint)
     yield client
     client.close()
+
+
+def _level(number: int) -> int:
+    """Return the level that a room's members have reached when so many have joined."""
+    return bisect_right(list(accumulate(CAPACITY)), number)
 
 
 def _member(room: RoomId, number: int) -> ConnectionId:

@@ -144,6 +144,7 @@ class Graph:
             settings.fanout,
             time.time,
             meter,
+            reports_failures=settings.reports_failures,
         )
 
     def prepare(self, *, posts: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from chalicelib.identity import is_over
+from chalicelib.recent import Recent
 from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of
 
 if TYPE_CHECKING:
@@ -133,10 +134,9 @@ class MemberCount:
         self, store: Store, limit: int = 10_000, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = store
-        self._limit = limit
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[RoomId, tuple[float, int]] = OrderedDict()
+        self._kept: Recent[RoomId, tuple[float, int]] = Recent(limit)
 
     def of(self, room: RoomId, head: Head) -> int:
         """Return how many members a room has that stands at a head.
@@ -154,10 +154,7 @@ class MemberCount:
             states = self._store.shards(room, shards, consistent=False)
             members = sum(state.members for state in states.values())
             with self._lock:
-                self._kept.pop(room, None)
-                self._kept[room] = (now, members)
-                if len(self._kept) > self._limit:
-                    self._kept.popitem(last=False)
+                self._kept.note(room, (now, members))
         return head.members + members
 
 
@@ -165,15 +162,12 @@ class LastCount:
     """Remembers which number of members a room was last told."""
 
     def __init__(self, limit: int = 10_000) -> None:
-        self._limit = limit
         self._lock = threading.Lock()
-        self._counts: OrderedDict[RoomId, int] = OrderedDict()
+        self._counts: Recent[RoomId, int] = Recent(limit)
 
     def replace(self, room: RoomId, members: int) -> bool:
         """Note that a room is told now; return whether it was told another number before."""
         with self._lock:
-            changed = self._counts.pop(room, None) != members
-            self._counts[room] = members
-            if len(self._counts) > self._limit:
-                self._counts.popitem(last=False)
+            changed = self._counts.get(room) != members
+            self._counts.note(room, members)
         return changed

@@ -132,7 +132,7 @@ class Member(Record, frozen=True):
     until: int | None = None
 
 
-class Span(Record, frozen=True):
+class Span(Record, frozen=True, order=True):
     """The members of a room whose hashes lie between two of 65,536 slots, both included."""
 
     first: int = 0

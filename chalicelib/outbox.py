@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -31,6 +32,15 @@ BATCH_BYTES: Final = 1024 * 1024
 """The limits of one batch call; a single message may be as large as a whole batch.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
+
+REASON_CHARACTERS: Final = 256
+"""The length of the reason that goes with a dead letter; the record is there for the rest."""
+
+FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Any character that SQS refuses in a body or an attribute.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
 
 
@@ -106,13 +116,15 @@ class SqsOutbox:
 
     def bury(self, record: QueueRecord, reason: str) -> None:
         """See `Outbox.bury`."""
+        # An attribute must not be empty.
+        text = FORBIDDEN.sub("", reason)[:REASON_CHARACTERS] or "unknown"
         with _available("take a dead letter"):
             self._client.send_message(
                 QueueUrl=self._dead_letter_queue_url(),
                 MessageBody=record.body,
                 MessageGroupId=record.message_id,
                 MessageDeduplicationId=record.message_id,
-                MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+                MessageAttributes={"reason": {"DataType": "String", "StringValue": text}},
             )
 
     def delete(self, records: Sequence[QueueRecord]) -> None:

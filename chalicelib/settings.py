@@ -39,6 +39,9 @@ class Settings(Record, frozen=True):
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint
             (`WEBSOCKET_ENDPOINT`), for emulators; None on AWS.
+        reports_failures: whether the broadcast returns which records of a batch have failed
+            (`FANFARE_BATCH_FAILURES`, `reported`), which only a mapping with
+            `ReportBatchItemFailures` heeds; else it raises.
     """
 
     table: str
@@ -51,6 +54,7 @@ class Settings(Record, frozen=True):
     access: Access = field(default_factory=Access)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
+    reports_failures: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -70,6 +74,8 @@ class Settings(Record, frozen=True):
             access=_access(env),
             websocket_url=_url(env, "WEBSOCKET_URL", ("ws://", "wss://")),
             websocket_endpoint=_url(env, "WEBSOCKET_ENDPOINT", ("http://", "https://")),
+            reports_failures=_choice(env, "FANFARE_BATCH_FAILURES", ("raised", "reported"))
+            == "reported",
         )
 
     def connections_endpoint(self, api_id: str, stage: str) -> str:

@@ -12,7 +12,9 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.deployer import ResultsRecorder
 from chalice.utils import UI, OSUtils
 
-from infra import wheels
+from chalicelib.errors import SettingsError
+from chalicelib.settings import Settings
+from infra import deployment_package
 from infra.concurrency import UNBOUNDED, Share
 from infra.errors import DeployError
 
@@ -73,6 +75,23 @@ class Application:
         """Whether a deployment has begun from this folder, and was not destroyed."""
         return self._record.exists()
 
+    def refuse_unsound_settings(self, environment: Mapping[str, str] | None = None) -> None:
+        """Stop where the functions would refuse to start, as prod does without tokens.
+
+        Args:
+            environment: variables for the functions, beside those in config.json.
+
+        Raises:
+            DeployError: naming the setting and what it takes.
+        """
+        told = {**(environment or {}), **self.config.environment_variables}
+        try:
+            Settings.from_env({"AWS_REGION": "set by Lambda", **told})
+        except SettingsError as error:
+            raise DeployError(
+                f"The functions of stage {self._stage!r} could not start: {error}"
+            ) from None
+
     @property
     def resources(self) -> list[models.Model]:
         """Chalice's models of the resources that the stage consists of."""
@@ -105,8 +124,8 @@ class Application:
             stage["lambda_functions"]["broadcast"]["reserved_concurrency"] = share.reserved
             self._source.maximum_concurrency = share.maximum
         deployer = self._factory.create_default_deployer(session, config, UI(self._out))
-        with wheels.pinned(Path(config.project_dir)):
-            deployer.deploy(config, self._stage)
+        deployment_package.use(deployer._build_stage)
+        deployer.deploy(config, self._stage)
 
     def remember(self, deployed: Deployed) -> None:
         """Write down resources as Chalice does; none to say that a deployment has begun."""
@@ -122,6 +141,7 @@ class Application:
         """Write what `deploy` would do, and do nothing."""
         config = self._configured(environment)
         deployer = self._factory.create_plan_only_deployer(session, config, UI(self._out))
+        deployment_package.use(deployer._build_stage)
         deployer.deploy(config, self._stage)
 
     def delete(self, session: Session) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from chalicelib.errors import SettingsError
-from chalicelib.settings import Settings
 from infra import adoption, concurrency, emulator, policies, secret_key
 from infra.errors import DeployError
 from infra.functions import allow_recursion, set_environment, settle
@@ -27,7 +25,8 @@ def deploy(stage: Stage, say: Say) -> None:
     Raises:
         DeployError: it was deployed from another folder, or its settings can't be.
     """
-    _refuse_unsound_settings(stage)
+    known = stage.addresses.environment if stage.addresses else {}
+    stage.application.refuse_unsound_settings(known)
     _greet(stage, say)
     _adopt(stage)
     access_logs = _access_logs(stage, say)
@@ -176,7 +175,7 @@ def _websocket(stage: Stage, *, access_logs: bool) -> None:
     websocket.configure({"DefaultRouteSettings": settings["DefaultRouteSettings"]})
     if access_logs:
         log = place.narrow(f"arn:*:logs:*:*:log-group:{stage.stack.outputs()['AccessLogName']}")
-        format_ = settings["AccessLogSettings"]["Format"]
+        format_ = settings["AccessLogSettings"]["Fn::If"][1]["Format"]
         websocket.configure({"AccessLogSettings": {"DestinationArn": log, "Format": format_}})
 
 
@@ -189,18 +188,6 @@ def _complete_emulator(stage: Stage) -> None:
         stage.application.config.api_gateway_stage,
         deployed["api_handler"]["lambda_arn"],
     )
-
-
-def _refuse_unsound_settings(stage: Stage) -> None:
-    """Stop where the functions would refuse to start, as prod does without tokens."""
-    known = stage.addresses.environment if stage.addresses else {}
-    environment = {**known, **stage.application.config.environment_variables}
-    try:
-        Settings.from_env({"AWS_REGION": "set by Lambda", **environment})
-    except SettingsError as error:
-        raise DeployError(
-            f"The functions of stage {stage.name!r} could not start: {error}"
-        ) from None
 
 
 def _refuse_if_protected(stage: Stage) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import botocore.session
 from chalice.awsclient import TypedAWSClient
 from chalice.package import PackageOptions, TemplateDeepMerger, create_app_packager
 from chalice.utils import to_cfn_resource_name
 
-from infra import policies, wheels
+from infra import deployment_package, policies
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chalice.config import Config
 
     from infra.stage import Stage
@@ -28,17 +30,24 @@ _PLACE: Final = policies.Place(
 def package(stage: Stage, out: Path) -> None:
     """Write deployment.zip and sam.json of a stage into a folder.
 
-    `aws cloudformation package` and `aws cloudformation deploy` do the rest.
+    `aws cloudformation package` and `aws cloudformation deploy` do the rest. No account is asked,
+    and no region chosen: the template holds for all of them.
+
+    Raises:
+        DeployError: its settings can't be, or a package can't be had.
     """
+    stage.application.refuse_unsound_settings()
     config = stage.application.config
     merged = addition(config, json.loads(stage.template), json.loads(stage.merge), stage.name)
-    options = PackageOptions(TypedAWSClient(stage.session._session))
+    session = botocore.session.Session()
+    session.set_config_variable("region", "us-east-1")  # Chalice wants one, for names of services
+    options = PackageOptions(TypedAWSClient(session))
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(merged, file)
         file.flush()
         packager = create_app_packager(config, options, merge_template=file.name)
-        with wheels.pinned(Path(config.project_dir)):
-            packager.package_app(config, str(out), stage.name)
+        deployment_package.use(packager._resource_builder._build_stage)
+        packager.package_app(config, str(out), stage.name)
 
 
 def addition(config: Config, resources: Template, merge: Template, stage: str) -> Template:
@@ -59,14 +68,21 @@ def addition(config: Config, resources: Template, merge: Template, stage: str) -
             },
         },
     }
-    url = f"wss://{_host('WebsocketAPI')}/{config.api_gateway_stage}"
-    for function, key, value in (
-        ("APIHandler", "WEBSOCKET_URL", url),
-        ("WebsocketConnect", "FANFARE_ORIGINS", f"https://{_host('RestAPI')}"),
-    ):
-        if key not in config.environment_variables:
-            variables = {"Variables": {key: {"Fn::Sub": value}}}
-            own["Resources"][function] = {"Properties": {"Environment": variables}}
+    api_stage = config.api_gateway_stage
+    addresses = {
+        "APIHandler": {
+            "WEBSOCKET_URL": f"wss://{_host('WebsocketAPI')}/{api_stage}",
+            "WEBSOCKET_API": f"${{WebsocketAPI}}/{api_stage}",
+        },
+        "WebsocketConnect": {"FANFARE_ORIGINS": f"https://{_host('RestAPI')}"},
+    }
+    for function, values in addresses.items():
+        variables = {
+            key: {"Fn::Sub": value}
+            for key, value in values.items()
+            if key not in config.environment_variables
+        }
+        own["Resources"][function] = {"Properties": {"Environment": {"Variables": variables}}}
     merger = TemplateDeepMerger()
     result: Template = merger.merge(own, merger.merge(merge, resources))
     return result

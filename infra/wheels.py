@@ -1,71 +1,83 @@
-"""The packages that ship, fetched by their hashes before Chalice packs them."""
+"""The packages that ship: those that requirements.txt pins, by their hashes, for Lambda."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from chalice.deploy.packager import PipRunner, SubprocessPip
 
 from infra.errors import DeployError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Sequence
 
-PLATFORM: Final = "manylinux2014_x86_64"
-"""What every Python runtime of Lambda can load."""
-
-PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
-"""Lambda's is the same, since Chalice chooses the runtime by the Python that it runs on."""
+MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""The machine in the tags of wheels, by `lambda_architecture`."""
 
 
-def fetch(requirements: Path, folder: Path) -> None:
-    """Fetch what requirements.txt pins: the wheels for this machine, and those for Lambda.
+def tags(architecture: str, python: str) -> list[str]:
+    """Return the platform tags of the wheels that a runtime can load, the newest first.
 
-    Chalice asks pip twice, and the second time, for packages whose wheel for this machine is not
-    one for Lambda, by name and version alone: no hash is checked then. So it is to find both kinds
-    here, where they have been checked, and nowhere else.
-
-    Raises:
-        DeployError: a package can't be fetched, or its hash is another one.
+    Args:
+        architecture: `x86_64` or `arm64`.
+        python: the version of Python, such as `3.12`. Up to 3.11 the runtime is Amazon Linux 2
+            with glibc 2.26, then Amazon Linux 2023 with 2.34
+            (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html).
     """
-    _download(requirements, folder)
-    lambdas = ["--platform", PLATFORM, "--implementation", "cp", "--python-version", PYTHON]
-    _download(requirements, folder, *lambdas)
+    machine = MACHINES[architecture]
+    newest = 26 if python in ("3.10", "3.11") else 34
+    # pip takes each tag as it is: it does not know that an older glibc will do (PEP 600).
+    since_2014 = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)]
+    return [*since_2014, f"manylinux2014_{machine}"]
 
 
-def only(folder: Path) -> dict[str, str]:
-    """Return an environment in which pip finds nothing but what is in a folder."""
-    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+class PinnedPip(PipRunner):
+    """A pip for Chalice that fetches the pinned wheels for Lambda and no others.
 
+    Chalice's own fetches wheels for the machine it runs on, then those for Lambda by name and
+    version alone, with no hash checked, and leaves out the packages that it has not found.
 
-@contextmanager
-def pinned(project: Path, env: MutableMapping[str, str] = os.environ) -> Iterator[None]:
-    """Let Chalice, within the block, pack what the project has pinned and nothing else.
-
-    Raises:
-        DeployError: a package can't be fetched, or is not the one that was pinned.
+    Args:
+        architecture: `x86_64` or `arm64`.
+        python: the version of the runtime's Python, such as `3.12`.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fetch(project / "requirements.txt", folder)
-        before = dict(env)
-        env.update(only(folder))
-        try:
-            yield
-        finally:
-            env.clear()
-            env.update(before)
 
+    def __init__(self, architecture: str, python: str) -> None:
+        super().__init__(SubprocessPip())
+        self._target = f"Python {python} on {architecture}"
+        self._options = ["--implementation", "cp", "--python-version", python]
+        for tag in tags(architecture, python):
+            self._options += ["--platform", tag]
 
-def _download(requirements: Path, folder: Path, *options: str) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
-    which = ["--only-binary=:all:", "--requirement", str(requirements), "--dest", str(folder)]
-    run = subprocess.run(  # noqa: S603 - no word of it comes from outside
-        [*command, *which, *options], capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        raise DeployError(f"What requirements.txt pins can't be fetched:\n{run.stderr.strip()}")
+    def download_all_dependencies(self, requirements_filename: str, directory: str) -> None:
+        """Fetch the wheel of each line of a requirements.txt.
+
+        Raises:
+            DeployError: a package has no such wheel, or its hash is another one.
+        """
+        which = ["--requirement", requirements_filename, "--require-hashes", "--no-deps"]
+        where = ["--only-binary=:all:", "--dest", directory, "--quiet"]
+        code, _, errors = self._execute("download", [*which, *where, *self._options])
+        if code:
+            raise DeployError(
+                f"What requirements.txt pins can't be fetched for {self._target}:\n"
+                f"{errors.decode().strip()}"
+            )
+
+    def download_manylinux_wheels(
+        self,
+        abi: str,  # noqa: ARG002
+        packages: Sequence[str],
+        directory: str,  # noqa: ARG002
+        platforms: Sequence[str] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Refuse packages whose wheels Chalice does not take, since it would go on without them.
+
+        Raises:
+            DeployError: naming them.
+        """
+        if packages:
+            raise DeployError(
+                f"Chalice takes no wheel that pip has found of {', '.join(packages)} for"
+                f" {self._target}: pin a version in requirements.in whose wheel it takes."
+            )

@@ -19,13 +19,13 @@ from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
 from chalicelib.posting import Info, Reason, Report
 from chalicelib.posting.port import Identity
-from chalicelib.shards import CAPACITY, LEVELS, WHOLE, ShardState, next_level, shard_of
+from chalicelib.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
 from chalicelib.store import Account, Departure, Entry, Read
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from tests.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from chalicelib.events import QueueRecord
     from chalicelib.jobs import Job
@@ -165,7 +165,7 @@ class MemoryStore(MemoryLedger):
         self._capacity = capacity
         self._epochs = 0
         self.rooms: defaultdict[RoomId, Room] = defaultdict(Room)
-        self.places: dict[tuple[ConnectionId, RoomId], int] = {}
+        self.places: set[tuple[ConnectionId, RoomId, int]] = set()
         self.known: dict[RoomId, int] = {}
 
     def share(self, other: MemoryStore) -> None:
@@ -198,7 +198,7 @@ class MemoryStore(MemoryLedger):
         elif len(connection.rooms) >= self._rooms_limit:
             raise FrameError(Code.TOO_MANY_ROOMS, "Too many.")
         level = self.known.get(room, 0)
-        self.places[connection.id, room] = level
+        self.places.add((connection.id, room, level))
         kept.members[level, connection.id] = connection
         self._announce("BatchWriteItem")
         shard = shard_of(connection.id, level)
@@ -209,15 +209,15 @@ class MemoryStore(MemoryLedger):
         count = kept.shards[shard].members if level else head.members
         higher = next_level(level, count, self._capacity)
         if higher and kept.head and kept.head.level < higher:
-            kept.head = replace(kept.head, level=higher)
+            head = kept.head = replace(kept.head, level=higher)
             self._announce("UpdateItem")
         self.known[room] = kept.head.level if kept.head else 0
         try:
             return self._let_speak(connection, room, muted_until), head
         except FrameError:
-            self._remove(connection.id, room)
-            self.places.pop((connection.id, room), None)
-            self._announce("BatchWriteItem")
+            places = self._places(connection.id, room)
+            self._leave(connection.id, places)
+            self._forget_places(connection.id, places)
             raise
 
     def renew(self, connection: Connection) -> list[RoomId]:
@@ -228,46 +228,46 @@ class MemoryStore(MemoryLedger):
                 kept, rights=connection.rights, until=connection.until
             )
         self._announce("UpdateItem")
-        places = sorted(self._places(connection.id))
-        self._announce("Query")
-        return places
+        return sorted(self._places(connection.id))
 
     def extend(self, connection: Connection, room: RoomId) -> None:
         """See `Store.extend`."""
-        level = self._level_of(connection.id, room)
-        if level is not None:
-            members = self.rooms[room].members
-            kept = members[level, connection.id]
-            members[level, connection.id] = replace(kept, until=connection.until)
-        self._announce("UpdateItem")
+        members = self.rooms[room].members
+        for level in self._places(connection.id, room).get(room, ()):
+            kept = members.get((level, connection.id))
+            if kept:
+                members[level, connection.id] = replace(kept, until=connection.until)
+            self._announce("UpdateItem")
 
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`."""
-        if room not in connection.rooms:
-            noted = (connection.id, room) in self.places
-            self._announce("GetItem")
-            if not noted:
+        places = self._places(connection.id, room)
+        if not places:
+            if room not in connection.rooms:
                 return None
-        departure = self._remove(connection.id, room, always_change=True)
+            places = {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection.id, places, always_change=True)
         kept = self.connections.get(connection.id)
         if kept:
             digests = kept.digests - {room_digest(kept.id, room)}
             self.connections[connection.id] = replace(kept, digests=digests)
         self._announce("UpdateItem")
-        self.places.pop((connection.id, room), None)
-        self._announce("BatchWriteItem")
-        return departure
+        self._forget_places(connection.id, places)
+        return next(iter(departures), None)
 
     def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
         """See `Store.forget`."""
         deleted = self.connections.pop(connection_id, None)
         self._announce("DeleteItem")
         places = self._places(connection_id)
-        self._announce("Query")
-        rooms = sorted({*places, *([room] if room else ())})
-        departures = [self._remove(connection_id, left) for left in rooms]
-        self._forget_rest([connection_id], [deleted.user.user_id] if deleted else [], places)
-        return [departure for departure in departures if departure]
+        known = {} if room is None or room in places else {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection_id, {**places, **known})
+        self._forget_books(connection_id)
+        if deleted:
+            self.addresses.pop((deleted.user.user_id, connection_id), None)
+        if deleted or places:
+            self._forget_places(connection_id, places)
+        return departures
 
     def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:
         """See `Store.forget_all`."""
@@ -276,22 +276,28 @@ class MemoryStore(MemoryLedger):
         self._announce("BatchWriteItem")
         left: list[tuple[Member, RoomId]] = []
         changed: Counter[tuple[RoomId, Shard]] = Counter()
+        gone: list[tuple[RoomId, int, ConnectionId]] = []
+        noted: set[tuple[ConnectionId, RoomId, int]] = set()
         for member in members:
             places = self._places(member.id)
-            self._announce("Query")
-            for one, where in {room: None, **places}.items():
-                for at in range(level + 1) if where is None else (where,):
+            noted |= {(member.id, one, at) for one, levels in places.items() for at in levels}
+            for one, levels in {room: range(level + 1), **places}.items():
+                gone += ((one, at, member.id) for at in levels)
+                for at in levels:
                     changed[one, shard_of(member.id, at)] -= one in places
             left += ((member, one) for one in places)
-        rooms = {one for one, _ in changed}
+        for one, at, connection_id in gone:
+            self.rooms[one].members.pop((at, connection_id), None)
         for member in members:
-            for one in rooms:
-                for at in range(len(LEVELS)):
-                    self.rooms[one].members.pop((at, member.id), None)
-            self._forget_rest([member.id], [member.user.user_id], self._places(member.id))
-        counts = {key: self._change(*key, difference) for key, difference in changed.items()}
-        by_room = {one: count for (one, _), count in counts.items()}
-        return [Departure(one, member.user, by_room[one]) for member, one in left]
+            self._forget_books(member.id)
+            self.addresses.pop((member.user.user_id, member.id), None)
+        self.places -= noted
+        self._announce("BatchWriteItem")
+        counts = {
+            one: self._change(one, shard, difference)
+            for (one, shard), difference in sorted(changed.items())
+        }
+        return [Departure(one, member.user, counts[one]) for member, one in left]
 
     def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
         """See `Store.members`."""
@@ -483,20 +489,25 @@ class MemoryStore(MemoryLedger):
             raise refusal or AssertionError
         return kept
 
-    def _remove(
-        self, connection_id: ConnectionId, room: RoomId, *, always_change: bool = False
-    ) -> Departure | None:
-        level = self._level_of(connection_id, room)
-        member = None
-        if level is not None:
-            member = self.rooms[room].members.pop((level, connection_id))
-        self._announce("DeleteItem")
-        if member is None:
-            if always_change:
-                self._change(room, shard_of(connection_id, level or 0), 0)
-            return None
-        left = self._change(room, shard_of(connection_id, level or 0), -1)
-        return Departure(room, member.user, left)
+    def _leave(
+        self,
+        connection_id: ConnectionId,
+        places: Mapping[RoomId, Iterable[int]],
+        *,
+        always_change: bool = False,
+    ) -> list[Departure]:
+        departures: dict[RoomId, Departure] = {}
+        for room, levels in sorted(places.items()):
+            for level in levels:
+                member = self.rooms[room].members.pop((level, connection_id), None)
+                self._announce("DeleteItem")
+                shard = shard_of(connection_id, level)
+                if member:
+                    left = self._change(room, shard, -1)
+                    departures[room] = Departure(room, member.user, left)
+                elif always_change:
+                    self._change(room, shard, 0)
+        return list(departures.values())
 
     def _change(self, room: RoomId, shard: Shard, members: int) -> int | None:
         kept = self.rooms[room]
@@ -512,24 +523,27 @@ class MemoryStore(MemoryLedger):
         self._announce("UpdateItem")
         return head.members if head.level == 0 else None
 
-    def _forget_rest(
-        self,
-        connections: Sequence[ConnectionId],
-        users: Sequence[UserId],
-        places: Collection[RoomId],
-    ) -> None:
-        for connection_id in connections:
-            self._paid.pop(connection_id, None)
-            self._answered.pop(connection_id, None)
-            for user_id in users:
-                self.addresses.pop((user_id, connection_id), None)
-            for room in list(places):
-                self.places.pop((connection_id, room), None)
-        if users or places:
-            self._announce("BatchWriteItem")
+    def _forget_books(self, connection_id: ConnectionId) -> None:
+        self._paid.pop(connection_id, None)
+        self._answered.pop(connection_id, None)
 
-    def _places(self, connection_id: ConnectionId) -> dict[RoomId, int]:
-        return {room: level for (one, room), level in self.places.items() if one == connection_id}
+    def _forget_places(
+        self, connection_id: ConnectionId, places: Mapping[RoomId, Iterable[int]]
+    ) -> None:
+        self.places -= {
+            (connection_id, room, level) for room, levels in places.items() for level in levels
+        }
+        self._announce("BatchWriteItem")
+
+    def _places(
+        self, connection_id: ConnectionId, room: RoomId | None = None
+    ) -> dict[RoomId, Sequence[int]]:
+        places: defaultdict[RoomId, list[int]] = defaultdict(list)
+        for one, noted, level in sorted(self.places):
+            if one == connection_id and room in (None, noted):
+                places[noted].append(level)
+        self._announce("Query")
+        return dict(places)
 
     def _level_of(self, connection_id: ConnectionId, room: RoomId) -> int | None:
         levels = (level for level, one in self.rooms[room].members if one == connection_id)

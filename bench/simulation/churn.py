@@ -39,7 +39,7 @@ from chalicelib.store.items import (
     connection_item,
     head_key,
     member_item,
-    place_item,
+    place_key,
     shard_key,
     user_connection_item,
 )
@@ -259,7 +259,7 @@ def _settle(table: Table, connections: Iterable[Connection], members: int) -> No
         for item in (
             connection_item(one) | joined,
             user_connection_item(one),
-            place_item(one.id, ROOM, LAST_LEVEL),
+            place_key(one.id, ROOM, LAST_LEVEL),
             member_item(ROOM, one, LAST_LEVEL),
         ):
             table.put({**item, "expires_at": connection_expiry(one)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from http import HTTPStatus
@@ -36,7 +35,11 @@ LONGEST_BACKOFF: Final = 2.0
 """Seconds before the first retry and before any, at most and jittered."""
 
 HANDSHAKE: Final = 0.001
-"""Seconds of work that a new socket costs: none is opened unless the last wait was as long."""
+"""Seconds of work that a new socket costs: none is opened unless the last wait was longer."""
+
+SILENCE: Final = 0.005
+"""Seconds without any event after which sockets are opened that are wanted: a busy server pauses
+for less, and handshakes would keep it from answering."""
 
 SWEEP: Final = 0.05
 """Seconds between looks at what has taken too long."""
@@ -111,7 +114,7 @@ class Engine:
         be at a moment after `now`, for which the wait looks, even if it has passed meanwhile.
         """
         pool = self._pool
-        spare_at = math.inf
+        has_spare = False
         while True:
             self._now = now = self._monotonic()
             if now >= deadline or pool.out_of_reach:
@@ -121,17 +124,18 @@ class Engine:
             self._pace.adjust(now, self._accepted)
             self._dispatch(now)
             wanted = self._sockets_wanted(now)
-            if now >= spare_at or self._lost or not pool.size:
+            if has_spare or self._lost or not pool.size:
                 pool.grow(wanted, now)
             if self._lanes.finished(now):
                 return
             began = self._monotonic()
-            spare_at = began + HANDSHAKE
             wakes_at = self._wakes_at(now, deadline)
-            if wanted > len(pool.opening) and pool.room() > 0:
-                wakes_at = min(wakes_at, max(spare_at, pool.pause_until))
+            # Sockets that are opening wake the loop themselves; more would be in their way.
+            if wanted and not pool.opening and pool.room() > 0:
+                wakes_at = min(wakes_at, max(began + SILENCE, pool.pause_until))
             ready = pool.wait(max(0.0, wakes_at - began))
             self._now = self._monotonic()
+            has_spare = self._now - began > HANDSHAKE
             for connection in ready:
                 self._advance(connection)
             if now >= self._sweep_at:

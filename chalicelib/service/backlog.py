@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from chalicelib.errors import Code, FrameError
 from chalicelib.model import Head
+from chalicelib.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,9 @@ class Backlog:
     def __init__(self, store: Store, clock: Callable[[], float], limit: int = 10_000) -> None:
         self._store = store
         self._clock = clock
-        self._limit = limit
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._copies: OrderedDict[RoomId, _Copy] = OrderedDict()
+        self._copies: Recent[RoomId, _Copy] = Recent(limit)
 
     def take_message(self, room: RoomId) -> None:
         """Take a message for a room.
@@ -94,12 +93,11 @@ class Backlog:
             return copy, now
         head = self._store.glance(room)
         with self._lock:
-            old = self._copies.pop(room, None)
-            still = old is not None and old.head.numbering == head.numbering
-            copy = _Copy(head, now, *((old.taken, old.taken_at) if old and still else ()))
-            self._copies[room] = copy
-            if len(self._copies) > self._limit:
-                self._copies.popitem(last=False)
+            old = self._copies.get(room)
+            copy = _Copy(head, now)
+            if old and old.head.numbering == head.numbering:
+                copy.taken, copy.taken_at = old.taken, old.taken_at
+            self._copies.note(room, copy)
         return copy, now
 
 

@@ -86,13 +86,20 @@ class Broadcast(Record, frozen=True):
     clock: Callable[[], float]
     meter: Meter
     sleep: Callable[[float], None] = time.sleep
+    reports_failures: bool = False
 
-    def __call__(self, event: QueueEvent, remaining: float) -> None:
+    def __call__(self, event: QueueEvent, remaining: float) -> list[str]:
         """Run the use case for a batch, within the invocation's `remaining` seconds.
 
+        Returns:
+            The ids of the records that have failed and come again, where the mapping heeds them: a
+            function that raises would have Lambda run fewer broadcasts, also for other rooms
+            (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html). All of a
+            group's records have failed if one has, so that none overtakes another.
+
         Raises:
-            BatchError: some rooms could not be served now; their records come again, and the
-                others are deleted.
+            BatchError: some rooms could not be served now, and the mapping heeds no ids; their
+                records come again, and the others are deleted.
         """
         deadline = time.monotonic() + remaining * POSTING_SHARE
         audience = 0
@@ -109,10 +116,11 @@ class Broadcast(Record, frozen=True):
             else:
                 done += group.records
         if failed:
-            self._come_again(done, failed)
+            return self._come_again(done, failed)
         # Where others wait, or more is waiting already, there is nothing to wait for.
         if len(groups) == 1 and len(event.records) < RECEIVE_BATCH:
             self.sleep(min(self.fanout.linger(audience), max(deadline - time.monotonic(), 0)))
+        return []
 
     def _groups(
         self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[QueueRecord]
@@ -143,24 +151,29 @@ class Broadcast(Record, frozen=True):
             self.meter.count(Metric.RECORDS_BURIED)
             done.append(record)
 
-    def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[QueueRecord]) -> None:
-        """Delete what is done, and have the rest delivered again soon.
+    def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[QueueRecord]) -> list[str]:
+        """Have what failed delivered again soon, and the rest deleted.
 
-        Raising then makes the mapping delete nothing. That needs no `ReportBatchItemFailures`,
-        which `chalice deploy` cannot set, and is as right where it is set: a function that raises
-        has failed as a whole.
+        Where the mapping heeds no ids, as after a plain `chalice deploy`, the rest is deleted here,
+        and raising makes the mapping delete nothing more.
         """
         self.meter.count(Metric.RECORDS_DELAYED, len(failed))
         seconds = min(2 ** max(record.receive_count for record in failed), LONGEST_DELAY)
         try:
-            if done:
-                self.outbox.delete(done)
+            # First, since a refused deletion must not keep these for the visibility timeout.
             self.outbox.delay(failed, seconds)
+            if done and not self.reports_failures:
+                self.outbox.delete(done)
         except UnavailableError as error:
+            if self.reports_failures:
+                self.meter.swallow("have failed records come again soon", error)
+                return [record.message_id for record in failed]
             raise BatchError(
-                f"{len(failed)} records come again after the queue's visibility timeout,"
-                f" and {len(done)} that are done may: {error}"
+                f"{len(failed)} records come again in {seconds} s or after the queue's visibility"
+                f" timeout, and {len(done)} that are done may: {error}"
             ) from error
+        if self.reports_failures:
+            return [record.message_id for record in failed]
         raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
 
     def _serve(self, group: _Group, deadline: float) -> int:

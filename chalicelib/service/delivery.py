@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from chalicelib.bulletin import Bulletin
-    from chalicelib.jobs import Job
     from chalicelib.meter import Meter
     from chalicelib.model import Member, Origin, RoomId, Span
     from chalicelib.outbox import Outbox
-    from chalicelib.posting import Poster
+    from chalicelib.posting import Post, Poster
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
 
@@ -67,19 +66,9 @@ class Delivery(Record, frozen=True):
             level: up to which level the room's members are spread.
             deadline: when to give up, in seconds of `time.monotonic`.
         """
-        report = Report()
         acks = list(bulletin.acks(members, span))
-        apis = {member.origin for member in members} | {origin for origin, _ in acks}
-        for origin in apis:
-            there = [member for member in members if member.origin == origin]
-            missing = [post for of, post in acks if of == origin]
-            posts = chain(bulletin.posts(room, there), missing)
-            report.merge(self.poster(origin).post(posts, deadline))
-        self._measure(report, bulletin, len(members))
-        gone, early = self._gone(members, report)
-        self._forget(gone, room, level)
-        missed = [member for member in members if member.id in report.failed]
-        jobs: list[Job] = [self._retry(room, bulletin, [member], 1) for member in early]
+        early, missed = self._post(room, bulletin, members, acks, level, deadline)
+        jobs = [self._retry(room, bulletin, [member], 1) for member in early]
         if missed:
             jobs.append(self._retry(room, bulletin, missed, 1))
         self._queue(bulletin, jobs, len(missed) + len(early))
@@ -97,23 +86,40 @@ class Delivery(Record, frozen=True):
         Raises:
             UnavailableError: a single member has not been let in yet; its job must come again.
         """
-        report = Report()
-        for origin in {member.origin for member in members}:
-            there = [member for member in members if member.origin == origin]
-            report.merge(self.poster(origin).post(bulletin.posts(room, there), deadline))
-        self._measure(report, bulletin, len(members))
-        gone, early = self._gone(members, report)
-        self._forget(gone, room, 0)
-        missed = [member for member in members if member.id in report.failed]
+        early, missed = self._post(room, bulletin, members, (), 0, deadline)
         if early and len(members) == 1:
             raise UnavailableError(f"The handshake of {early[0].id} is not over.")
         if missed and attempt >= ATTEMPTS:
             self.meter.count(Metric.GIVEN_UP, len(missed))
             missed = []
-        jobs: list[Job] = [self._retry(room, bulletin, [one], attempt) for one in early]
+        jobs = [self._retry(room, bulletin, [one], attempt) for one in early]
         if missed:
             jobs.append(self._retry(room, bulletin, missed, attempt + 1))
         self._queue(bulletin, jobs, len(missed) + len(early))
+
+    def _post(
+        self,
+        room: RoomId,
+        bulletin: Bulletin,
+        members: Sequence[Member],
+        acks: Sequence[tuple[Origin, Post]],
+        level: int,
+        deadline: float,
+    ) -> tuple[list[Member], list[Member]]:
+        """Post to members, each through its own API, and forget who is gone.
+
+        Returns:
+            The members who have not been let in yet, and those who missed something.
+        """
+        report = Report()
+        for origin in {member.origin for member in members} | {origin for origin, _ in acks}:
+            there = [member for member in members if member.origin == origin]
+            posts = chain(bulletin.posts(room, there), (post for of, post in acks if of == origin))
+            report.merge(self.poster(origin).post(posts, deadline))
+        self._measure(report, bulletin, len(members))
+        gone, early = self._gone(members, report)
+        self._forget(gone, room, level)
+        return early, [member for member in members if member.id in report.failed]
 
     def _measure(self, report: Report, bulletin: Bulletin, members: int) -> None:
         count = self.meter.count
@@ -166,7 +172,7 @@ class Delivery(Record, frozen=True):
     ) -> RetryJob:
         return RetryJob(room, self.new_id(), bulletin.messages, tuple(members), attempt)
 
-    def _queue(self, bulletin: Bulletin, jobs: Sequence[Job], members: int) -> None:
+    def _queue(self, bulletin: Bulletin, jobs: Sequence[RetryJob], members: int) -> None:
         """Queue what members have missed for a further attempt, for them alone.
 
         Should that fail, the clients' own rules are left: they see the gap, or learn from a `pong`

@@ -58,21 +58,37 @@ class Expiry(Record, frozen=True):
         """Carry out a job, as far as it gets until the deadline, and queue the rest of it.
 
         Raises:
-            UnavailableError: the table or the queue failed; the job must come again.
+            UnavailableError: the table or the queue failed, or there was no time for anything; the
+                job must come again.
         """
         members = job.members
         while members and time.monotonic() < deadline:
-            batch, members = members[:ENDED_AT_ONCE], members[ENDED_AT_ONCE:]
-            over = (
-                [member for member in batch if self._close(member, job.room)]
-                if (job.closes)
-                else batch
-            )
+            batch: Sequence[Member] = members[:ENDED_AT_ONCE]
+            over = batch
+            if job.closes:
+                batch, over = self._close_all(batch, job.room, deadline)
+            members = members[len(batch) :]
             if over:
                 self.herald.left(self.store.forget_all(over, job.room, job.level))
-        if members:
-            rest = end_job(job.room, members, job.level, closes=job.closes)
-            self.outbox.publish_all(list(cut(rest)))
+        if not members:
+            return
+        if members == job.members:
+            # The same members are the same job, which the queue would drop as a repetition.
+            raise UnavailableError(f"There was no time to end members of the room {job.room!r}.")
+        rest = end_job(job.room, members, job.level, closes=job.closes)
+        self.outbox.publish_all(list(cut(rest)))
+
+    def _close_all(
+        self, members: Sequence[Member], room: RoomId, deadline: float
+    ) -> tuple[Sequence[Member], Sequence[Member]]:
+        """Close connections until the deadline; return whom it was done for, and who is over."""
+        over: list[Member] = []
+        for count, member in enumerate(members):
+            if time.monotonic() >= deadline:
+                return members[:count], over
+            if self._close(member, room):
+                over.append(member)
+        return members, over
 
     def _close(self, member: Member, room: RoomId) -> bool:
         """Close a connection whose time is over; return whether it is.

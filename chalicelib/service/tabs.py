@@ -1,12 +1,13 @@
-"""What a container remembers of the connections and users that it has charged."""
+"""Tabs: a container's memory of the connections and users that it has charged."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+
+from chalicelib.recent import Recent
 
 if TYPE_CHECKING:
     from chalicelib.model import ConnectionId, UserId
@@ -28,24 +29,6 @@ At 20 frames a second that is a frame a second, of each container that the user'
 
 FOREVER: Final = 2**53
 
-_Key = TypeVar("_Key")
-_Tab = TypeVar("_Tab")
-
-
-class _Recent(OrderedDict[_Key, _Tab], Generic[_Key, _Tab]):
-    """Tabs by their owner, up to a number: the one noted longest ago is forgotten first."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def note(self, key: _Key, tab: _Tab) -> None:
-        """Keep a tab as the newest one."""
-        self[key] = tab
-        self.move_to_end(key)
-        if len(self) > self._limit:
-            self.popitem(last=False)
-
 
 class _ConnectionTab(Struct):
     """How far a connection's frames are paid for at least, and what is still to be charged."""
@@ -66,7 +49,7 @@ class Tabs:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: _Recent[ConnectionId, _ConnectionTab] = _Recent(limit)
+        self._tabs: Recent[ConnectionId, _ConnectionTab] = Recent(limit)
 
     def charge(self, connection_id: ConnectionId, cost: int, now: int) -> int | None:
         """Return what to charge now; None if nothing is, since the frame is refused in any case."""
@@ -120,7 +103,7 @@ class UserTabs:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: _Recent[UserId, _UserTab] = _Recent(limit)
+        self._tabs: Recent[UserId, _UserTab] = Recent(limit)
 
     def charge(self, user_id: UserId, cost: int, start: int, now: int) -> tuple[int, int]:
         """Take a frame or refuse it; return how long it has to wait, and what to charge now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
 
     from chalicelib.store.items import Item
 
@@ -55,6 +55,11 @@ def available(table: str) -> Iterator[None]:
         raise UnavailableError(f"The table {table} did not answer: {error}") from error
     except BotoCoreError as error:
         raise UnavailableError(f"The table {table} did not answer: {error}") from error
+
+
+def number(value: int) -> AttributeValueTypeDef:
+    """Write a number as an attribute."""
+    return {"N": str(value)}
 
 
 class Table:
@@ -103,23 +108,19 @@ class Table:
             if answer["UnprocessedItems"]:
                 raise self._throttled("written")
 
-    def _set(self, key: Item, values: Item) -> bool:
-        """Set attributes of an item, if it is there; return whether it is."""
-        try:
-            with self._available():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=key,
-                    UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(values))),
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(values)},
-                    ExpressionAttributeValues={
-                        f":{n}": value for n, value in enumerate(values.values())
-                    },
-                )
-        except ConditionFailedError:
-            return False
-        return True
+    def _set(self, key: Item, values: Item) -> None:
+        """Set attributes of an item, if it is there."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(values))),
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(values)},
+                ExpressionAttributeValues={
+                    f":{n}": value for n, value in enumerate(values.values())
+                },
+            )
 
     def _query(self, pk: str, first: str, last: str, **options: Any) -> Iterator[Item]:
         """Yield what is alive between two sort keys, page by page, since a page ends at 1 MB.

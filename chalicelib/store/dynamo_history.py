@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.model import Epoch, Head, MessageKey
 from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.store.calls import ConditionFailedError, Table
+from chalicelib.store.calls import ConditionFailedError, Table, number
 from chalicelib.store.items import (
+    HEAD,
     head_key,
     item_size,
     message_item,
@@ -26,7 +27,7 @@ from chalicelib.store.items import (
 from chalicelib.store.port import HEAD_LIFE, HISTORY_LIFE, Read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
 
@@ -70,8 +71,7 @@ class DynamoHistory(Table):
         """
         of = {number_key(room, key)["pk"]["S"]: key for key in keys}
         items = self._get_all([head_key(room), *(number_key(room, key) for key in of.values())])
-        heads = [read_head(item) for item in items if item["sk"] == head_key(room)["sk"]]
-        head = heads[0] if heads else _new_head()
+        head = head_among(items) or _new_head()
         claims: defaultdict[int, set[str]] = defaultdict(set)
         for item in items:
             key = of.get(item["pk"]["S"])
@@ -112,12 +112,12 @@ class DynamoHistory(Table):
                     ConditionExpression=f"{unmoved} OR {no_head}" if not before.seq else unmoved,
                     ExpressionAttributeValues={
                         ":epoch": {"S": before.epoch},
-                        ":before": _number(before.seq),
-                        ":after": _number(after.seq),
-                        ":waited": _number(after.numbering.longest),
-                        ":waited_at": _number(after.numbering.seen_at),
+                        ":before": number(before.seq),
+                        ":after": number(after.seq),
+                        ":waited": number(after.numbering.longest),
+                        ":waited_at": number(after.numbering.seen_at),
                         ":expires_at": self._head_expiry(),
-                        ":zero": _number(0),
+                        ":zero": number(0),
                     },
                     ReturnValues="ALL_NEW",
                 )["Attributes"]
@@ -130,8 +130,8 @@ class DynamoHistory(Table):
         self._set(
             head_key(room),
             {
-                "signals_waited": _number(wait.longest),
-                "signals_waited_at": _number(wait.seen_at),
+                "signals_waited": number(wait.longest),
+                "signals_waited_at": number(wait.seen_at),
             },
         )
 
@@ -198,12 +198,13 @@ class DynamoHistory(Table):
             )
 
     def _head_expiry(self) -> AttributeValueTypeDef:
-        return _number(int(self._clock()) + HEAD_LIFE)
+        return number(int(self._clock()) + HEAD_LIFE)
+
+
+def head_among(items: Iterable[Item]) -> Head | None:
+    """Return the head that is among the items of a BatchGetItem, if there is one."""
+    return next((read_head(item) for item in items if item["sk"] == HEAD), None)
 
 
 def _new_head() -> Head:
     return Head(Epoch(secrets.token_urlsafe(6)))
-
-
-def _number(value: int) -> AttributeValueTypeDef:
-    return {"N": str(value)}

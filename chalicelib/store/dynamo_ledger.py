@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chalicelib.store.calls import ConditionFailedError, Table
+from chalicelib.store.calls import ConditionFailedError, Table, number
 from chalicelib.store.items import account_key, connection_key, read_address, read_connection
 from chalicelib.store.ledger import Account, Entry
 from chalicelib.store.port import CONNECTION_LIFE
@@ -38,7 +38,7 @@ class DynamoLedger(Table):
                     UpdateExpression="SET paid = if_not_exists(paid, :start) + :price",
                     # An update would make an item of a connection that has been forgotten.
                     ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":start": _number(start), ":price": _number(price)},
+                    ExpressionAttributeValues={":start": number(start), ":price": number(price)},
                     ReturnValues="ALL_NEW",
                 )["Attributes"]
         except ConditionFailedError:
@@ -61,8 +61,8 @@ class DynamoLedger(Table):
                     "SET paid = if_not_exists(paid, :start) + :price, expires_at = :expires_at"
                 ),
                 ExpressionAttributeValues={
-                    ":start": _number(start),
-                    ":price": _number(price),
+                    ":start": number(start),
+                    ":price": number(price),
                     ":expires_at": self._account_expiry(),
                 },
                 ReturnValues="UPDATED_NEW",
@@ -90,8 +90,8 @@ class DynamoLedger(Table):
                         f"attribute_exists(pk) AND ({never} OR answered = :answered)"
                     ),
                     ExpressionAttributeValues={
-                        ":now": _number(now),
-                        ":answered": _number(answered),
+                        ":now": number(now),
+                        ":answered": number(answered),
                     },
                 )
         except ConditionFailedError:
@@ -131,8 +131,8 @@ class DynamoLedger(Table):
                     UpdateExpression="SET asked_at = :now, expires_at = :expires_at",
                     ConditionExpression="attribute_not_exists(asked_at) OR asked_at = :asked_at",
                     ExpressionAttributeValues={
-                        ":now": _number(now),
-                        ":asked_at": _number(asked_at),
+                        ":now": number(now),
+                        ":asked_at": number(asked_at),
                         ":expires_at": self._account_expiry(),
                     },
                 )
@@ -148,7 +148,7 @@ class DynamoLedger(Table):
                 Key=account_key(user_id),
                 UpdateExpression="SET barred_until = :until, expires_at = :expires_at",
                 ExpressionAttributeValues={
-                    ":until": _number(until),
+                    ":until": number(until),
                     ":expires_at": self._account_expiry(),
                 },
             )
@@ -161,17 +161,13 @@ class DynamoLedger(Table):
                 UpdateExpression="SET paid = :paid",
                 # False too where there is nothing: what has been forgotten stays so.
                 ConditionExpression="paid < :paid",
-                ExpressionAttributeValues={":paid": _number(paid)},
+                ExpressionAttributeValues={":paid": number(paid)},
             )
 
     def _account_expiry(self) -> AttributeValueTypeDef:
-        return _number(int(self._clock()) + CONNECTION_LIFE)
+        return number(int(self._clock()) + CONNECTION_LIFE)
 
 
 def _optional_number(item: Item, name: str) -> int:
     """Read a number; 0 where there is none."""
     return int(item[name]["N"]) if name in item else 0
-
-
-def _number(value: int) -> AttributeValueTypeDef:
-    return {"N": str(value)}

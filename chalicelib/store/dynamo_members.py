@@ -8,15 +8,18 @@ from __future__ import annotations
 import heapq
 import secrets
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from chalicelib.errors import Code, FrameError, unknown_connection
 from chalicelib.model import room_digest
+from chalicelib.recent import Recent
 from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
-from chalicelib.store.calls import ConditionFailedError
-from chalicelib.store.dynamo_history import DynamoHistory
+from chalicelib.store.calls import ConditionFailedError, number
+from chalicelib.store.dynamo_history import DynamoHistory, head_among
 from chalicelib.store.items import (
     connection_expiry,
     connection_key,
@@ -26,7 +29,6 @@ from chalicelib.store.items import (
     member_key,
     members_pk,
     muted_attribute,
-    place_item,
     place_key,
     read_connection,
     read_head,
@@ -41,9 +43,9 @@ from chalicelib.store.items import (
 from chalicelib.store.port import HEAD_LIFE, Departure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from chalicelib.model import Connection, ConnectionId, Head, Member, RoomId, Span
     from chalicelib.shards import Shard
@@ -63,7 +65,7 @@ class DynamoMembers(DynamoHistory):
         self._rooms_limit = rooms_limit
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._levels: OrderedDict[RoomId, int] = OrderedDict()
+        self._levels: Recent[RoomId, int] = Recent(LEVELS_KEPT)
 
     def join(
         self, connection: Connection, room: RoomId, muted_until: int | None = None
@@ -75,26 +77,24 @@ class DynamoMembers(DynamoHistory):
                 return connection, head
         elif len(connection.rooms) >= self._rooms_limit:
             raise self._too_many_rooms()
-        head = self._enter(connection, room, self._level(room))
-        if head.level < self._level(room):
+        level = self._level(room)
+        head = self._enter(connection, room, level)
+        if head.level < level:
             # A head that was made anew knows of no shards: nobody would look there.
-            self._learn_level(room, head.level)
             head = self._enter(connection, room, head.level)
         self._learn_level(room, head.level)
         try:
             return self._let_speak(connection, room, muted_until), head
         except FrameError:
-            self._remove(connection.id, room, head.level)
-            self._delete([place_key(connection.id, room)])
+            places = {room: self._places(connection.id, room).get(room, ())}
+            self._leave(connection.id, places)
+            self._delete(_place_keys(connection.id, places))
             raise
 
     def extend(self, connection: Connection, room: RoomId) -> None:
         """See `Store.extend`."""
-        for level in range(len(LEVELS)):
-            if self._set(member_key(room, connection.id, level), end(connection)):
-                return
-            if not level and not self._spread(room):
-                return
+        for level in self._places(connection.id, room).get(room, ()):
+            self._set(member_key(room, connection.id, level), end(connection))
 
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`.
@@ -103,13 +103,12 @@ class DynamoMembers(DynamoHistory):
         asked for again. The version changes even if the member is gone already: the one that
         deleted it may have died before that.
         """
-        place = None
-        if room not in connection.rooms:
-            place = self._get(place_key(connection.id, room))
-            if place is None:
+        places = self._places(connection.id, room)
+        if not places:
+            if room not in connection.rooms:
                 return None
-        level = read_place(place)[1] if place else self._level(room)
-        departure = self._remove(connection.id, room, level, always_change=True)
+            places = {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection.id, places, always_change=True)
         with suppress(ConditionFailedError), self._available():
             self._client.update_item(
                 TableName=self._table,
@@ -121,8 +120,8 @@ class DynamoMembers(DynamoHistory):
                     ":digest": {"BS": [room_digest(connection.id, room)]},
                 },
             )
-        self._delete([place_key(connection.id, room)])
-        return departure
+        self._delete(_place_keys(connection.id, places))
+        return next(iter(departures), None)
 
     def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
         """See `Store.forget`.
@@ -135,13 +134,11 @@ class DynamoMembers(DynamoHistory):
                 TableName=self._table, Key=connection_key(connection_id), ReturnValues="ALL_OLD"
             ).get("Attributes")
         places = self._places(connection_id)
-        departures = [
-            self._remove(connection_id, left, places.get(left, self._level(left)))
-            for left in sorted({*places, *([room] if room else ())})
-        ]
+        known = {} if room is None or room in places else {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection_id, {**places, **known})
         entry = [user_connection_key(read_user(deleted).user_id, connection_id)] if deleted else []
-        self._delete([*entry, *(place_key(connection_id, left) for left in places)])
-        return [departure for departure in departures if departure]
+        self._delete([*entry, *_place_keys(connection_id, places)])
+        return departures
 
     def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:
         """See `Store.forget_all`."""
@@ -152,9 +149,8 @@ class DynamoMembers(DynamoHistory):
         for member in members:
             places = self._places(member.id)
             keys.append(user_connection_key(member.user.user_id, member.id))
-            keys += (place_key(member.id, one) for one in places)
-            for one, where in {room: None, **places}.items():
-                levels = range(level + 1) if where is None else (where,)
+            keys += _place_keys(member.id, places)
+            for one, levels in {room: range(level + 1), **places}.items():
                 keys += (member_key(one, member.id, at) for at in levels)
                 for at in levels:
                     changed[one, shard_of(member.id, at)] -= one in places
@@ -216,8 +212,8 @@ class DynamoMembers(DynamoHistory):
                 UpdateExpression="SET members = :members",
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={
-                    ":members": _number(state.members),
-                    ":version": _number(state.version),
+                    ":members": number(state.members),
+                    ":version": number(state.version),
                 },
             )
 
@@ -227,10 +223,12 @@ class DynamoMembers(DynamoHistory):
             level = self._level(room)
             members = [member_key(room, connection.id, at) for at in range(level + 1)]
             items = self._get_all([head_key(room), *members])
-            heads = [read_head(item) for item in items if item["sk"] == head_key(room)["sk"]]
-            if not heads or len(items) > 1 or heads[0].level <= level:
-                return heads[0] if heads and len(items) > 1 else None
-            self._learn_level(room, heads[0].level)
+            head = head_among(items)
+            if head is None or len(items) > 1:
+                return head
+            if head.level <= level:
+                return None
+            self._learn_level(room, head.level)
 
     def _enter(self, connection: Connection, room: RoomId, level: int) -> Head:
         """Put the member, change its shard's version, and return where the room stood after that.
@@ -242,7 +240,7 @@ class DynamoMembers(DynamoHistory):
             [
                 {"PutRequest": {"Item": {**item, **expires_at}}}
                 for item in (
-                    place_item(connection.id, room, level),
+                    place_key(connection.id, room, level),
                     member_item(room, connection, level),
                 )
             ]
@@ -256,6 +254,7 @@ class DynamoMembers(DynamoHistory):
         higher = next_level(level, members, self._capacity)
         if higher and head.level < higher:
             self._raise_level(room, higher)
+            return replace(head, level=higher)
         return head
 
     def _let_speak(
@@ -270,13 +269,13 @@ class DynamoMembers(DynamoHistory):
         values: Item = {
             ":digests": {"BS": [digest]},
             ":digest": {"B": digest},
-            ":limit": _number(self._rooms_limit),
+            ":limit": number(self._rooms_limit),
         }
         update: dict[str, Any] = {"UpdateExpression": "ADD rooms :digests"}
         if muted_until is not None:
             update["UpdateExpression"] += " SET #muted = :until"
             update["ExpressionAttributeNames"] = {"#muted": muted_attribute(digest)}
-            values[":until"] = _number(muted_until)
+            values[":until"] = number(muted_until)
         try:
             with self._available():
                 item = self._client.update_item(
@@ -297,34 +296,33 @@ class DynamoMembers(DynamoHistory):
             raise self._too_many_rooms() from None
         return read_connection(connection.id, item)
 
-    def _remove(
+    def _leave(
         self,
         connection_id: ConnectionId,
-        room: RoomId,
-        level: int,
+        places: Mapping[RoomId, Iterable[int]],
         *,
         always_change: bool = False,
-    ) -> Departure | None:
-        """Delete a member at a level, or wherever it is if it is not there.
+    ) -> list[Departure]:
+        """Delete members of rooms, at some levels of each, and change their shards' versions.
 
-        Changes its shard's version if there was one; `always_change` does so in any case.
+        `always_change` does so where there was no member, too.
         """
-        levels = [level, *(other for other in range(len(LEVELS)) if other != level)]
-        for at in levels:
-            if at > level and not self._spread(room, at):
-                continue
-            shard = shard_of(connection_id, at)
-            with self._available():
-                member = self._client.delete_item(
-                    TableName=self._table,
-                    Key=member_key(room, connection_id, at),
-                    ReturnValues="ALL_OLD",
-                ).get("Attributes")
-            if member:
-                return Departure(room, read_user(member), self._change(room, shard, members=-1))
-            if always_change:
-                self._change(room, shard, members=0)
-        return None
+        departures: dict[RoomId, Departure] = {}
+        for room, levels in sorted(places.items()):
+            for level in levels:
+                shard = shard_of(connection_id, level)
+                with self._available():
+                    member = self._client.delete_item(
+                        TableName=self._table,
+                        Key=member_key(room, connection_id, level),
+                        ReturnValues="ALL_OLD",
+                    ).get("Attributes")
+                if member:
+                    left = self._change(room, shard, members=-1)
+                    departures[room] = Departure(room, read_user(member), left)
+                elif always_change:
+                    self._change(room, shard, members=0)
+        return list(departures.values())
 
     def _change(self, room: RoomId, shard: Shard, *, members: int) -> int | None:
         """Change a shard's version, and its members by so many; return how many the room has left.
@@ -335,7 +333,6 @@ class DynamoMembers(DynamoHistory):
             self._change_shard(room, shard, members)
             return None
         head = self._change_head(room, members)
-        self._learn_level(room, head.level)
         return head.members if head.level == 0 else None
 
     def _change_head(self, room: RoomId, members: int) -> Head:
@@ -350,9 +347,9 @@ class DynamoMembers(DynamoHistory):
                 ),
                 ExpressionAttributeValues={
                     ":epoch": {"S": secrets.token_urlsafe(6)},
-                    ":zero": _number(0),
-                    ":one": _number(1),
-                    ":members": _number(members),
+                    ":zero": number(0),
+                    ":one": number(1),
+                    ":members": number(members),
                     ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
@@ -366,8 +363,8 @@ class DynamoMembers(DynamoHistory):
                 Key=shard_key(room, shard),
                 UpdateExpression="SET expires_at = :expires_at ADD version :one, members :members",
                 ExpressionAttributeValues={
-                    ":one": _number(1),
-                    ":members": _number(members),
+                    ":one": number(1),
+                    ":members": number(members),
                     ":expires_at": self._head_expiry(),
                 },
                 ReturnValues="ALL_NEW",
@@ -393,14 +390,22 @@ class DynamoMembers(DynamoHistory):
                 ConditionExpression=(
                     "attribute_exists(pk) AND (attribute_not_exists(spread) OR spread < :level)"
                 ),
-                ExpressionAttributeValues={":level": _number(level)},
+                ExpressionAttributeValues={":level": number(level)},
             )
-        self._learn_level(room, level)
 
-    def _places(self, connection_id: ConnectionId) -> dict[RoomId, int]:
-        """Return where a connection is a member, or may be, and at which level."""
+    def _places(
+        self, connection_id: ConnectionId, room: RoomId | None = None
+    ) -> dict[RoomId, Sequence[int]]:
+        """Return where a connection is a member, or may be, in one room or all, at which levels.
+
+        Two joins at a time may go by two levels of a room.
+        """
         pk = connection_key(connection_id)["pk"]["S"]
-        return dict(map(read_place, self._query(pk, "R#", "R$")))
+        first, last = (f"R#{room}\n", f"R#{room}\n~") if room else ("R#", "R$")
+        places: dict[RoomId, list[int]] = {}
+        for one, level in map(read_place, self._query(pk, first, last)):
+            places.setdefault(one, []).append(level)
+        return dict(places)
 
     def _level_from(self, room: RoomId, level: int, slot: int, limit: int) -> Iterator[Item]:
         """Yield a level's members from a slot on."""
@@ -413,12 +418,6 @@ class DynamoMembers(DynamoHistory):
         requests: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
         self._write(requests)
 
-    def _spread(self, room: RoomId, level: int = 1) -> bool:
-        """Whether a room's members are spread up to a level."""
-        if self._level(room) < level:
-            self._learn_level(room, self.head(room).level)
-        return self._level(room) >= level
-
     def _level(self, room: RoomId) -> int:
         with self._lock:
             return self._levels.get(room, 0)
@@ -426,11 +425,10 @@ class DynamoMembers(DynamoHistory):
     def _learn_level(self, room: RoomId, level: int) -> None:
         """Remember the level of a large room; one that is not remembered counts as small."""
         with self._lock:
-            self._levels.pop(room, None)
             if level:
-                self._levels[room] = level
-            if len(self._levels) > LEVELS_KEPT:
-                self._levels.popitem(last=False)
+                self._levels.note(room, level)
+            else:
+                self._levels.pop(room, None)
 
     def _too_many_rooms(self) -> FrameError:
         return FrameError(
@@ -439,5 +437,7 @@ class DynamoMembers(DynamoHistory):
         )
 
 
-def _number(value: int) -> AttributeValueTypeDef:
-    return {"N": str(value)}
+def _place_keys(connection_id: ConnectionId, places: Mapping[RoomId, Iterable[int]]) -> list[Item]:
+    return [
+        place_key(connection_id, room, level) for room, levels in places.items() for level in levels
+    ]

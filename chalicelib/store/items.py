@@ -3,7 +3,7 @@
 | item       | pk                | sk                            | attributes                      |
 |------------|-------------------|-------------------------------|---------------------------------|
 | connection | C#<id>            | C                             | user_id, username, rooms, …     |
-| its place  | C#<id>            | R#<room>                      | level                           |
+| its place  | C#<id>            | R#<room>, newline, <level>    |                                 |
 | its entry  | U#<user>          | C#<id>                        | api_id, stage, connected_at     |
 | user       | U#<user>          | T                             | paid, barred_until, asked_at    |
 | member     | M#<shard>#<room>  | M#<4 hex of a hash of id><id> | user_id, username, protocol, …  |
@@ -82,24 +82,27 @@ def account_key(user_id: UserId) -> Item:
     return {"pk": {"S": f"U#{user_id}"}, "sk": {"S": "T"}}
 
 
-def place_key(connection_id: ConnectionId, room: RoomId) -> Item:
-    """Return the key of the note that a connection is, or may be, in a room."""
-    return {"pk": {"S": f"C#{connection_id}"}, "sk": {"S": f"R#{room}"}}
+def place_key(connection_id: ConnectionId, room: RoomId, level: int) -> Item:
+    """Return the key of the note that a connection is, or may be, a member at a room's level.
 
-
-def place_item(connection_id: ConnectionId, room: RoomId, level: int) -> Item:
-    """Write in which level's shard a connection's member lies."""
-    return {**place_key(connection_id, room), "level": {"N": str(level)}}
+    No name of a room holds a newline.
+    """
+    return {"pk": {"S": f"C#{connection_id}"}, "sk": {"S": f"R#{room}\n{level}"}}
 
 
 def read_place(item: Item) -> tuple[RoomId, int]:
     """Read which room a connection is, or may be, in, and at which level."""
-    return RoomId(item["sk"]["S"].removeprefix("R#")), int(item["level"]["N"])
+    room, _, level = item["sk"]["S"].removeprefix("R#").partition("\n")
+    return RoomId(room), int(level)
+
+
+HEAD: Final[AttributeValueTypeDef] = {"S": "H"}
+"""The sort key of every head."""
 
 
 def head_key(room: RoomId) -> Item:
     """Return the key of a room's head."""
-    return {"pk": {"S": f"R#{room}"}, "sk": {"S": "H"}}
+    return {"pk": {"S": f"R#{room}"}, "sk": HEAD}
 
 
 def members_pk(room: RoomId, shard: Shard) -> str:

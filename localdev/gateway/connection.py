@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import cast
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -197,7 +198,10 @@ class Connection(asyncio.Protocol):
             if data:
                 self._transport.write(data)
             else:
-                self._transport.write_eof()
+                # A reset connection can't be shut down; asyncio would end it an iteration later, in
+                # which a post would meet a connection that is listed and closed.
+                with suppress(OSError):
+                    self._transport.write_eof()
         close = self._websocket.close_rcvd or self._websocket.close_sent
         if close is not None:
             self._end(close.code, close.reason)

@@ -28,6 +28,7 @@ from chalicelib.model import (
 )
 from chalicelib.outbox import SqsOutbox
 from chalicelib.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
+from tests.people import gateway_id
 from tests.strict_sqs import StrictSqs
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ROOM = RoomId("漢" * ROOM_NAME_LIMIT)
 EPOCH = Epoch("0123456789abcdef0123456789abcdef")
-CENSUS = Census(EPOCH, 1, 2_000, 500, 1)
+CENSUS = Census(EPOCH, 1, 2_000, 500, level=1)
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
 
 patterns = st.one_of(
@@ -59,7 +60,9 @@ users = st.builds(
 
 def numbered(seq: int, text: str, user: User) -> Numbered:
     """A message under its number."""
-    message = Message("i" * 64, ROOM, "chat", text, user, CONNECTION, 1_795_543_906_000)
+    message = Message(
+        "i" * 64, ROOM, "chat", text, user, CONNECTION, 1_795_543_906_000, None, ORIGIN
+    )
     return Numbered(seq, EPOCH, message)
 
 
@@ -99,7 +102,7 @@ def test_what_is_gathered_is_queued_whole(
     messages = [
         numbered(seq, text, user) for seq, text in enumerate(islice(cycle(said), jobs * each))
     ]
-    signals = tuple(SignalSent('"\\u0000"', user, CONNECTION, 1) for _ in range(jobs))
+    signals = tuple(SignalSent('"\\u0000"', user, CONNECTION, 0) for _ in range(jobs))
     news = None if presence is None else Presence((user,) * presence, (user,), 2_000)
     gathered = gather([Bulletin(tuple(messages), signals, news)])
     whole = FanoutJob(ROOM, "f" * 64, gathered, Span(), CENSUS)
@@ -126,7 +129,10 @@ def test_what_is_tried_again_reaches_each_member_once_in_order(
         ROOM,
         "r" * 32,
         tuple(numbered(seq, text, user) for seq in range(messages)),
-        tuple(Member(ConnectionId(f"c{n}="), user, Protocol.V1, ORIGIN, 1) for n in range(members)),
+        tuple(
+            Member(gateway_id(f"c{n}"), user, Protocol.V1, ORIGIN, 1_795_543_900_000)
+            for n in range(members)
+        ),
         attempt=2,
     )
     parts = list(cut(whole))

@@ -14,6 +14,7 @@ from chalicelib.bulletin import Bulletin, SignalSent
 from chalicelib.errors import UnavailableError
 from chalicelib.events import QueueRecord
 from chalicelib.jobs import (
+    EndJob,
     FanoutJob,
     MessageJob,
     PresenceJob,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ADA = User(UserId("user-1"), "Ada")
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
+MEMBER = Member(CONNECTION, ADA, Protocol.V1, ORIGIN, 1_795_543_900_000, 1_795_547_500)
 
 
 def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Message:
@@ -61,6 +63,7 @@ def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Mes
         user=ADA,
         sender=CONNECTION,
         sent_at=1_795_543_906_000,
+        origin=ORIGIN,
     )
 
 
@@ -127,15 +130,16 @@ def record(message: dict[str, Any]) -> QueueRecord:
         job("\x00\x1f\ufffe\uffff"),
         job('"\\</script>'),
         job(""),
-        SignalJob(RoomId("tea"), "1", SignalSent('{"typing":true}', ADA, CONNECTION, 1)),
+        SignalJob(RoomId("tea"), "1", SignalSent('{"typing":true}', ADA, CONNECTION, 7)),
         PresenceJob(RoomId("tea"), "1", joined=(ADA,), left=(ADA, ADA)),
         RetryJob(
             RoomId("tea"),
             "1",
             (Numbered(7, Epoch("e"), message()),),
-            (Member(CONNECTION, ADA, Protocol.V1, ORIGIN, 1),),
+            (MEMBER,),
             attempt=2,
         ),
+        EndJob(RoomId("tea"), "1", (MEMBER,), level=2, closes=True),
     ],
 )
 def test_a_job_arrives_as_it_was_published(queues: Queues, job: Job) -> None:
@@ -229,7 +233,7 @@ def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> No
     ("one", "group"),
     [
         (job(), "lobby"),
-        (SignalJob(RoomId("lobby"), "1", SignalSent("1", ADA, CONNECTION, 1)), "lobby\nlive"),
+        (SignalJob(RoomId("lobby"), "1", SignalSent("1", ADA, CONNECTION, 7)), "lobby\nlive"),
         (PresenceJob(RoomId("lobby"), "1"), "lobby\nlive"),
         (
             FanoutJob(
@@ -237,22 +241,24 @@ def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> No
                 "1",
                 Bulletin(),
                 Span(0x0000, 0x7FFF),
-                Census(Epoch("e"), 1, 2_000, 500, 1),
+                Census(Epoch("e"), 1, 2_000, 500, level=1),
             ),
             "lobby\n00007fff",
         ),
-        (RetryJob(RoomId("lobby"), "1", (), (), attempt=1), "lobby\nretry"),
+        (RetryJob(RoomId("lobby"), "1", (), (MEMBER, MEMBER), attempt=1), "lobby\nretry"),
+        (RetryJob(RoomId("lobby"), "1", (), (MEMBER,), attempt=1), f"lobby\n{CONNECTION}"),
+        (EndJob(RoomId("lobby"), "1", (MEMBER,), level=0, closes=False), "lobby\nend"),
     ],
 )
 def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
-    """News of a room share one order; each span and the retries have their own."""
+    """Messages of a room share one order; what must not hold them up has groups of its own."""
     assert one.group == group
 
 
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
     """Jobs of two spans are handed to two workers, those of one span to the same."""
     spans = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF), Span(0, 0x7FFF))
-    census = Census(Epoch("e"), 1, 2_000, 500, 1)
+    census = Census(Epoch("e"), 1, 2_000, 500, level=1)
     queues.outbox.publish_all(
         [
             FanoutJob(RoomId("lobby"), str(number), Bulletin(), span, census)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -13,6 +14,7 @@ from chalicelib import rooms
 from chalicelib.errors import Code, FrameError, UnavailableError
 from chalicelib.identity import Rights
 from chalicelib.limits import ROOMS_LIMIT
+from chalicelib.members import MemberCache, MemberCount
 from chalicelib.model import (
     LOBBY,
     Address,
@@ -32,11 +34,12 @@ from chalicelib.model import (
     UserId,
     Wait,
     room_digest,
+    slot,
 )
-from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of
+from chalicelib.shards import CAPACITY, LEVELS, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.items import user_connection_key
-from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
+from chalicelib.store.items import head_key, place_key, user_connection_key
+from chalicelib.store.port import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import MemoryStore
@@ -45,6 +48,9 @@ from tests.people import gateway_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.shards import Shard
     from chalicelib.store import Store
 
 NOW = 1_795_543_903
@@ -67,15 +73,35 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "dynamo"])
+@pytest.fixture(params=["memory", "dynamo", "past"])
 def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
-    """Each store in turn, empty."""
+    """Each store in turn, empty; the last one's table answers from the past wherever it may."""
     if request.param == "memory":
         yield MemoryStore(clock)
         return
     with mock_aws():
         resources.create(PROJECT)
-        yield DynamoStore(resources.client("dynamodb"), resources.TABLE, clock)
+        client = resources.client("dynamodb")
+        if request.param == "past":
+            answer_from_the_past(client)
+        yield DynamoStore(client, resources.TABLE, clock)
+
+
+def answer_from_the_past(client: DynamoDBClient) -> None:
+    """Have reads that are not strongly consistent answered as of when there was nothing."""
+    past = f"{resources.TABLE}-past"
+    resources.create_table(PROJECT, past)
+
+    def turn(params: dict[str, Any], model: Any, **_: object) -> None:
+        if model.name in ("GetItem", "Query") and not params.get("ConsistentRead"):
+            params["TableName"] = past
+        elif model.name == "BatchGetItem":
+            [(table, request)] = params["RequestItems"].items()
+            if not request.get("ConsistentRead"):
+                params["RequestItems"] = {past: request}
+            assert table == resources.TABLE
+
+    client.meta.events.register("before-parameter-build.dynamodb", turn)
 
 
 def connection(name: str, protocol: Protocol = Protocol.V1) -> Connection:
@@ -226,6 +252,21 @@ def test_pages_of_members_hold_everyone_once(store: Store) -> None:
         assert len(page) >= 4
     assert len(seen) == len(crowd)
     assert set(seen) == crowd
+
+
+def test_a_page_goes_on_with_the_very_next_hash(store: Store) -> None:
+    """Whatever the ids are of two members whose hashes follow each other, none is left out."""
+    names = {slot(gateway_id(name)): name for name in map(str, range(3000))}
+    one, other = next(
+        (name, names[at + 1])
+        for at, name in names.items()
+        if at + 1 in names and gateway_id(names[at + 1])[0] < "g"
+    )
+    first, second = added(store, one, LOBBY), added(store, other, LOBBY)
+    page, place, _ = store.members_page(LOBBY, None, 1)
+    assert [one.id for one in page] == [first.id]
+    page, place, _ = store.members_page(LOBBY, place, 1)
+    assert ([one.id for one in page], place) == ([second.id], None)
 
 
 def test_every_join_and_leave_changes_the_version(store: Store) -> None:
@@ -744,3 +785,341 @@ def test_the_number_of_rooms_can_be_set(clock: Clock) -> None:
                     store.join(known, ATTIC)
                 assert names(store, ATTIC) == set()
             assert refusal.value.code is Code.TOO_MANY_ROOMS
+
+
+def rise(store: Store, room: RoomId = LOBBY) -> int:
+    """Have a room go on to its next level with one member more; return that level."""
+    head = store.head(room)
+    names = (f"{room} at {head.level}, {number}" for number in itertools.count())
+    first = added(store, next(names), room)
+    shard = shard_of(first.id, head.level)
+    fill(store, room, shard, CAPACITY[head.level] // len(LEVELS[head.level]))
+    added(store, next(name for name in names if shard.span.holds(gateway_id(name))), room)
+    fill(store, room, shard, store.count(room, shard))
+    return store.head(room).level
+
+
+def fill(store: Store, room: RoomId, shard: Shard, members: int) -> None:
+    """Have a shard count as holding so many."""
+    version = state(store, room, shard).version
+    store.mend(room, shard, ShardState(version, members))
+
+
+def state(store: Store, room: RoomId, shard: Shard) -> ShardState:
+    """A shard's state, whether it stands in the head or by itself."""
+    if shard == WHOLE:
+        head = store.head(room)
+        return ShardState(head.version, head.members)
+    return store.shards(room, [shard]).get(shard, ShardState())
+
+
+def large_room(store: Store) -> list[Connection]:
+    """The lobby on its highest level, and somebody who has joined at each."""
+    crowd = []
+    for level in range(len(LEVELS)):
+        assert store.head(LOBBY).level == level
+        crowd.append(added(store, f"somebody at {level}", LOBBY))
+        if level < len(CAPACITY):
+            assert rise(store) == level + 1
+    return crowd
+
+
+def cached(store: Store, spans: Sequence[Span] = (Span(),)) -> list[ConnectionId]:
+    """The members of the lobby as workers find them that share its slots."""
+    head = store.head(LOBBY)
+    census = head.census(MemberCount(store).of(LOBBY, head))
+    return [one.id for span in spans for one in MemberCache(store).of(LOBBY, span, census)]
+
+
+@pytest.mark.parametrize("level", range(len(CAPACITY)))
+def test_a_room_goes_on_to_the_next_level_when_it_is_full(store: Store, level: int) -> None:
+    """Not one member sooner; whoever comes after that is counted there and no more here."""
+    for _ in range(level):
+        rise(store)
+    first = added(store, "first", LOBBY)
+    shard = shard_of(first.id, level)
+    full = CAPACITY[level] // len(LEVELS[level])
+    fill(store, LOBBY, shard, full - 1)
+    names = (str(number) for number in itertools.count())
+    last, over, after = (
+        next(name for name in names if shard.span.holds(gateway_id(name))) for _ in range(3)
+    )
+    added(store, last, LOBBY)
+    assert store.head(LOBBY).level == level
+    added(store, over, LOBBY)
+    assert store.head(LOBBY).level == level + 1
+    before = state(store, LOBBY, shard)
+    newcomer = added(store, after, LOBBY)
+    assert state(store, LOBBY, shard) == before == ShardState(before.version, full + 1)
+    assert state(store, LOBBY, shard_of(newcomer.id, level + 1)) == ShardState(1, 1)
+
+
+def test_members_of_every_level_are_found(store: Store) -> None:
+    """By a worker that serves all of the room, and once each by those that share it."""
+    crowd = {one.id for one in large_room(store)}
+    everyone = cached(store)
+    assert crowd < set(everyone)
+    assert len(set(everyone)) == len(everyone) == len(LEVELS) + 2 * len(CAPACITY)
+    for spans in (Span().cut(10), Span().cut(7), Span(0, 0x0FFF).cut(3)):
+        holding = {one for one in everyone if any(span.holds(one) for span in spans)}
+        found = cached(store, spans)
+        assert set(found) == holding
+        assert len(found) == len(holding)
+
+
+@pytest.mark.parametrize("store", ["past"], indirect=True)
+def test_only_a_glance_and_the_count_of_a_large_room_may_be_old(store: Store) -> None:
+    """They tell what is told as approximate, for half the price; all else is as it is now."""
+    large_room(store)
+    head = say(store, [message(1)])
+    assert store.head(LOBBY) == head != store.glance(LOBBY)
+    assert MemberCount(store).of(LOBBY, head) == head.members
+    assert len(cached(store)) == len(LEVELS) + 2 * len(CAPACITY)
+
+
+@pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
+def test_a_glance_shows_where_a_room_stands(store: Store) -> None:
+    """Where it stood a moment ago, with how long messages and signals have waited."""
+    head = store.head(LOBBY)
+    assert store.glance(LOBBY).seq == 0
+    store.note_signals(LOBBY, Wait(9, NOW))
+    assert store.head(LOBBY).signalling == Wait()
+    after = replace(head, seq=1, numbering=Wait(1234, NOW * 1000))
+    store.append([Numbered(1, head.epoch, message(1))])
+    assert store.advance(LOBBY, head, after) == after
+    store.note_signals(LOBBY, Wait(2345, NOW * 1000 + 1))
+    assert store.glance(LOBBY) == replace(after, signalling=Wait(2345, NOW * 1000 + 1))
+
+
+@pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
+def test_a_large_room_is_counted_over_its_levels(store: Store) -> None:
+    """The numbers of all shards add up to its members."""
+    large_room(store)
+    head = store.head(LOBBY)
+    assert MemberCount(store).of(LOBBY, head) == len(cached(store))
+
+
+def test_a_count_of_a_shard_that_is_wrong_is_mended_by_who_reads_it(store: Store) -> None:
+    """At each level, be it too high or too low; a room that seems larger than a leaf as well."""
+    for one in large_room(store):
+        level = next(
+            at
+            for at in range(len(LEVELS))
+            if one.id in {m.id for m in store.members(LOBBY, shard_of(one.id, at), Span())}
+        )
+        shard = shard_of(one.id, level)
+        right = store.count(LOBBY, shard)
+        for wrong in (0, 900, 50_000):
+            fill(store, LOBBY, shard, wrong)
+            cached(store, Span().cut(10))
+            assert state(store, LOBBY, shard).members == right
+
+
+def test_who_leaves_a_large_room_leaves_it_at_any_level(store: Store) -> None:
+    """The shard where it was tells another version and one member less, the head nothing new."""
+    for level, one in enumerate(large_room(store)):
+        shard = shard_of(one.id, level)
+        before, head = state(store, LOBBY, shard), store.head(LOBBY)
+        departure = store.leave(one, LOBBY)
+        assert departure is not None
+        assert (departure.user, departure.members) == (one.user, None)
+        assert one.id not in cached(store)
+        after = state(store, LOBBY, shard)
+        assert (after.version > before.version, after.members) == (True, before.members - 1)
+        assert level == 0 or store.head(LOBBY) == head
+        assert store.connection(one.id) == connection(one.user.username)
+
+
+def test_who_is_forgotten_is_gone_at_any_level(store: Store) -> None:
+    """Whether one is forgotten alone, or many are together."""
+    crowd = large_room(store)
+    for level, one in enumerate(crowd):
+        shard = shard_of(one.id, level)
+        before = state(store, LOBBY, shard)
+        [departure] = store.forget(one.id)
+        assert (departure.room, departure.members) == (LOBBY, None)
+        assert one.id not in cached(store)
+        assert state(store, LOBBY, shard).members == before.members - 1
+        assert store.forget(one.id, LOBBY) == []
+
+
+def test_many_are_forgotten_together(store: Store) -> None:
+    """Every one of them, in every room and at every level, with one new version for each shard."""
+    crowd = large_room(store)
+    stays = added(store, "stays", ATTIC)
+    for one in crowd:
+        store.join(one, ATTIC)
+    gone = [member for member in members(store) if member.id in {one.id for one in crowd}]
+    versions = [state(store, LOBBY, shard_of(one.id, at)).version for at, one in enumerate(crowd)]
+    attic = store.head(ATTIC)
+    departures = store.forget_all(gone, LOBBY, store.head(LOBBY).level)
+    assert {(one.room, one.user, one.members) for one in departures} == {
+        (room, one.user, left) for one in crowd for room, left in ((LOBBY, None), (ATTIC, 1))
+    }
+    for at, one in enumerate(crowd):
+        assert store.connection(one.id) is None
+        assert store.account(one.user.user_id).addresses == ()
+        assert state(store, LOBBY, shard_of(one.id, at)).version == versions[at] + 1
+        assert store.renew(one) == []
+    assert not {one.id for one in crowd} & set(cached(store))
+    assert [member.id for member in members(store, ATTIC)] == [stays.id]
+    assert store.head(ATTIC) == replace(attic, version=attic.version + 1, members=1)
+
+
+def test_many_of_one_level_are_forgotten_whatever_shards_they_lie_in(store: Store) -> None:
+    """Each shard counts its own, and changes its version once."""
+    assert rise(store) == 1
+    before = len(names(store))
+    crowd = {added(store, f"gone {number}", LOBBY).id for number in range(12)}
+    shards = {shard_of(one, 1) for one in crowd}
+    assert len(shards) > 1
+    versions = {shard: state(store, LOBBY, shard).version for shard in shards}
+    gone = [member for member in members(store) if member.id in crowd]
+    assert len(store.forget_all(gone, LOBBY, 1)) == len(crowd)
+    assert len(names(store)) == before
+    for shard in shards:
+        assert state(store, LOBBY, shard) == ShardState(versions[shard] + 1, 0)
+
+
+def test_forgetting_many_again_is_forgetting_them_once(store: Store) -> None:
+    """A job that comes again finds nobody, counts nobody, and still changes the version."""
+    ada = added(store, "Ada", LOBBY)
+    added(store, "Bob", LOBBY)
+    gone = [member for member in members(store) if member.id == ada.id]
+    assert len(store.forget_all(gone, LOBBY, 0)) == 1
+    head = store.head(LOBBY)
+    assert store.forget_all(gone, LOBBY, 0) == []
+    assert store.head(LOBBY).members == head.members == 1
+    assert store.head(LOBBY).version > head.version
+
+
+def test_a_member_without_a_note_of_its_place_is_forgotten_too(store: Store) -> None:
+    """What a join that died has left behind goes with the first post that finds it gone."""
+    for level in range(len(LEVELS)):
+        ada = added(store, f"Ada {level}", LOBBY)
+        [member] = [member for member in members(store) if member.id == ada.id]
+        if isinstance(store, MemoryStore):
+            store.places.clear()
+        else:
+            assert isinstance(store, DynamoStore)
+            store._client.delete_item(
+                TableName=resources.TABLE, Key=place_key(ada.id, LOBBY, level)
+            )
+        assert store.forget_all([member], LOBBY, store.head(LOBBY).level) == []
+        assert ada.id not in cached(store)
+        if level < len(CAPACITY):
+            rise(store)
+
+
+def test_an_end_is_told_to_a_member_at_any_level(store: Store) -> None:
+    """A renewal finds the member wherever its room was when it joined."""
+    for one in large_room(store):
+        store.extend(replace(one, until=NOW + 60), LOBBY)
+    ends = {member.id: member.until for member in members(store)}
+    assert [until for until in ends.values() if until] == [NOW + 60] * len(LEVELS)
+
+
+def test_pages_of_a_large_room_hold_everyone_once(store: Store) -> None:
+    """Going on from each page's place meets every member of every level once."""
+    everyone = [one.id for one in large_room(store)]
+    everyone += [added(store, str(number), LOBBY).id for number in range(12)]
+    for limit in (1, 4, 100):
+        seen: list[ConnectionId] = []
+        place: str | None = None
+        while True:
+            page, place, _ = store.members_page(LOBBY, place, limit)
+            seen += [member.id for member in page]
+            if place is None:
+                break
+        assert len(seen) == len(set(seen))
+        assert set(everyone) < set(seen)
+        assert set(seen) == set(cached(store))
+
+
+def test_joining_a_large_room_again_changes_nothing(store: Store) -> None:
+    """At whichever level one has joined."""
+    for level, one in enumerate(large_room(store)):
+        shard = shard_of(one.id, level)
+        before = state(store, LOBBY, shard)
+        assert store.join(one, LOBBY) == (one, store.head(LOBBY))
+        assert state(store, LOBBY, shard) == before
+
+
+def test_a_head_past_its_time_still_counts(store: Store, clock: Clock) -> None:
+    """Until the table deletes it, a room goes on where it was: no number is given twice."""
+    head = say(store, [message(1)])
+    clock.now = NOW + HEAD_LIFE + 1
+    assert store.head(LOBBY) == head
+    assert say(store, [message(2)]) == replace(head, seq=2)
+    one = replace(connection("Ada"), connected_at=int(clock.now * 1000))
+    store.add(one)
+    _, joined = store.join(one, LOBBY)
+    assert (joined.epoch, joined.seq, joined.members) == (head.epoch, 2, 1)
+
+
+class Containers:
+    """Stores over one table, each of which remembers what it has seen alone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.client = resources.client("dynamodb")
+
+    def new(self) -> DynamoStore:
+        """A container that has seen nothing yet."""
+        return DynamoStore(self.client, resources.TABLE, self._clock)
+
+
+@pytest.fixture
+def containers(clock: Clock) -> Iterator[Containers]:
+    """Containers of a table of their own."""
+    with mock_aws():
+        resources.create(PROJECT)
+        yield Containers(clock)
+
+
+def test_a_room_whose_head_was_made_anew_has_its_members(containers: Containers) -> None:
+    """A container that remembers a higher level puts nobody where nobody would look."""
+    old, new = containers.new(), containers.new()
+    rise(old)
+    containers.client.delete_item(TableName=resources.TABLE, Key=head_key(LOBBY))
+    ada, head = old.join(added(old, "Ada"), LOBBY)
+    assert head.level == 0
+    assert ada.id in cached(new)
+    rise(new)
+    old.leave(ada, LOBBY)
+    assert ada.id not in cached(containers.new())
+
+
+def test_a_container_that_knows_no_level_misses_nobody(containers: Containers) -> None:
+    """One that takes a large room for a small one lets people in and out all the same."""
+    knows = containers.new()
+    ada = added(knows, "Ada", LOBBY)
+    rise(knows)
+    bob = added(knows, "Bob", LOBBY)
+    cat = added(containers.new(), "Cat", LOBBY)
+    assert {ada.id, bob.id, cat.id} < set(cached(knows))
+    for one in (ada, bob, cat):
+        assert containers.new().join(one, LOBBY)[0] == one
+        containers.new().extend(replace(one, until=NOW + 9), LOBBY)
+        assert containers.new().leave(one, LOBBY) is not None
+        assert one.id not in cached(knows)
+
+
+def test_who_joined_at_two_levels_leaves_both(containers: Containers) -> None:
+    """Of two joins at once, one may go by an older level; a leave, or the end, undoes both."""
+    for name in ("Ada", "Bob"):
+        knows, cold = containers.new(), containers.new()
+        if name == "Ada":
+            rise(knows)
+        unjoined = added(knows, name)
+        knows._learn_level(LOBBY, 1)
+        knows.join(unjoined, LOBBY)
+        joined, _ = cold.join(unjoined, LOBBY)
+        assert cached(knows).count(joined.id) == 1
+        containers.new().extend(replace(joined, until=NOW + 60), LOBBY)
+        assert {one.until for one in members(knows) if one.id == joined.id} == {NOW + 60}
+        if name == "Ada":
+            containers.new().leave(joined, LOBBY)
+        else:
+            containers.new().forget(joined.id)
+        assert joined.id not in cached(knows)

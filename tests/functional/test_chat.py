@@ -44,7 +44,13 @@ def test_connect_keeps_who_is_there(lambdas: Lambdas) -> None:
     items = {(item["pk"]["S"], item["sk"]["S"][:2]): item for item in table()}
     connection = items[f"C#{ADA}", "C"]
     user = f"U#{connection['user_id']['S']}"
-    assert set(items) == {(f"C#{ADA}", "C"), (user, "C#"), ("R#lobby", "M#"), ("R#lobby", "H")}
+    assert set(items) == {
+        (f"C#{ADA}", "C"),
+        (f"C#{ADA}", "R#"),
+        (user, "C#"),
+        ("M#00000ffff#lobby", "M#"),
+        ("R#lobby", "H"),
+    }
     assert connection["username"] == {"S": "Ada"}
     assert len(connection["user_id"]["S"]) == 36
     assert connection["connected_at"] == {"N": str(lambdas.connected_at)}
@@ -106,12 +112,12 @@ def test_messages_keep_their_order(lambdas: Lambdas, connections: Connections) -
     assert [frame["data"]["message"] for frame in frames(connections, BOB)] == list("0123456789")
 
 
-def test_the_job_carries_the_api_and_stage(lambdas: Lambdas) -> None:
-    """A broadcast learns from its job where to post, since an SQS event doesn't tell."""
+def test_the_job_carries_the_api_and_stage_of_the_sender(lambdas: Lambdas) -> None:
+    """A broadcast learns from its job where to post an ack to a sender that has left."""
     lambdas.connect(ADA)
     lambdas.message(ADA, HI)
     [job] = lambdas.queued_messages()
-    assert job["origin"] == {"api_id": "a1b2c3d4e5", "stage": "api"}
+    assert job["message"]["origin"] == {"api_id": "a1b2c3d4e5", "stage": "api"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +196,7 @@ def test_disconnect_leaves_nothing_behind(lambdas: Lambdas, connections: Connect
     assert frames(connections, BOB) == []
     assert members() == 1
     lambdas.disconnect(ADA)
-    assert {item["sk"]["S"][:2] for item in table()} == {"H", "S#"}
+    assert {item["sk"]["S"][:2] for item in table()} == {"H", "S#", "K"}
 
 
 def test_no_log_line_holds_what_was_said(

@@ -52,7 +52,7 @@ def access_bytes() -> int:
     line = re.sub(
         r"\$context\.([\w.]+)",
         lambda variable: values[variable[1]],
-        stage["AccessLogSettings"]["Format"],
+        stage["AccessLogSettings"]["Fn::If"][1]["Format"],
     )
     return len(line) + 1
 

@@ -142,7 +142,7 @@ def test_a_ban_ends_by_itself(court: Court) -> None:
     [item] = [
         one
         for one in table.scan(TableName=resources.TABLE)["Items"]
-        if one["sk"]["S"].startswith("B#")
+        if one["pk"]["S"].startswith("B#")
     ]
     table.put_item(TableName=resources.TABLE, Item=item | {"expires_at": {"N": "1700000000"}})
     assert court.chat.answer(BOB, action="join", room="tea")["type"] == "joined"

@@ -15,7 +15,9 @@ from botocore.compat import HTTPHeaders
 from chalicelib import wiring
 from chalicelib.auth.names import user_of_subject
 from chalicelib.identity import GRACE_SECONDS
+from chalicelib.model import RoomId
 from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.store.items import head_key
 from infra import policies
 from tests import misbehaviour
 from tests.conftest import PROJECT
@@ -23,6 +25,8 @@ from tests.functional.conftest import Lambdas
 from tests.functional.issued import want_tokens
 from tests.functional.test_publish import Desk
 from tests.issuer import ISSUER, shared
+from tests.resources import TABLE
+from tests.resources import client as aws_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,6 +201,29 @@ def go_everywhere(lambdas: Lambdas, recorder: Recorder, connections: Connections
     lambdas.disconnect(PLAIN)
 
 
+def go_where_rooms_are_large(lambdas: Lambdas) -> None:
+    """Lead the functions along the ways of a room that counts as spread over shards."""
+    for room, members, offer in (("lobby", (PLAIN,), None), ("large", (ADA, BOB), SUBPROTOCOL)):
+        for connection_id in members:
+            lambdas.connect(connection_id, None, offer)
+            lambdas.message(connection_id, {"action": "join", "room": room})
+        aws_client("dynamodb").update_item(
+            TableName=TABLE,
+            Key=head_key(RoomId(room)),
+            UpdateExpression="SET spread = :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+    lambdas.disconnect(PLAIN)
+    lambdas.connect(PLAIN)
+    lambdas.disconnect(PLAIN)
+    for action in ("leave", "join", "who", "message"):
+        lambdas.message(ADA, {"action": action, "room": "large", "message": "hi"})
+    lambdas.broadcast()
+    for connection_id in (ADA, BOB):
+        lambdas.disconnect(connection_id)
+    lambdas.broadcast()
+
+
 def show_tokens(
     lambdas: Lambdas,
     recorder: Recorder,
@@ -244,6 +271,7 @@ def recorder(client: Client, connections: Connections, monkeypatch: pytest.Monke
     recorder = Recorder(client, connections)
     lambdas = Lambdas(recorder)  # type: ignore[arg-type]  # all of the client that it uses
     go_everywhere(lambdas, recorder, connections)
+    go_where_rooms_are_large(lambdas)
     monkeypatch.setenv("FANFARE_LEAF", "1")  # so that two members are shared among workers
     for connection_id in (ADA, BOB):
         lambdas.connect(connection_id, None, SUBPROTOCOL)

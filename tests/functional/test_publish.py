@@ -184,19 +184,16 @@ def test_a_server_is_held_to_the_limits(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert int(responses[-1].headers["Retry-After"]) >= 1
 
 
-def test_where_no_setting_tells_where_to_post_that_is_said(
+def test_a_custom_domain_needs_no_further_setting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A custom domain tells neither the API's id nor its stage."""
+    """It tells neither the API's id nor its stage, which the members carry themselves."""
     monkeypatch.setenv("WEBSOCKET_URL", "wss://chat.example.com")
     monkeypatch.delenv("WEBSOCKET_ENDPOINT")
     with wiring.fresh():
-        assert code(desk.publish({"message": "hi"})) == (503, "unavailable")
-    monkeypatch.setenv("WEBSOCKET_API", "a1b2c3d4e5/api")
-    with wiring.fresh():
         assert desk.publish({"message": "hi"}).status_code == HTTPStatus.ACCEPTED
     [job] = desk.lambdas.queued_messages()
-    assert job["origin"] == {"api_id": "a1b2c3d4e5", "stage": "api"}
+    assert job["message"]["origin"] is None
 
 
 def test_a_notice_reaches_all_connections_of_its_user(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from chalicelib.fanout import Fanout
 from chalicelib.graph import Graph
 from chalicelib.jobs import encode
 from chalicelib.limits import Limits
-from chalicelib.model import ConnectionId, Origin
+from chalicelib.model import ConnectionId
 from chalicelib.origins import Origins
 from chalicelib.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.settings import Settings
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.model import Origin
     from chalicelib.posting import Gateway
     from chalicelib.store import Store
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.jobs import Job
+    from chalicelib.model import RoomId
 
 ACTIONS = {str(request.__struct_config__.tag) for request in get_args(protocol.Request)}
 
@@ -65,11 +66,12 @@ def is_a_request(body: str) -> bool:
     return isinstance(frame, dict) and frame.get("action") in ACTIONS
 
 
-def rooms_of(server: Server, who: str) -> JoinedRooms:
+def rooms_of(server: Server, who: str) -> list[RoomId]:
     """Where somebody is."""
     connection = server.graph.store.connection(ConnectionId(who))
     assert connection
-    return connection.rooms
+    # Nothing is new: what comes back is where it has a place.
+    return server.graph.store.renew(connection)
 
 
 def require_voice(server: Server, job: Job) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.bulletin import Bulletin, Presence, SignalSent
-from chalicelib.jobs import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
+from chalicelib.jobs import EndJob, FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
 from chalicelib.model import (
     Census,
     ConnectionId,
@@ -39,23 +40,27 @@ TEA = RoomId("tea")
 API = Origin("a1b2c3d4e5", "api")
 ADA = User(UserId("ada"), "Ada")
 READER = ConnectionId("reader=")
+SENDER = ConnectionId("ada=")
+MEMBER = Member(READER, ADA, Protocol.V1, API, 1_795_543_900_000)
 
 
 def message(message_id: str, text: str = "hello") -> Message:
     """Something that Ada has said."""
-    return Message(message_id, TEA, "chat", text, ADA, ConnectionId("ada="), 1_795_543_903_000)
+    return Message(message_id, TEA, "chat", text, ADA, SENDER, 1_795_543_903_000, origin=API)
 
 
 NUMBERED = Numbered(1, Epoch("epoch-1"), message("1"))
 BULLETIN = Bulletin(
-    (NUMBERED,), (SignalSent("1", ADA, ConnectionId("ada="), 1),), Presence((ADA,), (ADA,), 2)
+    (NUMBERED,), (SignalSent("1", ADA, SENDER, 1_795_543_906_000),), Presence((ADA,), (ADA,), 2)
 )
 JOBS: tuple[Job, ...] = (
     MessageJob(TEA, "a", message("2")),
-    SignalJob(TEA, "b", SignalSent("[1]", ADA, ConnectionId("ada="), 1)),
+    SignalJob(TEA, "b", SignalSent("[1]", ADA, SENDER, 1_795_543_906_000)),
     PresenceJob(TEA, "c", (ADA,), (ADA,)),
     FanoutJob(TEA, "d", BULLETIN, Span(), Census(Epoch("epoch-1"), 1, 1, 1)),
-    RetryJob(TEA, "e", (NUMBERED,), (Member(READER, ADA, Protocol.V1, API, 1),), 2),
+    RetryJob(TEA, "e", (NUMBERED,), (MEMBER,), 2),
+    EndJob(TEA, "f", (replace(MEMBER, id=SENDER),), 0, closes=False),
+    EndJob(TEA, "g", (MEMBER,), 1, closes=True),
 )
 jobs = st.sampled_from([json.loads(encode(job)) for job in JOBS])
 records = st.one_of(written(broken(jobs)), written(jobs), garbage)

@@ -151,6 +151,19 @@ def test_stages_send_their_metrics_where_the_alarms_look() -> None:
         assert stage["environment_variables"]["POWERTOOLS_SERVICE_NAME"] == f"fanfare-{name}"
 
 
+def test_jobs_that_wait_raise_an_alarm_well_before_rooms_wait_for_each_other() -> None:
+    """A FIFO queue looks among its first 120,000 messages only, and its jobs may fill 1 MiB each.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/best-practices-message-groups.html
+    """
+    alarm = ALARMS["QueueLengthAlarm"]
+    queue = {"QueueName": "fanfare-prod.fifo"}
+    assert looked_at(alarm) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue)
+    assert 5_000 <= alarm["Threshold"] <= 120_000 / 4
+    for name in ("Queue", "DeadLetterQueue"):
+        assert RESOURCES[name]["Properties"]["MaximumMessageSize"] == 1024 * 1024
+
+
 def test_every_alarm_tells_somebody_and_what_it_means() -> None:
     """Alarms go to the topic, when they go off and when all is well again; silence is no news."""
     for alarm in ALARMS.values():

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra import rest_api
 from tests.conftest import PROJECT
+from tests.running import copy_project
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.infra.conftest import Run
+
+DOCUMENT = (PROJECT / "docs/deploy.md").read_text()
+TOKENS = {
+    "FANFARE_AUTH": "hs256",
+    "FANFARE_AUTH_SECRET": "/fanfare-prod/secret",
+    "FANFARE_AUTH_ISSUER": "https://id.example.org",
+    "FANFARE_AUTH_AUDIENCE": "fanfare",
+}
+MACHINES = {"x86_64": "x86_64-linux-gnu.so", "arm64": "aarch64-linux-gnu.so"}
 
 FUNCTIONS = {
     "WebsocketConnect": "-websocket_connect",
@@ -28,7 +47,8 @@ Template = dict[str, Any]
 @pytest.fixture(scope="module")
 def packaged(run: Run, project: Path) -> Path:
     """The template of prod, as `make package` writes it."""
-    finished = run("python", "-m", "infra", "package", "--stage", "prod", "--out", "prod")
+    with stage_has(project, "prod", TOKENS):
+        finished = run("python", "-m", "infra", "package", "--stage", "prod", "--out", "prod")
     assert finished.returncode == 0, finished.stderr
     return project / "prod/sam.json"
 
@@ -38,6 +58,24 @@ def resources(packaged: Path) -> Template:
     """The packaged template's resources."""
     found: Template = json.loads(packaged.read_text())["Resources"]
     return found
+
+
+@contextmanager
+def stage_has(
+    project: Path, name: str, variables: dict[str, str], **settings: Any
+) -> Iterator[None]:
+    """Give a stage of config.json some environment variables and settings for a while."""
+    path = project / ".chalice/config.json"
+    original = path.read_text()
+    config = json.loads(original)
+    stage = config["stages"][name]
+    stage["environment_variables"] |= variables
+    stage |= settings
+    path.write_text(json.dumps(config))
+    try:
+        yield
+    finally:
+        path.write_text(original)
 
 
 def lint(run: Run, path: Path) -> str:
@@ -86,18 +124,35 @@ def test_functions_have_the_names_that_logs_and_alarms_know(resources: Template)
         assert watched == {"Errors", "Throttles"}
 
 
+def test_prod_is_not_packaged_without_tokens(run: Run, project: Path) -> None:
+    """Its functions would refuse to start; what to set is said, and nothing is written."""
+    finished = run("python", "-m", "infra", "package", "--stage", "prod", "--out", "refused")
+    assert finished.returncode == 1
+    assert "FANFARE_AUTH is 'anonymous' on the stage prod" in finished.stderr
+    assert not (project / "refused").exists()
+
+
 def test_prod_keeps_its_messages(resources: Template) -> None:
-    """The table of prod can be restored to any second, and not be deleted by mistake."""
-    table = resources["Table"]["Properties"]
+    """The table of prod can be restored to any second."""
     only_prod = {"Fn::If": ["Prod", True, False]}
+    table = resources["Table"]["Properties"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": only_prod}
     # And that once the stack stands: a creation that fails could not be rolled back.
     assert table["DeletionProtectionEnabled"] == {"Fn::If": ["DeletionProtection", True, False]}
 
 
-def test_the_http_side_is_regional(resources: Template) -> None:
-    """Behind no distribution of CloudFront's, which nobody has asked for."""
-    assert resources["RestAPI"]["Properties"]["EndpointConfiguration"] == "REGIONAL"
+def test_a_first_deployment_can_fail_and_be_rolled_back(packaged: Path) -> None:
+    """No log role is asked for and no table protected from deletion until a parameter says so."""
+    template = json.loads(packaged.read_text())
+    resources = template["Resources"]
+    protected = resources["Table"]["Properties"]["DeletionProtectionEnabled"]
+    assert protected == {"Fn::If": ["DeletionProtection", True, False]}
+    logs = resources["WebsocketAPIStage"]["Properties"]["AccessLogSettings"]["Fn::If"]
+    assert (logs[0], logs[2]) == ("AccessLogs", {"Ref": "AWS::NoValue"})
+    for name in ("DeletionProtection", "AccessLogs"):
+        assert template["Conditions"][name] == {"Fn::Equals": [{"Ref": name}, "true"]}
+        assert template["Parameters"][name]["Default"] == "false"
+        assert f"{name}=true" in DOCUMENT
 
 
 @pytest.mark.parametrize("logical_id", ["WebsocketConnect", "WebsocketMessage"])
@@ -119,9 +174,42 @@ def test_the_mapping_reports_single_failures(resources: Template) -> None:
     [mapping] = broadcast["Events"].values()
     assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Properties"]["BatchSize"] == 10
+    # The function returns what has failed only where that is honoured.
+    assert broadcast["Environment"]["Variables"]["FANFARE_BATCH_FAILURES"] == "reported"
     # More at a time than are reserved would be throttled, and be dead letters in the end.
     concurrency = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
     assert concurrency == broadcast["ReservedConcurrentExecutions"] == 200
+
+
+def test_the_broadcast_may_invoke_itself_again(resources: Template) -> None:
+    """Lambda would end a chain of jobs after 16, and a large room has longer ones."""
+    assert resources["Broadcast"]["Properties"]["RecursiveLoop"] == "Allow"
+
+
+def test_the_http_api_is_regional_and_throttled(resources: Template) -> None:
+    """It takes no more of the account's requests than its share, all routes together."""
+    api = resources["RestAPI"]["Properties"]
+    assert api["EndpointConfiguration"] == "REGIONAL"
+    [settings] = api["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    sockets = resources["WebsocketAPIStage"]["Properties"]["DefaultRouteSettings"]
+    account = 10_000
+    assert 0 < settings["ThrottlingRateLimit"] < account - sockets["ThrottlingRateLimit"]
+    assert 0 < settings["ThrottlingBurstLimit"] <= settings["ThrottlingRateLimit"]
+    # `make deploy` sets them by a call of its own.
+    assert settings["ThrottlingRateLimit"] == rest_api.RATE
+    assert settings["ThrottlingBurstLimit"] == rest_api.BURST
+
+
+def test_the_template_is_within_cloudformation_s_limits(packaged: Path) -> None:
+    """It may be sent by way of a bucket alone, which the document names; then 1 MB are allowed.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    assert 51_200 < packaged.stat().st_size < 1_000_000
+    [deploy] = re.findall(r"^aws cloudformation deploy .*--stack-name.*$", DOCUMENT, re.M)
+    assert "--s3-bucket BUCKET" in deploy
+    assert len(json.loads(packaged.read_text())["Resources"]) < 500
 
 
 def test_the_stage_is_deployed_anew_whenever_routes_change(resources: Template) -> None:
@@ -155,19 +243,10 @@ def test_the_page_is_told_where_the_api_is(resources: Template) -> None:
 
 def test_a_custom_domain_as_the_document_shows_it(run: Run, project: Path) -> None:
     """The settings in docs/deploy.md make a clean template with the domain and its mapping."""
-    document = (PROJECT / "docs/deploy.md").read_text()
-    example = json.loads(document.split("```json\n")[1].split("```")[0])
-    path = project / ".chalice/config.json"
-    original = path.read_text()
-    config = json.loads(original)
-    stage = config["stages"]["prod"]
-    stage["environment_variables"] |= example.pop("environment_variables")
-    stage |= example
-    path.write_text(json.dumps(config))
-    try:
+    example = json.loads(DOCUMENT.split("```json\n")[1].split("```")[0])
+    variables = example.pop("environment_variables") | TOKENS
+    with stage_has(project, "prod", variables, **example):
         finished = run("python", "-m", "infra", "package", "--stage", "prod", "--out", "domain")
-    finally:
-        path.write_text(original)
     assert finished.returncode == 0, finished.stderr
     assert lint(run, project / "domain/sam.json") == ""
     resources = json.loads((project / "domain/sam.json").read_text())["Resources"]
@@ -177,3 +256,44 @@ def test_a_custom_domain_as_the_document_shows_it(run: Run, project: Path) -> No
     assert mapping["ApiId"] == {"Ref": "WebsocketAPI"}
     variables = resources["APIHandler"]["Properties"]["Environment"]["Variables"]
     assert variables["WEBSOCKET_URL"] == "wss://chat.example.org"
+    assert variables["WEBSOCKET_API"] == {"Fn::Sub": "${WebsocketAPI}/api"}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which `make` finds its environment ready."""
+    checkout = tmp_path_factory.mktemp("documented") / "project"
+    copy_project(PROJECT, checkout)
+    for name in ("Makefile", "requirements-dev.txt"):
+        shutil.copy(PROJECT / name, checkout)
+    environment = checkout / ".venv"
+    environment.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (environment / name).symlink_to(Path(sys.prefix, name))
+    (environment / ".ready").touch()
+    return checkout
+
+
+@pytest.mark.parametrize(("stage", "architecture"), [("dev", "x86_64"), ("prod", "arm64")])
+def test_the_documented_line_packages(
+    checkout: Path, tmp_path: Path, stage: str, architecture: str
+) -> None:
+    """Typed where there is nothing but a path and a home: no account, no region, no setting."""
+    [documented] = re.findall(r"^make package STAGE=prod$", DOCUMENT, re.M)
+    tokens = TOKENS if stage == "prod" else {}
+    with stage_has(checkout, stage, tokens, lambda_architecture=architecture):
+        finished = subprocess.run(
+            documented.replace("prod", stage),
+            shell=True,
+            cwd=checkout,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert finished.returncode == 0, finished.stderr
+    resources = json.loads((checkout / "build/sam.json").read_text())["Resources"]
+    assert resources["Broadcast"]["Properties"]["Architectures"] == [architecture]
+    with zipfile.ZipFile(checkout / "build/deployment.zip") as archive:
+        extensions = [name for name in archive.namelist() if name.endswith("gnu.so")]
+    assert {name.split("-", 2)[2] for name in extensions} == {MACHINES[architecture]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -14,6 +13,18 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from chalicelib.limits import HANDSHAKE_SECONDS
+from chalicelib.model import (
+    LOBBY,
+    Connection,
+    ConnectionId,
+    Origin,
+    Protocol,
+    User,
+    UserId,
+)
+from chalicelib.shards import WHOLE
+from chalicelib.store.items import member_item, members_pk
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -35,7 +46,10 @@ def keys(table: DynamoDBClient) -> set[str]:
     answer = table.query(
         TableName="fanfare-dev",
         KeyConditionExpression="pk = :room AND begins_with(sk, :members)",
-        ExpressionAttributeValues={":room": {"S": "R#lobby"}, ":members": {"S": "M#"}},
+        ExpressionAttributeValues={
+            ":room": {"S": members_pk(LOBBY, WHOLE)},
+            ":members": {"S": "M#"},
+        },
     )
     return {item["sk"]["S"] for item in answer["Items"]}
 
@@ -136,19 +150,18 @@ def test_a_killed_client_is_forgotten(lobby: str, table: DynamoDBClient) -> None
 
 def test_a_connection_that_answers_410_is_forgotten(lobby: str, table: DynamoDBClient) -> None:
     """Where `$disconnect` never came, the first post's 410 cleans up the table."""
-    connection_id = "AAAAAAAAAAAAAAA="
-    ghost = f"M#{hashlib.sha256(connection_id.encode()).hexdigest()[:4]}{connection_id}"
-    table.put_item(
-        TableName="fanfare-dev",
-        Item={
-            "pk": {"S": "R#lobby"},
-            "sk": {"S": ghost},
-            "user_id": {"S": "nobody"},
-            "username": {"S": "Ghost"},
-            "protocol": {"S": "plain"},
-            "expires_at": {"N": str(int(time.time()) + 3600)},
-        },
+    now = int(time.time())
+    connection = Connection(
+        ConnectionId("AAAAAAAAAAAAAAA="),
+        User(UserId("nobody"), "Ghost"),
+        Protocol.PLAIN,
+        # So long ago that its handshake must be over.
+        (now - HANDSHAKE_SECONDS - 1) * 1000,
+        Origin("local", "local"),
     )
+    item = member_item(LOBBY, connection, 0)
+    ghost = item["sk"]["S"]
+    table.put_item(TableName="fanfare-dev", Item={**item, "expires_at": {"N": str(now + 3600)}})
     with connect(f"{lobby}?username=Ada") as ada:
         wait_until(lambda: len(keys(table)) == 2)
         say(ada, "anybody there?")

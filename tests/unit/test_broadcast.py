@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import rooms
-from chalicelib.bulletin import Bulletin, SignalSent
+from chalicelib.bulletin import LIVE, Bulletin, SignalSent
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import QueueEvent, QueueRecord
 from chalicelib.fanout import Fanout
-from chalicelib.jobs import FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
+from chalicelib.jobs import EndJob, FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
+from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.members import LastCount, MemberCache, MemberCount
+from chalicelib.meter import Metric
 from chalicelib.model import (
     Connection,
     ConnectionId,
@@ -27,12 +31,14 @@ from chalicelib.model import (
     Span,
     User,
     UserId,
+    Wait,
 )
 from chalicelib.posting import Reason
 from chalicelib.protocol import MESSAGE_LIMIT
-from chalicelib.service.broadcast import LONGEST_DELAY, Broadcast
+from chalicelib.service.backlog import SIGNALS_WAIT
+from chalicelib.service.broadcast import LONGEST_DELAY, POSTING_SHARE, Broadcast
 from chalicelib.service.closing import Closing
-from chalicelib.service.delivery import ATTEMPTS, Delivery
+from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
 from chalicelib.service.expiry import Expiry
 from chalicelib.service.presence import Herald
 from chalicelib.shards import WHOLE, ShardState
@@ -55,13 +61,16 @@ class BrokenStore(MemoryStore):
     """A store in which some rooms cannot be numbered, and people not found or forgotten."""
 
     broken: frozenset[RoomId] = frozenset()
+    contested: frozenset[RoomId] = frozenset()
     forgetful = True
     findable = True
+    busy_until = 0.0
 
     def connection(self, connection_id: ConnectionId) -> Connection | None:
         """Fail when told so."""
         if not self.findable:
             raise UnavailableError("throttled")
+        self._be_busy()
         return super().connection(connection_id)
 
     def append(self, messages: Sequence[Numbered]) -> None:
@@ -70,11 +79,20 @@ class BrokenStore(MemoryStore):
             raise UnavailableError("throttled")
         super().append(messages)
 
+    def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
+        """Have been overtaken, when told so."""
+        return None if room in self.contested else super().advance(room, before, after)
+
     def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> Any:
         """Fail when told so."""
         if not self.forgetful:
             raise UnavailableError("throttled")
+        self._be_busy()
         return super().forget_all(members, room, level)
+
+    def _be_busy(self) -> None:
+        while time.monotonic() < self.busy_until:
+            pass
 
 
 class BrokenOutbox(MemoryOutbox):
@@ -232,6 +250,19 @@ def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -
     assert scene.outbox.deleted == [coffee]
     assert scene.outbox.delayed == [(tea[0], 4), (tea[1], 4)]
     assert scene.seqs(ADA) == [1]
+
+
+def test_failed_records_are_reported_where_the_mapping_heeds_them(scene: Scene) -> None:
+    """Every record of the failed group is returned, so that none overtakes another; none raises."""
+    scene.broadcast = replace(scene.broadcast, reports_failures=True)
+    scene.store.broken = frozenset({TEA})
+    tea = [record(said(1), 1, received=2), record(said(2), 2)]
+    event = QueueEvent([tea[0], record(said(3, COFFEE), 3), tea[1]])
+    assert scene.broadcast(event, 30.0) == ["id-1", "id-2"]
+    assert scene.outbox.deleted == []
+    assert [one for one, _ in scene.outbox.delayed] == tea
+    scene.store.broken = frozenset()
+    assert scene.broadcast(QueueEvent(tea), 30.0) == []
 
 
 def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
@@ -520,3 +551,217 @@ def test_only_the_first_worker_of_a_large_room_waits() -> None:
     assert scene.slept == [pytest.approx(0.0005 * len(members))]
     run_queued(scene)
     assert sum(scene.slept[1:]) == 0
+
+
+OTHER = Origin("f6g7h8i9j0", "prod")
+
+
+def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
+    """Two APIs may share a table and a room: neither forgets the other's members."""
+    bob = scene.join("Bob", origin=OTHER)
+    scene.other_poster.ill[ADA] = scene.poster.ill[bob] = Reason.GONE
+    scene.run(record(said(1)))
+    assert set(scene.poster.received) == {ADA, SENDER}
+    assert set(scene.other_poster.received) == {bob}
+    assert scene.members() == {ADA, bob}
+    assert scene.outbox.jobs == []
+
+
+def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
+    """What was missed comes from the API that its connection came to."""
+    bob = scene.join("Bob", origin=OTHER)
+    scene.other_poster.ill[bob] = scene.poster.ill[ADA] = Reason.TIMED_OUT
+    scene.run(record(said(1)))
+    scene.other_poster.ill.clear()
+    scene.poster.ill.clear()
+    run_queued(scene)
+    assert len(scene.other_poster.received[bob]) == len(scene.poster.received[ADA]) == 1
+    assert (set(scene.other_poster.received), set(scene.poster.received)) == ({bob}, {ADA, SENDER})
+
+
+def test_the_ack_of_who_has_left_goes_through_its_own_api(scene: Scene) -> None:
+    """The message carries where its sender was reached."""
+    job = said(1)
+    scene.run(record(MessageJob(TEA, job.id, replace(job.message, origin=OTHER))))
+    assert SENDER not in scene.poster.received
+    [ack] = map(json.loads, scene.other_poster.received[SENDER])
+    assert (ack["type"], ack["seq"]) == ("ack", 1)
+
+
+def test_what_came_over_no_connection_has_no_ack(scene: Scene) -> None:
+    """A published message tells the members, and nobody else."""
+    job = said(1)
+    published = replace(job.message, sender=None, origin=None)
+    scene.run(record(MessageJob(TEA, job.id, published)))
+    assert set(scene.poster.received) == {ADA}
+
+
+def test_a_young_plain_connection_that_answers_410_is_tried_again(scene: Scene) -> None:
+    """Its handshake may not be over: it waits for nobody else, and hears what was said."""
+    ill = {scene.join(name, protocol=Protocol.PLAIN): Reason.GONE for name in ("Bob", "Cat")}
+    scene.poster.ill = dict(ill)
+    scene.run(record(said(1)))
+    assert scene.members() == {ADA, *ill}
+    jobs = [job for job in scene.outbox.jobs if isinstance(job, RetryJob)]
+    assert {job.group for job in jobs} == {f"{TEA}\n{one}" for one in ill}
+    assert [job.attempt for job in jobs] == [1, 1]
+    with pytest.raises(BatchError, match="come again in 2 s"):
+        scene.run(record(jobs[0]))
+    assert scene.members() == {ADA, *ill}
+    scene.poster.ill.clear()
+    run_queued(scene)
+    assert all(len(scene.poster.received[one]) == 1 for one in ill)
+
+
+def test_a_plain_connection_whose_handshake_must_be_over_is_forgotten(scene: Scene) -> None:
+    """At the longest that a handshake may take, and not a moment before."""
+    bob = scene.join("Bob", protocol=Protocol.PLAIN)
+    scene.poster.ill[bob] = Reason.GONE
+    scene.now = NOW + HANDSHAKE_SECONDS - 0.001
+    scene.run(record(said(1), sent_at=scene.now))
+    [retry] = scene.outbox.jobs
+    assert scene.members() == {ADA, bob}
+    scene.now = NOW + HANDSHAKE_SECONDS
+    scene.outbox.jobs.clear()
+    scene.run(record(retry, sent_at=scene.now))
+    assert scene.members() == {ADA}
+    assert [type(job) for job in scene.outbox.jobs] == [PresenceJob]
+
+
+def test_a_connection_of_version_1_that_answers_410_is_gone_at_once(scene: Scene) -> None:
+    """It has sent a frame before it joined, so its handshake was over."""
+    bob = scene.join("Bob")
+    scene.poster.ill[bob] = Reason.GONE
+    scene.run(record(said(1)))
+    assert scene.members() == {ADA}
+
+
+def test_many_who_are_gone_are_forgotten_by_a_job_of_their_own(scene: Scene) -> None:
+    """The room goes on meanwhile; a batch that comes again queues the same job."""
+    gone = {scene.join(f"c{number}") for number in range(FORGOTTEN_AT_ONCE + 1)}
+    scene.poster.ill = dict.fromkeys(gone, Reason.GONE)
+    scene.run(record(said(1)))
+    assert scene.members() == {ADA, *gone}
+    scene.run(record(said(1)))
+    first, second = scene.outbox.jobs
+    assert isinstance(first, EndJob)
+    assert (first.id, first.group, first.closes) == (second.id, f"{TEA}\nend", False)
+    assert {member.id for member in first.members} == gone
+    version = scene.store.head(TEA).version
+    run_queued(scene)
+    assert scene.members() == {ADA}
+    assert scene.poster.closed == []
+    assert scene.store.head(TEA).version == version + 2
+
+
+def test_as_many_as_are_forgotten_at_once_need_no_job(scene: Scene) -> None:
+    """A few calls are made before the next batch of the room; the version changes once."""
+    gone = {scene.join(f"c{number}") for number in range(FORGOTTEN_AT_ONCE)}
+    version = scene.store.head(TEA).version
+    scene.poster.ill = dict.fromkeys(gone, Reason.GONE)
+    scene.run(record(said(1)))
+    assert scene.members() == {ADA}
+    assert scene.store.head(TEA).version == version + 1
+    [news] = scene.outbox.jobs
+    assert isinstance(news, PresenceJob)
+    assert len(news.left) == len(gone)
+
+
+def test_signals_that_are_too_old_are_told_nobody(scene: Scene) -> None:
+    """Up to three seconds after they were sent they are told, and never after that."""
+    for age in (LIVE, LIVE + 1):
+        scene.now = NOW + age / 1000
+        scene.run(record(signalled()))
+        assert len(scene.told(ADA)) == 1
+
+
+def test_signals_that_waited_are_noted_with_the_room(scene: Scene) -> None:
+    """Who sends the next ones is told to slow down; a short wait is not worth a write."""
+    scene.now = NOW + SIGNALS_WAIT / 1000
+    scene.run(record(signalled()))
+    assert scene.store.head(TEA).signalling == Wait()
+    scene.now = NOW + 1.5
+    scene.run(record(signalled(NOW + 1), 1, sent_at=NOW + 1), record(signalled(), 2))
+    assert scene.store.head(TEA).signalling == Wait(1500, round(scene.now * 1000))
+
+
+def test_a_span_tells_no_signal_that_has_aged_on_the_way(scene: Scene) -> None:
+    """The messages beside it are told however old they are."""
+    head = scene.store.head(TEA)
+    bulletin = Bulletin((Numbered(1, head.epoch, said(1).message),), (signalled().signal,))
+    job = FanoutJob(TEA, "f", bulletin, Span(), head.census(head.members))
+    scene.now = NOW + LIVE / 1000 + 0.001
+    scene.run(record(job))
+    assert [one["type"] for one in scene.told(ADA)] == ["message"]
+
+
+def test_late_news_tell_how_many_there_are_and_no_names(scene: Scene) -> None:
+    """Who came a while ago may have gone; the number is right whenever it is told."""
+    bob = User(UserId("Bob"), "Bob")
+    scene.join("Bob")
+    for age, names in ((LIVE, ["Bob"]), (LIVE + 1, [])):
+        scene.poster.received.clear()
+        scene.now = NOW + age / 1000
+        scene.run(record(PresenceJob(TEA, "p", joined=(bob,))))
+        [news] = scene.told(ADA)
+        assert [user["username"] for user in news["joined"]] == names
+        assert news["members"] == 2
+
+
+def test_messages_leave_their_wait_with_the_room(scene: Scene) -> None:
+    """Whoever says something next learns from the head whether the room keeps up."""
+    scene.now = NOW + 4
+    scene.run(record(said(1), 1, sent_at=NOW + 3), record(said(2), 2, sent_at=NOW + 1))
+    assert scene.store.head(TEA).numbering == Wait(3000, round(scene.now * 1000))
+    # A queue whose clock is ahead.
+    scene.run(record(said(3), sent_at=NOW + 5))
+    assert scene.store.head(TEA).numbering.longest == 0
+
+
+def test_numbering_that_is_not_in_time_fails_one_room(scene: Scene) -> None:
+    """A room whose head moves again and again comes again; the rest of the batch is done."""
+    scene.store.contested = frozenset({TEA})
+    tea, coffee = record(said(1), 1), record(said(2, COFFEE), 2)
+    with pytest.raises(BatchError, match="1 records come again"):
+        scene.run(coffee, tea, remaining=0.5)
+    assert scene.outbox.deleted == [coffee]
+    assert [one for one, _ in scene.outbox.delayed] == [tea]
+    assert "'tea'" in str(scene.tally.fields["reason"])
+
+
+def test_posts_are_measured_by_member_and_message(scene: Scene) -> None:
+    """One post for a member and message counts as 1; two that share a frame as a half."""
+    scene.join("Bob")
+    scene.run(record(said(1)))
+    scene.run(record(said(2), 1), record(said(3), 2))
+    # A sender that is no member gets its ack as well.
+    assert scene.tally.values[Metric.POSTS_PER_MESSAGE] == [3 / 2, 3 / 4]
+    scene.run(record(signalled()))
+    assert len(scene.tally.values[Metric.POSTS_PER_MESSAGE]) == 2
+
+
+def test_the_delay_is_told_in_milliseconds_since_a_message_was_accepted(scene: Scene) -> None:
+    """For each message, from the clock of who accepted it to the end of its posts."""
+    scene.now = NOW + 0.25
+    scene.run(record(said(1)))
+    assert scene.tally.values[Metric.DELAY] == [250]
+
+
+def test_a_worker_near_its_deadline_waits_no_longer_than_it_has() -> None:
+    """A room is kept for a moment only as far as the invocation's time goes."""
+    scene = Scene(fanout=Fanout(linger_per_member=9, linger_limit=60))
+    scene.join("Ada")
+    scene.run(record(said(1)), remaining=5.0)
+    assert 0 < scene.slept[0] <= 5.0 * POSTING_SHARE
+
+
+def test_optional_fields_are_left_out(scene: Scene) -> None:
+    """A message that deletes nothing names nothing, and no frame holds a null."""
+    scene.join("Bob")
+    scene.run(record(said(1)), record(said(2), 2))
+    scene.run(record(signalled()), record(PresenceJob(TEA, "p"), 2))
+    frames = [frame for frames in scene.poster.received.values() for frame in frames]
+    assert not any(b"null" in frame for frame in frames)
+    kinds = {one["type"]: one for one in scene.told(ADA)}
+    assert set(kinds) == {"message", "signal", "presence"}
+    assert not {"deletes", "kind"} & set(kinds["message"])

@@ -48,7 +48,7 @@ class Doorway:
         self.calls: list[str] = []
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
-        count = MemberCount(self.store)
+        count = MemberCount(self.store, clock=lambda: self.now)
         herald = Herald(self.store, count, MemoryOutbox(), lambda: "id", Tally())
         closing = Closing(self.store, herald, lambda _: self.gateway, Tally())
         self.offered: list[Address] = []

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.model import ConnectionId
-from chalicelib.posting.engine import HANDSHAKE, SWEEP
+from chalicelib.posting.engine import SILENCE, SWEEP
 from chalicelib.posting.limits import Limits
 from chalicelib.posting.pacing import BURST
 from chalicelib.posting.pool import HANDSHAKES
@@ -70,8 +70,8 @@ class Watch:
         )
         if network.idle:
             may = max(began, self._token_at)
-        elif may_open > 0 and unsent > len(network.opening):
-            may = max(began + HANDSHAKE, self._token_at)
+        elif may_open > 0 and not network.opening:
+            may = max(began + SILENCE, self._token_at)
         else:
             return
         if unsent:
@@ -196,8 +196,8 @@ def test_no_more_leave_than_the_rate_allows(rate: float) -> None:
     times = [request.at for request in network.requests]
     burst = max(1.0, rate * BURST)
     for first, last in combinations(range(len(times)), 2):
-        # One turn decides for a moment ago.
-        assert last - first < burst + rate * (times[last] - times[first] + 0.001)
+        # Posts of one turn leave some looks at the clock after their time.
+        assert last - first + 1 <= burst + rate * (times[last] - times[first] + 1e-4)
 
 
 # Opening sockets
@@ -205,7 +205,10 @@ def test_no_more_leave_than_the_rate_allows(rate: float) -> None:
 
 def test_handshakes_are_limited_and_go_on() -> None:
     """So many sockets open at a time, and as many again when those are open."""
-    network = Network(connecting=lambda _: 0.01, service=lambda _: (1.0, answer()))
+    network = Network(
+        connecting=lambda number: 0.002 * (1 + number % HANDSHAKES),
+        service=lambda _: (1.0, answer()),
+    )
     most = 0
 
     def look(*_: float) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.errors import BatchError
+from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.identity import GRACE_SECONDS
 from chalicelib.jobs import EndJob, PresenceJob, RetryJob
 from chalicelib.meter import Metric
-from chalicelib.model import Connection, Member, Protocol, User, UserId
+from chalicelib.model import Connection, Member, Protocol, Span, User, UserId
 from chalicelib.posting import Reason
+from chalicelib.service.delivery import end_job
 from chalicelib.service.expiry import ENDED_AT_ONCE
+from chalicelib.shards import WHOLE
 from tests.people import gateway_id
 from tests.unit.test_broadcast import (
     ADA,
@@ -152,3 +156,63 @@ def test_a_message_is_told_though_its_closings_cannot_be_queued(scene: Scene) ->
     scene.outbox.broken = frozenset()
     scene.run(record(said(2), 2))
     assert [type(job) for job in scene.outbox.jobs] == [EndJob]
+
+
+def crowd_to_end(scene: Scene) -> EndJob:
+    """A job that forgets more members than one batch of them."""
+    for number in range(ENDED_AT_ONCE * 2 + 1):
+        scene.join(f"c{number}")
+    gone = [member for member in scene.store.members(TEA, WHOLE, Span()) if member.id != ADA]
+    return end_job(TEA, gone, 0, closes=False)
+
+
+def test_a_job_that_runs_out_of_time_goes_on_in_another(scene: Scene) -> None:
+    """What has been done is done; the rest is another job to the queue, with the same purpose."""
+    job = crowd_to_end(scene)
+    scene.store.busy_until = deadline = time.monotonic() + 0.1
+    scene.expiry.end(job, deadline)
+    assert len(scene.members()) == len(job.members) + 1 - ENDED_AT_ONCE
+    [_, rest] = scene.outbox.jobs
+    assert isinstance(rest, EndJob)
+    assert rest.members == job.members[ENDED_AT_ONCE:]
+    assert (rest.room, rest.level, rest.closes) == (TEA, job.level, job.closes)
+    assert rest.id != job.id
+    run_queued(scene)
+    assert scene.members() == {ADA}
+
+
+def test_closing_ends_with_the_job_s_time(scene: Scene) -> None:
+    """Each takes the gateway a while: who is left when time is over is closed by the next job."""
+    bob, cat = enter(scene, "Bob"), enter(scene, "Cat")
+    scene.now = END + GRACE_SECONDS
+    over = [one for one in scene.store.members(TEA, WHOLE, Span()) if one.id != ADA]
+    scene.store.busy_until = deadline = time.monotonic() + 0.1
+    scene.expiry.end(end_job(TEA, over, 0, closes=True), deadline)
+    assert scene.poster.closed == [over[0].id]
+    assert scene.members() == {ADA, over[1].id}
+    run_queued(scene)
+    assert {*scene.poster.closed} == {bob.id, cat.id}
+    assert scene.members() == {ADA}
+
+
+def test_a_job_that_gets_nothing_done_comes_again(scene: Scene) -> None:
+    """Queued anew it would be the same to the queue, which drops it as a repetition."""
+    job = crowd_to_end(scene)
+    with pytest.raises(UnavailableError, match="'tea'"):
+        scene.expiry.end(job, time.monotonic())
+    assert scene.outbox.jobs == []
+
+
+def test_a_job_about_nobody_is_done(scene: Scene) -> None:
+    """Whoever made it: it comes again no more, and holds no other record up."""
+    scene.run(record(EndJob(TEA, "e", (), 0, closes=False)))
+    assert scene.outbox.jobs == []
+
+
+def test_the_same_members_are_the_same_job_to_the_queue(scene: Scene) -> None:
+    """In whichever order; to close them is another job than to forget them."""
+    first, *others = crowd_to_end(scene).members
+    job = end_job(TEA, [first, *others], 0, closes=True)
+    assert job.id == end_job(TEA, [*others, first], 0, closes=True).id
+    assert job.id != end_job(TEA, [first, *others], 0, closes=False).id
+    assert job.id != end_job(TEA, others, 0, closes=True).id

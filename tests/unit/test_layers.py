@@ -23,6 +23,8 @@ PURE = (
     "origins",
     "access",
     "model",
+    "shards",
+    "recent",
     "limits",
     "protocol/__init__",
     "protocol/limits",

@@ -77,6 +77,16 @@ def test_the_rate_recovers() -> None:
     assert gateway.pace.rate == math.inf
 
 
+def test_no_burst_follows_the_first_throttling() -> None:
+    """A pause before it has saved up nothing: the first posts are spaced as the rate says."""
+    pace = Pace(None, 0)
+    for number in range(5):
+        pace.throttled(ConnectionId(str(number)))
+    pace.adjust(0.2, 40)
+    pace.take(0.2)
+    assert pace.due == pytest.approx(0.2 + 1 / pace.rate)
+
+
 @pytest.mark.parametrize("cap", [80.0, 5_000.0, 50_000.0])
 def test_a_rate_that_recovers_ends_at_the_cap(cap: float) -> None:
     """It grows after throttling, never exceeds the cap, and comes back to it exactly."""

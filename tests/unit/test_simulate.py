@@ -304,7 +304,7 @@ def test_the_room_in_hand_is_a_fifth() -> None:
 
 
 def test_a_month_of_a_simulated_room_costs_what_it_posts() -> None:
-    """A room of 100 at 1/s: 101 gateway messages, and around them as much as 10 of those cost."""
+    """A room of 100 at one message a second: 101 in and out, and as much as 10 around them."""
     assert 101 * 2.628 < run(Load(100, rate=1), World()).dollars < 112 * 2.628
 
 

@@ -1,0 +1,99 @@
+"""Records that can't be read, and the rest of their batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from chalicelib.errors import BatchError, UnavailableError
+from chalicelib.events import QueueEvent, QueueRecord
+from chalicelib.fanout import Fanout
+from chalicelib.members import LastCount, MemberCache, MemberCount
+from chalicelib.outbox import REASON_CHARACTERS, SqsOutbox
+from chalicelib.service.broadcast import Broadcast
+from tests.memory import MemoryOutbox, MemoryStore
+from tests.strict_sqs import FORBIDDEN
+from tests.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_sqs import SQSClient
+
+    from chalicelib.service.delivery import Delivery
+    from chalicelib.service.expiry import Expiry
+
+NOW = 1_795_543_903.0
+
+
+class _Outbox(MemoryOutbox):
+    """Buries one record only, and deletes none."""
+
+    def bury(self, record: QueueRecord, reason: str) -> None:
+        """Fail for the second record."""
+        if record.message_id == "2":
+            raise UnavailableError("no answer")
+        super().bury(record, reason)
+
+    def delete(self, records: Sequence[QueueRecord]) -> None:
+        """Fail always."""
+        raise UnavailableError(f"{len(records)} refused")
+
+
+class _Queue:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **arguments: Any) -> None:
+        """Take a message."""
+        self.sent.append(arguments)
+
+
+def _record(number: int) -> QueueRecord:
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(NOW * 1000))}
+    return QueueRecord(str(number), str(number), "{", attributes)
+
+
+def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
+    """What failed comes again soon, though what is done could not be deleted."""
+    store, outbox = MemoryStore(lambda: NOW), _Outbox()
+    broadcast = Broadcast(
+        store,
+        outbox,
+        cast("Delivery", None),  # no job is told
+        cast("Expiry", None),
+        MemberCache(store),
+        MemberCount(store),
+        LastCount(),
+        Fanout(),
+        lambda: NOW,
+        Tally(),
+        lambda _: None,
+    )
+    with pytest.raises(BatchError, match="visibility timeout, and 1 that are done may"):
+        broadcast(QueueEvent([_record(1), _record(2)]), 30.0)
+    assert [(record.message_id, seconds) for record, seconds in outbox.delayed] == [("2", 2)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("Invalid value at `$.room`.", "Invalid value at `$.room`."),
+        ("x" * 100_000, "x" * REASON_CHARACTERS),
+        ("a\x00b\x1bc\ufffed\ud800e\tf😀", "abcde\tf😀"),
+        ("\x00", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_any_reason_fits_into_an_attribute(reason: str, kept: str) -> None:
+    """It is cut to 256 characters, without those that SQS refuses, and never empty."""
+    queue = _Queue()
+    outbox = SqsOutbox(cast("SQSClient", queue), lambda: "jobs", lambda: "dead")
+    outbox.bury(_record(1), reason)
+    [sent] = queue.sent
+    value = sent["MessageAttributes"]["reason"]["StringValue"]
+    assert value == kept
+    assert not FORBIDDEN.search(value)

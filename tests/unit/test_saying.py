@@ -1,0 +1,175 @@
+"""What is queued of what people and programs say: with its time, and only if the room keeps up."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from chalicelib import protocol, rooms
+from chalicelib.bulletin import SignalSent
+from chalicelib.errors import Code, FrameError
+from chalicelib.identity import Identity, Rights
+from chalicelib.jobs import MessageJob, SignalJob
+from chalicelib.limits import LIMITS
+from chalicelib.meter import Metric
+from chalicelib.model import Message, RoomId, User, UserId, Wait
+from chalicelib.protocol import BOUNDS, Say, Signal
+from chalicelib.service.admission import Admission
+from chalicelib.service.backlog import MESSAGES_WAIT, SIGNALS_WAIT, Backlog
+from chalicelib.service.guard import Guard
+from chalicelib.service.notify import Notify
+from chalicelib.service.publish import Publish
+from chalicelib.service.publishers import Publishers
+from chalicelib.service.saying import Saying
+from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.people import START, connection
+from tests.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.auth import Credentials
+
+TEA = RoomId("tea")
+NOW = START + 0.7285
+MILLISECONDS = 1_795_543_903_728
+OPERATOR = User(UserId("operator"), "Operator")
+
+
+class Scene:
+    """Ada in a room, and what she and a program say there."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(lambda: NOW)
+        self.outbox, self.poster, self.tally = MemoryOutbox(), MemoryPoster(), Tally()
+        backlog = Backlog(self.store, lambda: NOW)
+        self.saying = Saying(
+            self.store, self.outbox, backlog, lambda: NOW, lambda: "new", self.tally
+        )
+        publishers = Publishers(self._authenticate, Admission(self.store, LIMITS, lambda: NOW))
+        self.publish = Publish(
+            publishers,
+            self.outbox,
+            backlog,
+            Guard(self.store, lambda: NOW),
+            (),
+            BOUNDS,
+            lambda: NOW,
+            lambda: "new",
+            self.tally,
+        )
+        self.notify = Notify(
+            publishers, self.store, lambda _: self.poster, BOUNDS, lambda: NOW, lambda: "new"
+        )
+        self.store.add(connection("1"))
+        self.ada, self.head = self.store.join(connection("1"), TEA)
+
+    def _authenticate(self, credentials: Credentials) -> Identity:  # noqa: ARG002 - the port's
+        return Identity(OPERATOR, Rights(moderate=("*",)))
+
+    def waited(self, *, messages: int = 0, signals: int = 0) -> None:
+        """Note how long the newest records have waited."""
+        self.store.note_signals(TEA, Wait(signals, MILLISECONDS))
+        message = Message("0", TEA, "chat", "hi", OPERATOR, None, 0)
+        after = rooms.number(self.head, {}, [message]).head
+        noted = replace(after, numbering=Wait(messages, MILLISECONDS))
+        assert self.store.advance(TEA, self.head, noted)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Ada in a room."""
+    return Scene()
+
+
+def test_a_message_is_queued_as_it_was_said(scene: Scene) -> None:
+    """With the moment in milliseconds, whose it is, and where its connection is reached."""
+    ada = scene.ada
+    assert scene.saying.say(ada, Say(message="hi", room="tea", id="7")) is None
+    message = Message("7", TEA, "chat", "hi", ada.user, ada.id, MILLISECONDS, origin=ada.origin)
+    assert scene.outbox.jobs == [MessageJob(TEA, message.key, message)]
+    assert scene.tally.values[Metric.MESSAGES_ACCEPTED] == [1]
+
+
+def test_a_message_without_an_id_gets_one(scene: Scene) -> None:
+    """Each a new one, so that nothing that was said twice counts as once."""
+    scene.saying.say(scene.ada, Say(message="hi", room="tea"))
+    [job] = scene.outbox.jobs
+    assert isinstance(job, MessageJob)
+    assert job.message.id == "new"
+
+
+def test_a_signal_is_queued_as_it_was_sent(scene: Scene) -> None:
+    """With the moment in milliseconds, by which it gets old."""
+    scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b'{"typing":true}')))
+    sent = SignalSent('{"typing":true}', scene.ada.user, scene.ada.id, MILLISECONDS)
+    assert scene.outbox.jobs == [SignalJob(TEA, "new", sent)]
+
+
+def test_a_published_message_is_queued_with_its_moment(scene: Scene) -> None:
+    """It has no sender, and so no API to post an ack through."""
+    assert scene.publish("token", "tea", '{"message":"hi","id":"7"}') == "7"
+    message = Message("7", TEA, "chat", "hi", OPERATOR, None, MILLISECONDS)
+    assert scene.outbox.jobs == [MessageJob(TEA, message.key, message)]
+
+
+def test_a_notice_tells_its_moment(scene: Scene) -> None:
+    """To the millisecond."""
+    assert scene.notify("token", "ada", '{"message":"hi"}') == ("new", 1)
+    [notice] = map(json.loads, scene.poster.received[scene.ada.id])
+    assert notice["timestamp"] == protocol.timestamp(MILLISECONDS)
+    assert notice["timestamp"].endswith("43.728Z")
+
+
+def test_a_room_that_cannot_keep_up_is_told_nothing_more(scene: Scene) -> None:
+    """Neither over a connection nor otherwise; its signals go on, as they wait elsewhere."""
+    scene.waited(messages=MESSAGES_WAIT + 500)
+    calls: list[Callable[[], object]] = [
+        lambda: scene.saying.say(scene.ada, Say(message="hi", room="tea")),
+        lambda: scene.publish("token", "tea", '{"message":"hi"}'),
+    ]
+    for call in calls:
+        with pytest.raises(FrameError) as refusal:
+            call()
+        assert (refusal.value.code, refusal.value.retry_after) == (Code.SLOW_DOWN, 3.5)
+    assert scene.outbox.jobs == []
+    scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b"1")))
+    assert len(scene.outbox.jobs) == 1
+
+
+def test_signals_that_cannot_be_told_in_time_are_refused(scene: Scene) -> None:
+    """Messages of the same room are taken."""
+    scene.waited(signals=SIGNALS_WAIT + 500)
+    with pytest.raises(FrameError) as refusal:
+        scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b"1")))
+    assert (refusal.value.code, refusal.value.retry_after) == (Code.SLOW_DOWN, 1.5)
+    scene.saying.say(scene.ada, Say(message="hi", room="tea"))
+    assert len(scene.outbox.jobs) == 1
+
+
+def test_what_has_its_number_is_acknowledged_even_if_the_room_is_late(scene: Scene) -> None:
+    """A resend is answered from history; nothing is queued for it."""
+    again = Say(message="hi", room="tea", id="7", resend=True)
+    scene.saying.say(scene.ada, again)
+    [job] = scene.outbox.jobs
+    assert isinstance(job, MessageJob)
+    numbering = rooms.number(scene.head, {}, [job.message])
+    scene.store.append(numbering.fresh)
+    late = replace(numbering.head, numbering=Wait(60_000, MILLISECONDS))
+    assert scene.store.advance(TEA, scene.head, late)
+    ack = scene.saying.say(scene.ada, again)
+    assert ack is not None
+    assert (ack.id, ack.seq, ack.epoch) == ("7", 1, scene.head.epoch)
+    assert scene.outbox.jobs == [job]
+
+
+def test_a_resend_that_has_no_number_yet_is_queued_again(scene: Scene) -> None:
+    """As the same job to the queue, which drops it while it has the first."""
+    for resend in (False, True):
+        assert scene.saying.say(scene.ada, Say("hi", "tea", id="7", resend=resend)) is None
+    first, second = scene.outbox.jobs
+    assert (first.id, first.group) == (second.id, second.group)
