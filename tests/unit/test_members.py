@@ -174,6 +174,23 @@ def test_a_large_room_is_counted_once_in_a_while() -> None:
     assert scene.calls["BatchGetItem"] == 1
 
 
+def test_who_leaves_a_large_room_reads_its_head_once_in_a_while() -> None:
+    """In between, the number of members is the one that was counted last."""
+    scene = Scene(capacity=(3, 10_000))
+    scene.join(*names(8))
+    scene.calls.clear()
+    assert scene.count.last(TEA) == 8
+    assert scene.calls == {"GetItem": 1, "BatchGetItem": 1}
+    scene.join("newcomer")
+    scene.calls.clear()
+    scene.now += COUNT_LIFE - 0.001
+    assert scene.count.last(TEA) == 8
+    assert scene.calls == {}
+    scene.now += 0.001
+    assert scene.count.last(TEA) == 9
+    assert scene.calls == {"GetItem": 1, "BatchGetItem": 1}
+
+
 def test_a_small_room_is_counted_exactly() -> None:
     """Its number stands in the head that is at hand."""
     scene = Scene()
