@@ -198,7 +198,7 @@ class Stage:
         self.queue.poster = self.poster
         meter = CurrentMeter()  # it counts nothing outside of an invocation
         count = MemberCount(self.store)
-        herald = Herald(self.store, count, self.queue, self._new_id, meter)
+        herald = Herald(count, self.queue, self._new_id, meter)
         closing = Closing(self.store, herald, _no_manager, meter)
         self.queue.broadcast = Broadcast(
             self.store,

@@ -87,7 +87,7 @@ class Graph:
         meter = CurrentMeter()
         count = MemberCount(store)
         backlog = Backlog(store, time.time)
-        herald = Herald(store, count, outbox, _new_id, meter)
+        herald = Herald(count, outbox, _new_id, meter)
         closing = Closing(store, herald, self.poster, meter)
         access = settings.access
         authenticate = self._authenticator(access, limits.name)

@@ -147,6 +147,10 @@ class Span(Record, frozen=True, order=True):
         """How many slots it has."""
         return self.last - self.first + 1
 
+    def overlaps(self, other: Span) -> bool:
+        """Whether it shares slots with another."""
+        return self.first <= other.last and other.first <= self.last
+
     def overlap(self, other: Span) -> Span:
         """Return the slots that it shares with another, which overlaps it."""
         return Span(max(self.first, other.first), min(self.last, other.last))

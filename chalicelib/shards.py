@@ -11,6 +11,7 @@ members are those of all levels up to its own.
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.model import Span, slot
@@ -32,6 +33,12 @@ FANOUT: Final = 10
 """Shards of the next level in each: as many as a worker shares a room among, so that one shard is
 what one worker of a large room reads."""
 
+PARTS: Final = 10
+"""Parts of a shard, each with a version of its own: a worker reads those again that have changed.
+
+Their versions stand in the shard's one item, so that they cost neither calls nor units.
+"""
+
 
 class Shard(Record, frozen=True, order=True):
     """One part of a room's members: a level, and the slots that it holds there."""
@@ -43,16 +50,36 @@ class Shard(Record, frozen=True, order=True):
         """Write it as the level and eight hexadecimal digits."""
         return f"{self.level}{self.span}"
 
+    def parts(self) -> tuple[Span, ...]:
+        """Return its parts, in the order of their slots."""
+        return _parts(self)
+
+    def part_of(self, connection_id: ConnectionId) -> int:
+        """Return the number of the part that a connection belongs to."""
+        return bisect_right(self.parts(), slot(connection_id), key=lambda part: part.first) - 1
+
+
+@cache
+def _parts(shard: Shard) -> tuple[Span, ...]:
+    return shard.span.cut(PARTS)
+
 
 WHOLE: Final = Shard(0, Span())
 """The one shard of the lowest level."""
 
 
 class ShardState(Record, frozen=True):
-    """Which members a shard has, by version, and how many; 0 and 0 before the first."""
+    """Which members a shard has, by version, and how many; zeros before the first.
+
+    Attributes:
+        version: changes with every join and leave.
+        members: how many there are; a hint, mended when they are next read.
+        parts: the versions of its parts; the lowest shard's have none.
+    """
 
     version: int = 0
     members: int = 0
+    parts: tuple[int, ...] = (0,) * PARTS
 
 
 def _levels() -> Iterator[tuple[Shard, ...]]:
@@ -76,10 +103,7 @@ def shard_of(connection_id: ConnectionId, level: int) -> Shard:
 def shards_of(span: Span, level: int) -> list[Shard]:
     """Return the shards that may hold members of a span, of every level up to `level`."""
     return [
-        shard
-        for shards in LEVELS[: level + 1]
-        for shard in shards
-        if shard.span.first <= span.last and span.first <= shard.span.last
+        shard for shards in LEVELS[: level + 1] for shard in shards if shard.span.overlaps(span)
     ]
 
 

@@ -202,7 +202,7 @@ class MemoryStore(MemoryLedger):
         kept.members[level, connection.id] = connection
         self._announce("BatchWriteItem")
         shard = shard_of(connection.id, level)
-        self._change(room, shard, 1)
+        self._change(room, shard, [connection.id], 1)
         head = kept.head or self._new_head()
         if level:
             self._announce("GetItem")
@@ -275,7 +275,7 @@ class MemoryStore(MemoryLedger):
             self.connections.pop(member.id, None)
         self._announce("BatchWriteItem")
         left: list[tuple[Member, RoomId]] = []
-        changed: Counter[tuple[RoomId, Shard]] = Counter()
+        changed: defaultdict[tuple[RoomId, Shard], Counter[ConnectionId]] = defaultdict(Counter)
         gone: list[tuple[RoomId, int, ConnectionId]] = []
         noted: set[tuple[ConnectionId, RoomId, int]] = set()
         for member in members:
@@ -284,7 +284,7 @@ class MemoryStore(MemoryLedger):
             for one, levels in {room: range(level + 1), **places}.items():
                 gone += ((one, at, member.id) for at in levels)
                 for at in levels:
-                    changed[one, shard_of(member.id, at)] -= one in places
+                    changed[one, shard_of(member.id, at)][member.id] -= one in places
             left += ((member, one) for one in places)
         for one, at, connection_id in gone:
             self.rooms[one].members.pop((at, connection_id), None)
@@ -294,8 +294,8 @@ class MemoryStore(MemoryLedger):
         self.places -= noted
         self._announce("BatchWriteItem")
         counts = {
-            one: self._change(one, shard, difference)
-            for (one, shard), difference in sorted(changed.items())
+            one: self._change(one, shard, ids, ids.total())
+            for (one, shard), ids in sorted(changed.items())
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
@@ -349,7 +349,7 @@ class MemoryStore(MemoryLedger):
             if kept.head and kept.head.version == state.version:
                 kept.head = replace(kept.head, members=state.members)
         elif shard in kept.shards and kept.shards[shard].version == state.version:
-            kept.shards[shard] = state
+            kept.shards[shard] = replace(kept.shards[shard], members=state.members)
         self._announce("UpdateItem")
 
     def head(self, room: RoomId) -> Head:
@@ -503,18 +503,22 @@ class MemoryStore(MemoryLedger):
                 self._announce("DeleteItem")
                 shard = shard_of(connection_id, level)
                 if member:
-                    left = self._change(room, shard, -1)
+                    left = self._change(room, shard, [connection_id], -1)
                     departures[room] = Departure(room, member.user, left)
                 elif always_change:
-                    self._change(room, shard, 0)
+                    self._change(room, shard, [connection_id], 0)
         return list(departures.values())
 
-    def _change(self, room: RoomId, shard: Shard, members: int) -> int | None:
+    def _change(
+        self, room: RoomId, shard: Shard, ids: Iterable[ConnectionId], members: int
+    ) -> int | None:
         kept = self.rooms[room]
         if shard != WHOLE:
             state = kept.shards.get(shard, ShardState())
             count = max(state.members + members, 0)
-            kept.shards[shard] = ShardState(state.version + 1, count)
+            changed = {shard.part_of(one) for one in ids}
+            parts = (version + (part in changed) for part, version in enumerate(state.parts))
+            kept.shards[shard] = ShardState(state.version + 1, count, tuple(parts))
             self._announce("UpdateItem")
             return None
         head = kept.head or self._new_head()

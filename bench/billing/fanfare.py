@@ -22,7 +22,7 @@ from bench.billing.usage import (
 from bench.simulation.arithmetic import level_of, linger, split
 from chalicelib.protocol.limits import FRAME_LIMIT
 from chalicelib.service.presence import PRESENCE_LIMIT
-from chalicelib.shards import LEVELS
+from chalicelib.shards import LEVELS, PARTS
 from chalicelib.store.port import HISTORY_LIFE
 
 if TYPE_CHECKING:
@@ -126,14 +126,19 @@ class Room:
         return level_of(self.load.members)
 
     @property
+    def parts(self) -> int:
+        """How many parts of the members have versions of their own."""
+        return len(LEVELS[self.level]) * PARTS if self.level else 1
+
+    @property
     def readings(self) -> float:
-        """How often a shard's members are read: once after each of its changes, if needed."""
-        return min(self.changes, self.batches * len(LEVELS[self.level]))
+        """How often a part of the members is read: once after each of its changes, if needed."""
+        return min(self.changes, self.batches * self.parts)
 
     @property
     def member_reads(self) -> float:
-        """The read units of reading shards' members."""
-        return self.readings * member_units(self.load.members / len(LEVELS[self.level]))
+        """The read units of reading parts of the members."""
+        return self.readings * member_units(self.load.members / self.parts)
 
     @property
     def usage(self) -> Usage:
@@ -142,7 +147,6 @@ class Room:
         size, gathered = load.size + ENVELOPE, 1 / self.share
         frames = max(self.share, 1 / max(1, FRAME_LIMIT // size))
         leaves, forks = _tree(load.members)
-        shards = len(LEVELS[self.level])
         received = prices["sqs.fifo"].units(size * gathered)
         accepting = 2 * quotas.TABLE_CALL + quotas.QUEUE_CALL
         # Each container looks at the head of a room that it takes messages for once a second.
@@ -155,7 +159,7 @@ class Room:
             message_seconds=load.rate * accepting,
             broadcasts=self.batches * (leaves + forks),
             broadcast_seconds=self.batches * self._batch_seconds(round(gathered))
-            + self.readings * (quotas.TABLE_CALL + load.members / shards * quotas.MEMBER_READ),
+            + self.readings * (quotas.TABLE_CALL + load.members / self.parts * quotas.MEMBER_READ),
             # Each batch is received and deleted; a fork sends jobs, which are batches as well.
             queue_requests=self.events * prices["sqs.fifo"].units(size)
             + self.batches * (1 + received)

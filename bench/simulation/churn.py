@@ -125,7 +125,7 @@ class _Container:
         silence: Any = _Silence()
         self._store = _store(table, clock)
         count = MemberCount(self._store, clock=clock)
-        self._herald = Herald(self._store, count, silence, lambda: "", silence)
+        self._herald = Herald(count, silence, lambda: "", silence)
         self._admission = Admission(self._store, LIMITS, clock)
         guard = Guard(self._store, clock)
         self._membership = Membership(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.meter import Meter
     from chalicelib.model import Connection, RoomId, User
     from chalicelib.outbox import Outbox
-    from chalicelib.store import Departure, Store
+    from chalicelib.store import Departure
 
 
 PRESENCE_LIMIT: Final = 200
@@ -29,7 +29,6 @@ class Herald(Record, frozen=True):
     not take is left out, since the next news carry the number again.
     """
 
-    store: Store
     count: MemberCount
     outbox: Outbox
     new_id: Callable[[], str]
@@ -54,7 +53,7 @@ class Herald(Record, frozen=True):
         if departure.members is not None:
             return departure.members
         try:
-            return self.count.of(departure.room, self.store.head(departure.room))
+            return self.count.last(departure.room)
         except UnavailableError as error:
             self.meter.swallow("count who is left", error)
             return 0

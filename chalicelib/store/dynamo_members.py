@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import secrets
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,7 @@ from chalicelib.store.items import (
     member_key,
     members_pk,
     muted_attribute,
+    part_attribute,
     place_key,
     read_connection,
     read_head,
@@ -144,7 +145,7 @@ class DynamoMembers(DynamoHistory):
         """See `Store.forget_all`."""
         self._delete([connection_key(member.id) for member in members])
         left: list[tuple[Member, RoomId]] = []
-        changed: Counter[tuple[RoomId, Shard]] = Counter()
+        changed: defaultdict[tuple[RoomId, Shard], Counter[ConnectionId]] = defaultdict(Counter)
         keys: list[Item] = []
         for member in members:
             places = self._places(member.id)
@@ -153,12 +154,12 @@ class DynamoMembers(DynamoHistory):
             for one, levels in {room: range(level + 1), **places}.items():
                 keys += (member_key(one, member.id, at) for at in levels)
                 for at in levels:
-                    changed[one, shard_of(member.id, at)] -= one in places
+                    changed[one, shard_of(member.id, at)][member.id] -= one in places
             left += ((member, one) for one in places)
         self._delete(keys)
         counts = {
-            one: self._change(one, shard, members=difference)
-            for (one, shard), difference in sorted(changed.items())
+            one: self._change(one, shard, ids, members=ids.total())
+            for (one, shard), ids in sorted(changed.items())
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
@@ -249,7 +250,8 @@ class DynamoMembers(DynamoHistory):
             head = self._change_head(room, 1)
             members = head.members
         else:
-            members = self._change_shard(room, shard_of(connection.id, level), 1).members
+            shard = shard_of(connection.id, level)
+            members = self._change_shard(room, shard, [connection.id], 1).members
             head = self._living_head(room)
         higher = next_level(level, members, self._capacity)
         if higher and head.level < higher:
@@ -318,19 +320,22 @@ class DynamoMembers(DynamoHistory):
                         ReturnValues="ALL_OLD",
                     ).get("Attributes")
                 if member:
-                    left = self._change(room, shard, members=-1)
+                    left = self._change(room, shard, [connection_id], members=-1)
                     departures[room] = Departure(room, read_user(member), left)
                 elif always_change:
-                    self._change(room, shard, members=0)
+                    self._change(room, shard, [connection_id], members=0)
         return list(departures.values())
 
-    def _change(self, room: RoomId, shard: Shard, *, members: int) -> int | None:
-        """Change a shard's version, and its members by so many; return how many the room has left.
+    def _change(
+        self, room: RoomId, shard: Shard, ids: Iterable[ConnectionId], *, members: int
+    ) -> int | None:
+        """Change a shard's version for some connections, and its members by so many.
 
-        None where they are spread over shards.
+        Returns:
+            How many members the room has left; None where they are spread over shards.
         """
         if shard != WHOLE:
-            self._change_shard(room, shard, members)
+            self._change_shard(room, shard, ids, members)
             return None
         head = self._change_head(room, members)
         return head.members if head.level == 0 else None
@@ -356,12 +361,17 @@ class DynamoMembers(DynamoHistory):
             )["Attributes"]
         return read_head(item)
 
-    def _change_shard(self, room: RoomId, shard: Shard, members: int) -> ShardState:
+    def _change_shard(
+        self, room: RoomId, shard: Shard, ids: Iterable[ConnectionId], members: int
+    ) -> ShardState:
+        """Change the versions of a shard and of the parts that some connections belong to."""
+        parts = sorted({shard.part_of(one) for one in ids})
+        versions = ", ".join(f"{name} :one" for name in ("version", *map(part_attribute, parts)))
         with self._available():
             item = self._client.update_item(
                 TableName=self._table,
                 Key=shard_key(room, shard),
-                UpdateExpression="SET expires_at = :expires_at ADD version :one, members :members",
+                UpdateExpression=(f"SET expires_at = :expires_at ADD {versions}, members :members"),
                 ExpressionAttributeValues={
                     ":one": number(1),
                     ":members": number(members),

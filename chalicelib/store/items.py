@@ -7,7 +7,7 @@
 | its entry  | U#<user>          | C#<id>                        | api_id, stage, connected_at     |
 | user       | U#<user>          | T                             | paid, barred_until, asked_at    |
 | member     | M#<shard>#<room>  | M#<4 hex of a hash of id><id> | user_id, username, protocol, …  |
-| shard      | M#<shard>#<room>  | V                             | version, members                |
+| shard      | M#<shard>#<room>  | V                             | version, members, version0, …   |
 | head       | R#<room>          | H                             | epoch, seq, version, members, … |
 | message    | S#<room>          | S#<seq, 16 digits>            | epoch, id, key, type, text, …   |
 | its key    | K#<key>#<room>    | K                             | epoch, seq                      |
@@ -45,7 +45,7 @@ from chalicelib.model import (
     Wait,
     slot,
 )
-from chalicelib.shards import ShardState, shard_of
+from chalicelib.shards import PARTS, ShardState, shard_of
 from chalicelib.store.port import CONNECTION_LIFE
 
 if TYPE_CHECKING:
@@ -117,7 +117,16 @@ def shard_key(room: RoomId, shard: Shard) -> Item:
 
 def read_shard(item: Item) -> ShardState:
     """Read which members a shard has, by version, and how many."""
-    return ShardState(int(item["version"]["N"]), max(int(item["members"]["N"]), 0))
+    return ShardState(
+        version=int(item["version"]["N"]),
+        members=max(int(item["members"]["N"]), 0),
+        parts=tuple(_number(item, part_attribute(part)) for part in range(PARTS)),
+    )
+
+
+def part_attribute(part: int) -> str:
+    """Return the attribute of a shard that holds a part's version."""
+    return f"version{part}"
 
 
 def member_key(room: RoomId, connection_id: ConnectionId, level: int) -> Item:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+<<<<<<< HEAD
+=======
+from collections import Counter
+from dataclasses import replace
+>>>>>>> gone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +41,7 @@ from chalicelib.model import (
     room_digest,
     slot,
 )
-from chalicelib.shards import CAPACITY, LEVELS, WHOLE, ShardState, shard_of, shards_of
+from chalicelib.shards import CAPACITY, LEVELS, PARTS, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.store.dynamo import DynamoStore
 from chalicelib.store.items import head_key, place_key, user_connection_key
 from chalicelib.store.port import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
@@ -850,8 +855,10 @@ def test_a_room_goes_on_to_the_next_level_when_it_is_full(store: Store, level: i
     assert store.head(LOBBY).level == level + 1
     before = state(store, LOBBY, shard)
     newcomer = added(store, after, LOBBY)
-    assert state(store, LOBBY, shard) == before == ShardState(before.version, full + 1)
-    assert state(store, LOBBY, shard_of(newcomer.id, level + 1)) == ShardState(1, 1)
+    assert state(store, LOBBY, shard) == before
+    assert before.members == full + 1
+    fresh = state(store, LOBBY, shard_of(newcomer.id, level + 1))
+    assert (fresh.version, fresh.members) == (1, 1)
 
 
 def test_members_of_every_level_are_found(store: Store) -> None:
@@ -966,6 +973,28 @@ def test_many_are_forgotten_together(store: Store) -> None:
     assert store.head(ATTIC) == replace(attic, version=attic.version + 1, members=1)
 
 
+def test_who_comes_or_goes_changes_the_version_of_a_part_alone(store: Store) -> None:
+    """Of a shard above the lowest level, so that a worker reads no other part again."""
+    assert rise(store) == 1
+    shard = LEVELS[1][3]
+    people = (str(number) for number in itertools.count())
+    there = (name for name in people if shard.span.holds(gateway_id(name)))
+    crowd = [added(store, name, LOBBY) for name in itertools.islice(there, 9)]
+    parts = [shard.part_of(one.id) for one in crowd]
+    assert all(shard.parts()[part].holds(one.id) for part, one in zip(parts, crowd, strict=True))
+    joined = state(store, LOBBY, shard).parts
+    assert joined == tuple(parts.count(part) for part in range(PARTS))
+    store.leave(crowd[0], LOBBY)
+    store.forget(crowd[1].id)
+    gone = [member for member in members(store) if member.id in {one.id for one in crowd[2:]}]
+    store.forget_all(gone, LOBBY, 1)
+    changed = Counter({*parts[2:]}) + Counter(parts[:2])
+    left = state(store, LOBBY, shard)
+    assert left.parts == tuple(joined[part] + changed[part] for part in range(PARTS))
+    store.mend(LOBBY, shard, replace(left, members=7))
+    assert state(store, LOBBY, shard) == replace(left, members=7)
+
+
 def test_many_of_one_level_are_forgotten_whatever_shards_they_lie_in(store: Store) -> None:
     """Each shard counts its own, and changes its version once."""
     assert rise(store) == 1
@@ -978,7 +1007,8 @@ def test_many_of_one_level_are_forgotten_whatever_shards_they_lie_in(store: Stor
     assert len(store.forget_all(gone, LOBBY, 1)) == len(crowd)
     assert len(names(store)) == before
     for shard in shards:
-        assert state(store, LOBBY, shard) == ShardState(versions[shard] + 1, 0)
+        after = state(store, LOBBY, shard)
+        assert (after.version, after.members) == (versions[shard] + 1, 0)
 
 
 def test_forgetting_many_again_is_forgetting_them_once(store: Store) -> None:

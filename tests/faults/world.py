@@ -94,7 +94,7 @@ class World:
 
         self.meter = Tally()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = Herald(self.store, count, self.queue, new_id, self.meter)
+        herald = Herald(count, self.queue, new_id, self.meter)
         admission = Admission(self.store, limits, lambda: self.now)
         backlog = Backlog(self.store, lambda: self.now)
         closing = Closing(self.store, herald, poster, self.meter)

@@ -138,7 +138,7 @@ class Scene:
             return self.now
 
         count = MemberCount(self.store, clock=clock)
-        herald = Herald(self.store, count, self.outbox, lambda: "id", self.tally)
+        herald = Herald(count, self.outbox, lambda: "id", self.tally)
         self.closing = Closing(self.store, herald, self.poster_of, self.tally)
         self.delivery = Delivery(
             self.store, self.outbox, self.poster_of, herald, lambda: "id", clock, self.tally

@@ -128,16 +128,16 @@ def test_a_large_room_is_paid_for_as_a_tree(members: int, broadcasts: int, reque
     assert usage.queue_requests == pytest.approx(requests)
 
 
-@pytest.mark.parametrize(("members", "reads", "shards"), [(100, 0, 1), (1_000, 10, 10)])
-def test_a_message_pays_for_its_own_items(members: int, reads: int, shards: int) -> None:
+@pytest.mark.parametrize(("members", "reads", "parts"), [(100, 0, 1), (1_000, 10, 100)])
+def test_a_message_pays_for_its_own_items(members: int, reads: int, parts: int) -> None:
     """It charges its sender twice, after a silence, is kept with its key, and moves the head.
 
     The head is glanced at, and read with the key; a large room's shards tell their states. A
-    change has one shard's members read again.
+    change has one part of a shard's members read again.
     """
     room = Room(Workload(members=members, rate=1), PRICES)
     assert room.usage.write_units == pytest.approx(2 + 2 + 1)
-    changed = room.changes * member_units(members / shards)
+    changed = room.changes * member_units(members / parts)
     assert room.usage.read_units == pytest.approx(0.5 + 1 + room.batches + reads + changed)
 
 

@@ -49,7 +49,7 @@ class Doorway:
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = Herald(self.store, count, MemoryOutbox(), lambda: "id", Tally())
+        herald = Herald(count, MemoryOutbox(), lambda: "id", Tally())
         closing = Closing(self.store, herald, lambda _: self.gateway, Tally())
         self.offered: list[Address] = []
         self.door = Door(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -24,8 +25,26 @@ from chalicelib.shards import (
 from tests.memory import MemoryStore
 from tests.people import START, gateway_id
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.model import Member
+
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 LEAVES = Span().cut(10)
+
+
+class Asked(MemoryStore):
+    """A store that notes which spans of members it was asked for."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked: list[Span] = []
+
+    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+        """See `Store.members`."""
+        self.asked.append(span)
+        return super().members(room, shard, span)
 
 
 class Scene:
@@ -38,7 +57,7 @@ class Scene:
     def __init__(self, capacity: tuple[int, ...] = CAPACITY, limit: int = 1000) -> None:
         self.now = START
         self.calls: Counter[str] = Counter()
-        self.store = MemoryStore(
+        self.store = Asked(
             lambda: self.now, lambda call: self.calls.update([call]), capacity=capacity
         )
         self.cache = MemberCache(self.store, limit, clock=lambda: self.now)
@@ -102,6 +121,45 @@ def test_a_leaf_of_a_large_room_reads_what_has_changed_of_its_own() -> None:
         assert (gateway_id("newcomer") in found) == leaf.holds(gateway_id("newcomer"))
     assert sorted(read.values()) == [0] * 9 + [1]
     assert next(leaf for leaf, reads in read.items() if reads).holds(gateway_id("newcomer"))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 39), st.sampled_from([Span(), *LEAVES, *Span().cut(3)]))),
+    st.sampled_from([(3, 10), (3, 1000), (1000, 10_000)]),
+)
+def test_who_is_known_is_who_is_there(
+    moves: list[tuple[int, Span]], capacity: tuple[int, int]
+) -> None:
+    """Whoever comes and goes between two looks at whichever spans, over any number of levels."""
+    scene = Scene(capacity)
+    there: set[str] = set()
+    for number, span in moves:
+        name = f"c{number}"
+        if name in there:
+            scene.store.forget(gateway_id(name))
+        else:
+            scene.join(name)
+        there ^= {name}
+        assert scene.of(span) == {one for one in map(gateway_id, there) if span.holds(one)}
+
+
+def test_of_a_large_room_only_parts_that_have_changed_are_read() -> None:
+    """From the first of them to the last; the others are what they were."""
+    scene = Scene(capacity=(1, 10_000))
+    scene.join(*names(200))
+    shard = LEVELS[1][0]
+    parts = shard.parts()
+    fresh = (f"n{number}" for number in itertools.count())
+    scene.of(shard.span)
+    for changed in ([2], [5], [3, 7, 4]):
+        newcomers = [
+            next(name for name in fresh if parts[number].holds(gateway_id(name)))
+            for number in changed
+        ]
+        scene.join(*newcomers)
+        scene.store.asked.clear()
+        assert {gateway_id(name) for name in newcomers} < scene.of(shard.span)
+        assert scene.store.asked == [Span(parts[min(changed)].first, parts[max(changed)].last)]
 
 
 def test_a_small_lowest_shard_is_read_whole_and_shared_by_all_spans() -> None:
@@ -172,6 +230,23 @@ def test_a_large_room_is_counted_once_in_a_while() -> None:
     scene.now += 0.001
     assert scene.count.of(TEA, head) == 9
     assert scene.calls["BatchGetItem"] == 1
+
+
+def test_who_leaves_a_large_room_reads_its_head_once_in_a_while() -> None:
+    """In between, the number of members is the one that was counted last."""
+    scene = Scene(capacity=(3, 10_000))
+    scene.join(*names(8))
+    scene.calls.clear()
+    assert scene.count.last(TEA) == 8
+    assert scene.calls == {"GetItem": 1, "BatchGetItem": 1}
+    scene.join("newcomer")
+    scene.calls.clear()
+    scene.now += COUNT_LIFE - 0.001
+    assert scene.count.last(TEA) == 8
+    assert scene.calls == {}
+    scene.now += 0.001
+    assert scene.count.last(TEA) == 9
+    assert scene.calls == {"GetItem": 1, "BatchGetItem": 1}
 
 
 def test_a_small_room_is_counted_exactly() -> None:
