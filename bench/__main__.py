@@ -9,8 +9,9 @@
     gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
     cost        what a load costs in a month, here and elsewhere; it measures nothing
+    flood       what floods cost others, in an application that runs already
 
-`lobby`, `storm` and `flood` measure a running application: `python -m bench.lobby` and so on.
+`lobby` and `storm` need a running application, too: `python -m bench.lobby` and so on.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ PARTS: Final[Parts] = {
     "gateway": gateway.measure,
 }
 
-OTHERS: Final = ("simulate", "cost")
+OTHERS: Final = ("simulate", "cost", "flood")
 """Parts with command lines of their own."""
 
 RESULTS: Final = Path(__file__).parent / "results"

@@ -1,86 +1,106 @@
-"""Measure what a flood costs the others: a pair that talks, in quiet and beside a flooder.
+"""Measure what floods cost others: a pair that talks, in quiet and beside a flood.
 
-Start the application first (`make run`), then `python -m bench.flood`. Two clients of a room say
-and hear a message every 200 ms; then they do so again while another member sends as fast as it is
-told to, whatever it is answered, and comes back as often as it is closed. It prints how long the
-pair's messages took from `send` to the other's ears, and what became of the flood.
+    python -m bench flood [SCENE ...] [--seconds 120] [--url ws://127.0.0.1:8001/api]
+
+Start the application first (`make run`). In each scene two clients say and hear a message every
+200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
+
+    beyond     one connection in the pair's own room, at 50 times the rate that is allowed
+    messages   one user with 50 connections in another room, each at the full rate of 10 a second
+    signals    likewise, with signals
+    users      25 users with 2 connections each, likewise, with messages
+
+It prints how long the pair's messages took from `send` to the other's ears, the longest that
+another member of the flooded room waited for one of the flood's, and what became of the flood.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import secrets
 import statistics
 import time
-from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-
-from bench.client import SUBPROTOCOL, Client
-from bench.report import progress, table
+from bench.client import Client
+from bench.flooder import flooding, sent_at
+from bench.report import machine, progress, table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
-    from websockets.asyncio.client import ClientConnection
+    from bench.flooder import Action, Flood
 
 INTERVAL: Final = 0.2
 """Seconds from one message of the pair to the next; twice as long as the default rate allows."""
 
-RETURN_SECONDS: Final = 0.5
-"""Seconds after which a flooder that was closed, or not let in, tries again."""
+
+@dataclass(frozen=True)
+class Scene:
+    """A flood.
+
+    Attributes:
+        rate: frames a second of each connection.
+        beside: whether the pair talks in another room.
+    """
+
+    rate: float
+    action: Action = "message"
+    users: int = 1
+    connections: int = 50
+    beside: bool = True
+
+
+SCENES: Final = {
+    "beyond": Scene(500, connections=1, beside=False),
+    "messages": Scene(10),
+    "signals": Scene(10, action="signal"),
+    "users": Scene(10, users=25, connections=2),
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """How long the pair's messages took, in milliseconds, and how many of others it heard."""
+    """A scene: how long the pair's messages took, how long the flooded room's, in milliseconds.
 
-    beside: str
-    messages: int
+    Attributes:
+        room_wait_ms: the longest from the sending of a frame of the flood until another member of
+            its room heard it.
+        sent: frames of the flood.
+        heard: those that another member heard.
+        refused: the errors that the flood was answered, by code.
+        closed: connections that the server closed.
+        shut_out: handshakes that were refused.
+    """
+
+    scene: str
+    quiet_p50_ms: int
+    quiet_p99_ms: int
     p50_ms: int
     p99_ms: int
-    longest_ms: int
-    others: int
+    p99_ratio: float
+    room_wait_ms: int
+    sent: int
+    heard: int
+    refused: str
+    closed: int
+    shut_out: int
 
 
 @dataclass
 class Talk:
-    """What a pair said: how long each message took, in seconds, and what it heard of others."""
+    """The messages of a pair: how long each took, in seconds, and how many it heard of others."""
 
     delays: list[float] = field(default_factory=list)
     others: int = 0
 
-
-@dataclass
-class Flood:
-    """What became of a flood.
-
-    Attributes:
-        sent: frames.
-        answers: codes of the errors that came back.
-        closed: how often the server closed it.
-        shut_out: how often its handshake was refused.
-    """
-
-    sent: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
-    closed: int = 0
-    shut_out: int = 0
-
-    def __str__(self) -> str:
-        """Show it, in a line."""
-        answers = ", ".join(f"{code} {count}" for code, count in self.answers.items()) or "none"
-        return (
-            f"flood       {self.sent} frames sent; answers: {answers};"
-            f" closed {self.closed} times, not let in {self.shut_out} times"
-        )
+    def quantile_ms(self, percent: int) -> int:
+        """Return the delay that so many percent of the messages had at most."""
+        cuts = statistics.quantiles(self.delays, n=100, method="inclusive")
+        return round(cuts[percent - 1] * 1000)
 
 
 async def talk(url: str, room: str, seconds: float) -> Talk:
@@ -123,93 +143,90 @@ async def talk(url: str, room: str, seconds: float) -> Talk:
 
 
 @asynccontextmanager
-async def flooding(url: str, room: str, rate: float) -> AsyncIterator[Flood]:
-    """Flood a room while the block runs, `rate` messages a second, always as the same user."""
-    flood = Flood()
-    query = urlencode({"username": "Mallory", "session": secrets.token_urlsafe(16)})
-    task = asyncio.create_task(_flood(f"{url}?{query}", room, rate, flood))
-    try:
-        yield flood
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+async def witness(url: str, room: str) -> AsyncIterator[list[float]]:
+    """Have another member of a flooded room hear it: the seconds that each frame took."""
+    waits: list[float] = []
+
+    async def listen(client: Client) -> None:
+        waits.extend(
+            [
+                time.monotonic() - sent
+                async for event in client.events()
+                if (sent := sent_at(event)) is not None
+            ]
+        )
+
+    async with Client(url, "Eve") as client:
+        listening = asyncio.create_task(listen(client))
+        await client.join(room)
+        yield waits
+    await listening
 
 
-async def _flood(address: str, room: str, rate: float, flood: Flood) -> None:
-    while True:
-        try:
-            async with connect(
-                address, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None
-            ) as socket:
-                await _pour(socket, room, rate, flood)
-        except InvalidStatus:
-            flood.shut_out += 1
-        await asyncio.sleep(RETURN_SECONDS)
+async def measure(url: str, name: str, seconds: float) -> Row:
+    """Measure the pair in quiet, then beside a scene's flood, and what became of that."""
+    scene = SCENES[name]
+    flooded_room = f"flood-{secrets.token_hex(4)}"
+    room = f"pair-{secrets.token_hex(4)}" if scene.beside else flooded_room
+    await talk(url, room, 2)  # what is opened and cached at first is no part of it
+    progress(f"{name}: in quiet, {seconds:g} s")
+    quiet = await talk(url, room, seconds)
+    progress(f"{name}: beside the flood, {seconds:g} s")
+    async with (
+        witness(url, flooded_room) as waits,
+        flooding(
+            url,
+            flooded_room,
+            scene.rate,
+            action=scene.action,
+            users=scene.users,
+            connections=scene.connections,
+        ) as flood,
+    ):
+        flooded = await talk(url, room, seconds)
+    return row(name, quiet, flooded, waits, flood)
 
 
-async def _pour(socket: ClientConnection, room: str, rate: float, flood: Flood) -> None:
-    await socket.send(json.dumps({"action": "join", "room": room}))
-    await socket.recv()
-    reading = asyncio.create_task(_count(socket, flood))
-    start, sent = time.perf_counter(), 0
-    try:
-        while True:
-            frame = {"action": "message", "room": room, "message": "x" * 50}
-            await socket.send(json.dumps(frame))
-            flood.sent += 1
-            sent += 1
-            await asyncio.sleep(start + sent / rate - time.perf_counter())
-    except ConnectionClosed:
-        flood.closed += 1
-    finally:
-        await reading
-
-
-async def _count(socket: ClientConnection, flood: Flood) -> None:
-    with suppress(ConnectionClosed):
-        async for text in socket:
-            content = json.loads(text)
-            for frame in content if isinstance(content, list) else [content]:
-                if frame.get("type") == "error":
-                    flood.answers[frame["code"]] += 1
-
-
-def row(beside: str, heard: Talk) -> Row:
-    """Sum up how long messages took."""
-    cuts = statistics.quantiles(heard.delays, n=100, method="inclusive")
+def row(scene: str, quiet: Talk, flooded: Talk, waits: Sequence[float], flood: Flood) -> Row:
+    """Sum up a scene."""
+    before, after = quiet.quantile_ms(99), flooded.quantile_ms(99)
+    refused = ", ".join(f"{code} {count}" for code, count in sorted(flood.answers.items()))
     return Row(
-        beside,
-        len(heard.delays),
-        p50_ms=round(cuts[49] * 1000),
-        p99_ms=round(cuts[98] * 1000),
-        longest_ms=round(max(heard.delays) * 1000),
-        others=heard.others,
+        scene,
+        quiet.quantile_ms(50),
+        before,
+        flooded.quantile_ms(50),
+        after,
+        round(after / before, 2),
+        round(max(waits, default=0) * 1000),
+        flood.sent,
+        len(waits),
+        refused or "none",
+        flood.closed,
+        flood.shut_out,
     )
 
 
-async def measure(url: str, seconds: float, rate: float) -> tuple[list[Row], Flood]:
-    """Measure the pair in quiet, then beside a flood."""
-    room = f"flood-{secrets.token_hex(4)}"
-    await talk(url, room, 2)  # what is opened and cached at first is no part of it
-    progress(f"in quiet, {seconds:g} s")
-    quiet = row("nobody", await talk(url, room, seconds))
-    progress(f"beside {rate:g} messages/s, {seconds:g} s")
-    async with flooding(url, room, rate) as flood:
-        flooded = row("a flooder", await talk(url, room, seconds))
-    return [quiet, flooded], flood
-
-
-def main() -> None:
-    """Run the measurement that the command line describes, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m bench.flood", description=__doc__)
-    parser.add_argument("url", nargs="?", default="ws://127.0.0.1:8001/api")
-    parser.add_argument("--seconds", type=float, default=60, help="of each measurement")
-    parser.add_argument("--rate", type=float, default=500, help="the flooder's messages/s")
-    rows, flood = asyncio.run(measure(**vars(parser.parse_args())))
-    print(table([asdict(one) for one in rows]))
-    print(f"p99 ratio   {rows[1].p99_ms / rows[0].p99_ms:.2f}")
-    print(flood)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the scenes that the command line names, and print the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench flood",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help="all, if none is named")
+    parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
+    parser.add_argument("--url", default="ws://127.0.0.1:8001/api")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.scenes if name not in SCENES]:
+        parser.error(f"there is no scene {unknown[0]!r}: take some of {', '.join(SCENES)}")
+    load = machine()["load"]
+    rows = [
+        asyncio.run(measure(options.url, name, options.seconds))
+        for name in options.scenes or SCENES
+    ]
+    print(table([asdict(one) for one in rows], words={"scene", "refused"}))
+    print(f"load of the machine before: {load:.1f}")
 
 
 if __name__ == "__main__":

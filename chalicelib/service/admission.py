@@ -10,7 +10,7 @@ from chalicelib.errors import Code, FrameError, UnansweredError, unknown_connect
 from chalicelib.limits import price, reads_price
 from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
 from chalicelib.record import Record
-from chalicelib.service.tabs import Tabs, UserTabs
+from chalicelib.service.tabs import ANSWER_INTERVAL, Tabs, UserTabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 PING_ROOMS: Final = 10
 """Rooms that a `ping` may ask after for the price of one more frame: each is one small read."""
-
-ANSWER_INTERVAL: Final = 1000
-"""Milliseconds from one `slow_down` to the next of the same connection: answers cost, too."""
 
 
 class Admission(Record, frozen=True):
@@ -52,13 +49,14 @@ class Admission(Record, frozen=True):
         """
         now = round(self.clock() * 1000)
         cost = self._price(request)
-        charge = self.tabs.charge(connection_id, cost, now)
+        user_waits = self._user_waits(connection_id, cost, now)
+        charge = self.tabs.charge(connection_id, cost, now, user_waits=user_waits)
         if charge is None:
             raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
         entry = self.store.admit(connection_id, charge, self.limits.start(now))
         if entry is None:
             raise unknown_connection()
-        self.tabs.learn(connection_id, entry.paid)
+        self.tabs.learn(connection_id, entry.connection.user.user_id, entry.paid)
         cut = self.limits.cut(entry.paid, now)
         if cut is not None:
             self.store.settle(connection_id, cut)
@@ -88,7 +86,7 @@ class Admission(Record, frozen=True):
         now = round(self.clock() * 1000)
         entry = self.store.admit(connection_id, unpaid, self.limits.start(now))
         if entry:
-            self.tabs.learn(connection_id, entry.paid)
+            self.tabs.learn(connection_id, entry.connection.user.user_id, entry.paid)
 
     def _price(self, request: Request | None) -> int:
         """What a frame costs: more, if the table has to read much for it, or a token is checked."""
@@ -114,6 +112,14 @@ class Admission(Record, frozen=True):
         wait = self.limits.wait(self._write(user_id, cost, now), now, cost)
         if wait:
             raise _too_many(wait)
+
+    def _user_waits(self, connection_id: ConnectionId, cost: int, now: int) -> bool:
+        """Whether this container knows that a frame is refused for what its user has sent."""
+        user_id = self.tabs.user(connection_id)
+        if user_id is None or not self.limits.user_frames:
+            return False
+        user_cost = self.limits.user_price(cost)
+        return self.user_tabs.wait(user_id, user_cost, self.limits.start(now), now) > 0
 
     def _charge_user(self, user_id: UserId, cost: int, now: int) -> int:
         """Charge a user for a frame of a connection; return how long it has to wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import defaultdict
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,17 @@ class _Group(Struct):
         """When the oldest was queued, in milliseconds since 1970."""
         return min(record.sent_at for record in self.records)
 
+    @property
+    def delay(self) -> int:
+        """Seconds until it comes again, should it fail: more, the more often it has come."""
+        seconds: int = 2 ** max(record.receive_count for record in self.records)
+        return min(seconds, LONGEST_DELAY)
+
+    @property
+    def is_follow_up(self) -> bool:
+        """Whether it is about what was told or tried before."""
+        return isinstance(self.jobs[0], RetryJob | EndJob)
+
 
 class Broadcast(Record, frozen=True):
     """Numbers a batch of messages, room by room, and posts it with signals and presence.
@@ -104,7 +116,7 @@ class Broadcast(Record, frozen=True):
         deadline = time.monotonic() + remaining * POSTING_SHARE
         audience = 0
         done: list[QueueRecord] = []
-        failed: list[QueueRecord] = []
+        failed: list[_Group] = []
         groups = self._groups(event.records, done, failed)
         self.meter.note(rooms=",".join(sorted({group.jobs[0].room for group in groups})))
         for group in groups:
@@ -112,7 +124,7 @@ class Broadcast(Record, frozen=True):
                 audience = self._serve(group, deadline)
             except UnavailableError as error:
                 self.meter.note(reason=str(error))
-                failed += group.records
+                failed.append(group)
             else:
                 done += group.records
         if failed:
@@ -123,9 +135,12 @@ class Broadcast(Record, frozen=True):
         return []
 
     def _groups(
-        self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[QueueRecord]
+        self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[_Group]
     ) -> list[_Group]:
-        """Sort a batch into groups, and bury what is no job."""
+        """Sort a batch into groups, and bury what is no job.
+
+        Follow-ups go last: posting again to throttled members may take all of the batch's time.
+        """
         groups: dict[str, _Group] = {}
         now = self._now()
         for record in records:
@@ -138,43 +153,49 @@ class Broadcast(Record, frozen=True):
             group = groups.setdefault(job.group, _Group())
             group.records.append(record)
             group.jobs.append(job)
-        return list(groups.values())
+        return sorted(groups.values(), key=lambda group: group.is_follow_up)
 
     def _bury(
-        self, record: QueueRecord, reason: str, done: list[QueueRecord], failed: list[QueueRecord]
+        self, record: QueueRecord, reason: str, done: list[QueueRecord], failed: list[_Group]
     ) -> None:
         try:
             self.outbox.bury(record, reason)
         except UnavailableError:
-            failed.append(record)
+            failed.append(_Group([record]))
         else:
             self.meter.count(Metric.RECORDS_BURIED)
             done.append(record)
 
-    def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[QueueRecord]) -> list[str]:
-        """Have what failed delivered again soon, and the rest deleted.
+    def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[_Group]) -> list[str]:
+        """Have what failed delivered again soon, each group at its time, and the rest deleted.
 
         Where the mapping heeds no ids, as after a plain `chalice deploy`, the rest is deleted here,
         and raising makes the mapping delete nothing more.
         """
-        self.meter.count(Metric.RECORDS_DELAYED, len(failed))
-        seconds = min(2 ** max(record.receive_count for record in failed), LONGEST_DELAY)
+        records = [record for group in failed for record in group.records]
+        self.meter.count(Metric.RECORDS_DELAYED, len(records))
+        delays: defaultdict[int, list[QueueRecord]] = defaultdict(list)
+        for group in failed:
+            delays[group.delay] += group.records
         try:
             # First, since a refused deletion must not keep these for the visibility timeout.
-            self.outbox.delay(failed, seconds)
+            for seconds, delayed in delays.items():
+                self.outbox.delay(delayed, seconds)
             if done and not self.reports_failures:
                 self.outbox.delete(done)
         except UnavailableError as error:
             if self.reports_failures:
                 self.meter.swallow("have failed records come again soon", error)
-                return [record.message_id for record in failed]
+                return [record.message_id for record in records]
             raise BatchError(
-                f"{len(failed)} records come again in {seconds} s or after the queue's visibility"
-                f" timeout, and {len(done)} that are done may: {error}"
+                f"{len(records)} records come again within {max(delays)} s or after the queue's"
+                f" visibility timeout, and {len(done)} that are done may: {error}"
             ) from error
         if self.reports_failures:
-            return [record.message_id for record in failed]
-        raise BatchError(f"{len(failed)} records come again in {seconds} s; {len(done)} are done.")
+            return [record.message_id for record in records]
+        raise BatchError(
+            f"{len(records)} records come again within {max(delays)} s; {len(done)} are done."
+        )
 
     def _serve(self, group: _Group, deadline: float) -> int:
         """Carry out the jobs of one group, which are all of one kind.

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from chalicelib.model import ConnectionId, UserId
 
 CHARGE_INTERVAL: Final = 200
-"""Milliseconds for which the refused frames of a connection are charged together."""
+"""Milliseconds for which the frames of a connection that sends too many are charged together."""
+
+ANSWER_INTERVAL: Final = 1000
+"""Milliseconds from one `slow_down` to the next of the same connection: answers cost, too.
+
+For as long the frames are charged together that are refused for what their user sends.
+"""
 
 USER_INTERVAL: Final = 1000
 """Milliseconds for which the frames of a user are charged together, who is well within the rate.
@@ -33,9 +39,15 @@ FOREVER: Final = 2**53
 class _ConnectionTab(Struct):
     """How far a connection's frames are paid for at least, and what is still to be charged."""
 
+    user_id: UserId | None
     paid: int
     owed: int = 0
     charged_at: int = 0
+
+    def settle(self) -> int:
+        """Return what is owed, which is charged now."""
+        owed, self.owed = self.owed, 0
+        return owed
 
 
 class Tabs:
@@ -51,32 +63,47 @@ class Tabs:
         self._lock = threading.Lock()
         self._tabs: Recent[ConnectionId, _ConnectionTab] = Recent(limit)
 
-    def charge(self, connection_id: ConnectionId, cost: int, now: int) -> int | None:
-        """Return what to charge now; None if nothing is, since the frame is refused in any case."""
+    def user(self, connection_id: ConnectionId) -> UserId | None:
+        """Return whose a connection is, None if that is not known here."""
+        with self._lock:
+            tab = self._tabs.get(connection_id)
+        return tab.user_id if tab else None
+
+    def charge(
+        self, connection_id: ConnectionId, cost: int, now: int, *, user_waits: bool = False
+    ) -> int | None:
+        """Return what to charge now; None if nothing is, since the frame is refused in any case.
+
+        `user_waits` tells that its user has sent too much over all connections.
+        """
         with self._lock:
             tab = self._tabs.get(connection_id)
             if tab is None:
                 return cost
             tab.paid += cost
-            if tab.paid <= now:
-                return cost
             tab.owed += cost
-            if now < tab.charged_at + CHARGE_INTERVAL:
+            if tab.paid > now:
+                interval = CHARGE_INTERVAL
+            elif user_waits:
+                interval = ANSWER_INTERVAL
+            else:
+                return tab.settle()
+            if now < tab.charged_at + interval:
                 return None
-            owed, tab.owed, tab.charged_at = tab.owed, 0, now
-            return owed
+            tab.charged_at = now
+            return tab.settle()
 
-    def learn(self, connection_id: ConnectionId, paid: int) -> None:
-        """Take up to when the table has a connection's frames as paid."""
+    def learn(self, connection_id: ConnectionId, user_id: UserId, paid: int) -> None:
+        """Take whose a connection is, and up to when the table has its frames as paid."""
         with self._lock:
-            tab = self._tabs.get(connection_id) or _ConnectionTab(paid)
+            tab = self._tabs.get(connection_id) or _ConnectionTab(user_id, paid)
             tab.paid = max(tab.paid, paid + tab.owed)
             self._tabs.note(connection_id, tab)
 
     def end(self, connection_id: ConnectionId) -> None:
         """Refuse whatever may still come from a connection that is being closed."""
         with self._lock:
-            self._tabs.note(connection_id, _ConnectionTab(FOREVER, charged_at=FOREVER))
+            self._tabs.note(connection_id, _ConnectionTab(None, FOREVER, charged_at=FOREVER))
 
 
 class _UserTab(Struct):
@@ -104,6 +131,12 @@ class UserTabs:
         # Locally, functions share the process.
         self._lock = threading.Lock()
         self._tabs: Recent[UserId, _UserTab] = Recent(limit)
+
+    def wait(self, user_id: UserId, cost: int, start: int, now: int) -> int:
+        """Return how long a frame has to wait at least, 0 if it would be taken."""
+        with self._lock:
+            tab = self._tabs.get(user_id)
+        return max(max(tab.paid, start) + cost - now, 0) if tab else 0
 
     def charge(self, user_id: UserId, cost: int, start: int, now: int) -> tuple[int, int]:
         """Take a frame or refuse it; return how long it has to wait, and what to charge now.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bench.flood import flooding, talk
+from bench.flood import talk
+from bench.flooder import flooding
 from chalicelib.limits import LIMITS
 
 if TYPE_CHECKING:

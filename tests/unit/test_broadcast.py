@@ -245,7 +245,7 @@ def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -
     scene.store.broken = frozenset({TEA})
     tea = [record(said(1), 1, received=2), record(said(2), 2, received=1)]
     coffee = record(said(3, COFFEE), 3)
-    with pytest.raises(BatchError, match="2 records come again in 4 s; 1 are done"):
+    with pytest.raises(BatchError, match="2 records come again within 4 s; 1 are done"):
         scene.run(tea[0], coffee, tea[1])
     assert scene.outbox.deleted == [coffee]
     assert scene.outbox.delayed == [(tea[0], 4), (tea[1], 4)]
@@ -272,6 +272,30 @@ def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
         with pytest.raises(BatchError):
             scene.run(record(said(1), received=received))
     assert [seconds for _, seconds in scene.outbox.delayed] == [2, 8, LONGEST_DELAY]
+
+
+def test_a_room_that_fails_waits_no_longer_for_a_retry_that_has_failed_often(scene: Scene) -> None:
+    """Each group of a batch comes again by how often it has come itself."""
+    bob = scene.join("Bob", protocol=Protocol.PLAIN)
+    scene.poster.ill[bob] = Reason.GONE
+    scene.run(record(said(1)))
+    [retry] = scene.outbox.jobs
+    scene.store.broken = frozenset({TEA})
+    often, once = record(retry, 1, received=4), record(said(2), 2)
+    with pytest.raises(BatchError, match="2 records come again within 16 s; 0 are done"):
+        scene.run(often, once)
+    assert scene.outbox.delayed == [(once, 2), (often, 16)]
+
+
+def test_messages_wait_for_no_retry_of_their_batch(scene: Scene) -> None:
+    """A retry may take all the time that there is; the room is numbered and told before."""
+    bob = scene.join("Bob")
+    scene.poster.ill[bob] = Reason.THROTTLED
+    scene.run(record(said(1)))
+    [retry] = scene.outbox.jobs
+    scene.poster.ill.clear()
+    scene.run(record(retry, 1), record(said(2), 2))
+    assert scene.seqs(bob) == [2, 1]
 
 
 def test_the_failed_room_goes_on_where_it_was(scene: Scene) -> None:
@@ -605,7 +629,7 @@ def test_a_young_plain_connection_that_answers_410_is_tried_again(scene: Scene) 
     jobs = [job for job in scene.outbox.jobs if isinstance(job, RetryJob)]
     assert {job.group for job in jobs} == {f"{TEA}\n{one}" for one in ill}
     assert [job.attempt for job in jobs] == [1, 1]
-    with pytest.raises(BatchError, match="come again in 2 s"):
+    with pytest.raises(BatchError, match="1 records come again within 2 s"):
         scene.run(record(jobs[0]))
     assert scene.members() == {ADA, *ill}
     scene.poster.ill.clear()

@@ -256,6 +256,32 @@ def test_a_user_s_overdraft_closes_no_connection() -> None:
     assert gate.send(name="1") == "taken"
 
 
+def test_most_of_a_user_s_flood_costs_no_call() -> None:
+    """50 connections at their full rate: each is told once a second, the rest is charged in sums.
+
+    None of the frames is forgotten, so a connection that begins to send more is still closed.
+    """
+    gate = Gate(LIMITS)
+    names = [str(number) for number in range(1, 51)]
+    for name in names[1:]:
+        gate.store.add(connection(name))
+    gate.calls.clear()
+    seconds = 10
+    for number in range(500 * seconds):
+        gate.now = START + number / 500
+        gate.send(name=names[number % 50])
+    taken, told = gate.outcomes.count("taken"), gate.outcomes.count("told")
+    assert 60 + 20 * (seconds - 1) <= taken <= 60 + 20 * seconds + 1
+    assert 50 * (seconds - 2) <= told <= 50 * seconds
+    # A write for each that is taken, two for each that is told, and the user's own.
+    assert len(gate.calls) <= taken + 2 * told + 6 * seconds
+    gate.now += 1
+    gate.send(name="1")
+    entry = gate.store.admit(ConnectionId("1="), 0, 0)
+    assert entry is not None
+    assert entry.paid == round((START - 3) * 1000) + (10 * seconds + 1) * 100
+
+
 def test_a_user_pays_in_proportion_to_the_rates() -> None:
     """A user of double the rate of a connection has two of them come back to 50 rooms at once."""
     gate = Gate(LIMITS)
@@ -465,7 +491,7 @@ def test_what_a_container_remembers_has_a_limit() -> None:
     """The connection that was charged longest ago is forgotten first, and asked of the table."""
     tabs = Tabs(limit=2)
     for name in ("1=", "2=", "1=", "3="):
-        tabs.learn(ConnectionId(name), 10**6)
+        tabs.learn(ConnectionId(name), ADA, 10**6)
     assert tabs.charge(ConnectionId("2="), 1, now=0) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) is None
