@@ -421,7 +421,7 @@ def test_who_is_there_without_being_listed_is_told_of() -> None:
         return Waiting()
 
     twins = in_memory()
-    erased = retwins(twins.erasure(), waiting=come)(ADA)
+    erased = replace(twins.erasure(), waiting=come)(ADA)
     assert (erased.connections, erased.absent) == ({gateway_id("again")}, False)
 
 
