@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 
 from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.jobs import RECEIVE_BATCH, MessageJob, encode
+from chalicelib.jobs import RECEIVE_BATCH, MessageJob, Waiting, encode
 from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.model import (
     Connection,
@@ -148,6 +148,11 @@ class Queue:
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
         """See `Outbox.delay`; nothing here is to fail."""
         raise RuntimeError(f"{len(records)} records would come again after {seconds} s")
+
+    def waiting(self) -> Waiting:
+        """See `Outbox.waiting`."""
+        with self._idle:
+            return Waiting(sum(map(len, self._groups.values())), 0)
 
     def wait(self) -> None:
         """Wait until everything is done.

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Origin
     from chalicelib.outbox import Outbox
     from chalicelib.posting import Gateway
+    from chalicelib.service.erasure import Erasure
     from chalicelib.settings import Settings
     from chalicelib.store import Store
 
@@ -66,6 +67,11 @@ AWS_CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
 )
+
+PATIENT_CONFIG: Final = AWS_CONFIG.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 10})
+)
+"""For what takes minutes, and would have to begin anew."""
 
 
 class Graph:
@@ -83,7 +89,7 @@ class Graph:
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.sqs: SQSClient = self._client("sqs")
         limits = settings.limits
-        store, outbox = self._store(), self._outbox()
+        store, outbox = self._store(self.dynamodb), self._outbox()
         meter = CurrentMeter()
         count = MemberCount(store)
         backlog = Backlog(store, time.time)
@@ -179,10 +185,26 @@ class Graph:
                 self._posters[endpoint] = self._new_poster(endpoint)
             return self._posters[endpoint]
 
-    def _store(self) -> Store:
-        return DynamoStore(
-            self.dynamodb, self.settings.table, time.time, self.settings.limits.rooms
+    def erasure(self) -> Erasure:
+        """Make the use case that erases a user's data; none of the functions has it."""
+        from chalicelib.service.erasure import Erasure
+        from chalicelib.store.dynamo_traces import DynamoTraces
+
+        client = self._client("dynamodb", PATIENT_CONFIG)
+        store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
+        herald = Herald(store, MemberCount(store), outbox, _new_id, meter)
+        return Erasure(
+            store,
+            DynamoTraces(client, self.settings.table, time.sleep),
+            Closing(store, herald, self.poster, meter),
+            herald,
+            outbox.waiting,
+            time.time,
+            time.sleep,
         )
+
+    def _store(self, client: DynamoDBClient) -> Store:
+        return DynamoStore(client, self.settings.table, time.time, self.settings.limits.rooms)
 
     def _outbox(self) -> Outbox:
         def url(name: str) -> Callable[[], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -41,6 +41,13 @@ More than are reserved would be throttled. A throttled batch counts as delivered
 delivered too often is a dead letter (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 A few broadcasts keep the account's quota of posts busy; the others are for rooms that linger.
 """
+
+
+class Waiting(NamedTuple):
+    """How many records are in the queue and among the dead letters, those in flight included."""
+
+    queued: int = 0
+    dead_letters: int = 0
 
 
 class _Job(msgspec.Struct, frozen=True):

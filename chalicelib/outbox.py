@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import UnavailableError
-from chalicelib.jobs import encode
+from chalicelib.jobs import Waiting, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -71,6 +71,9 @@ class Outbox(Protocol):
 
         One that the queue does not delay comes again after the visibility timeout.
         """
+
+    def waiting(self) -> Waiting:
+        """Count what waits, about."""
 
 
 class SqsOutbox:
@@ -154,6 +157,26 @@ class SqsOutbox:
                         QueueUrl=self._queue_url(), Entries=batch
                     )
                 )
+
+    def waiting(self) -> Waiting:
+        """See `Outbox.waiting`."""
+        with _available("tell how many records wait"):
+            return Waiting(
+                held(self._client, self._queue_url()),
+                held(self._client, self._dead_letter_queue_url()),
+            )
+
+
+def held(client: SQSClient, queue_url: str) -> int:
+    """Return about how many messages a queue holds, those that somebody has received included.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/confirm-queue-is-empty.html
+    """
+    counts = client.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(map(int, counts.values()))
 
 
 class _RefusedError(Exception):

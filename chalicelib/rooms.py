@@ -54,6 +54,25 @@ def number(head: Head, known: Mapping[MessageKey, int], messages: Iterable[Messa
     return Numbering(tuple(numbered), tuple(fresh), head)
 
 
+ERASED: Final = "Deleted user"
+"""The name that stands with the messages of somebody whose data has been erased."""
+
+
+def erased(message: Message) -> Message:
+    """Return a message without its text, its author's name and the connection it came over.
+
+    It is `deleted`, as one that a moderator has taken away; a `delete` stays one.
+    """
+    return replace(
+        message,
+        type="deleted" if message.type == "chat" else message.type,
+        text="",
+        user=replace(message.user, username=ERASED),
+        sender=None,
+        origin=None,
+    )
+
+
 ENVELOPE: Final = 1024
 """Bytes that a `joined` or `history` frame takes besides its messages, names at their longest."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from chalicelib.outbox import held
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -75,18 +77,9 @@ def redrive(
         if letters:
             continue
         empty += 1
-        left = _held(client, dead_letter_queue)
+        left = held(client, dead_letter_queue)
         if not left or empty >= polls:
             return Redrive(moved, left)
-
-
-def _held(client: SQSClient, queue: str) -> int:
-    """Return about how many letters a queue holds, those that somebody has received included."""
-    counts = client.get_queue_attributes(
-        QueueUrl=queue,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return sum(map(int, counts.values()))
 
 
 def _put_back(client: SQSClient, queue: str, letters: list[MessageTypeDef]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
+from chalicelib import rooms
 from chalicelib.errors import Code, FrameError, UnavailableError
-from chalicelib.jobs import encode
+from chalicelib.jobs import Waiting, encode
 from chalicelib.limits import ROOMS_LIMIT
 from chalicelib.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
 from chalicelib.posting import Info, Reason, Report
@@ -22,6 +23,7 @@ from chalicelib.posting.port import Identity
 from chalicelib.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
 from chalicelib.store import Account, Departure, Entry, Read
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
+from chalicelib.store.traces import Membership
 from tests.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     )
     from chalicelib.posting import Post
     from chalicelib.shards import Shard
+    from chalicelib.store.traces import Trace
 
 
 class Announce(Protocol):
@@ -136,6 +139,12 @@ class MemoryLedger:
         """See `Ledger.bar`."""
         self._barred[user_id] = until
         self._announce("UpdateItem")
+
+    def forget_account(self, user_id: UserId) -> bool:
+        """Forget what is kept of a user itself; return whether there was anything."""
+        books: tuple[dict[Any, int], ...] = (self._paid, self._barred, self._asked)
+        kept = [book.pop(user_id, None) for book in books]
+        return any(one is not None for one in kept)
 
     def _settle(self, owner: str, paid: int) -> None:
         if owner in self._paid:
@@ -579,6 +588,64 @@ def _slot(connection_id: ConnectionId) -> str:
     return f"{slot(connection_id):04x}"
 
 
+class MemoryTraces:
+    """What a store in dictionaries holds of a user."""
+
+    def __init__(self, store: MemoryStore, announce: Announce = silence) -> None:
+        self._store = store
+        self._announce = announce
+
+    def entries(self, user_id: UserId) -> list[Address]:
+        """See `Traces.entries`."""
+        listed = [
+            Address(connection.id, connection.origin, connection.connected_at)
+            for (user, _), connection in self._store.addresses.items()
+            if user == user_id
+        ]
+        self._announce("Query")
+        return listed
+
+    def drop(self, user_id: UserId, entries: Sequence[Address]) -> int:
+        """See `Traces.drop`."""
+        there = int(self._store.forget_account(user_id))
+        self._announce("DeleteItem")
+        for entry in entries:
+            there += self._store.addresses.pop((user_id, entry.id), None) is not None
+            self._announce("DeleteItem")
+        return there
+
+    def find(self, user_id: UserId) -> Iterator[Trace]:
+        """See `Traces.find`; each kind is one page."""
+        yield from [one for one in self._store.connections.values() if one.user.user_id == user_id]
+        self._announce("Scan")
+        yield from [
+            Membership(_member(one), room, level)
+            for room, kept in self._store.rooms.items()
+            for (level, _), one in kept.members.items()
+            if one.user.user_id == user_id
+        ]
+        self._announce("Scan")
+        yield from [
+            one
+            for kept in self._store.rooms.values()
+            for one, _ in kept.messages.values()
+            if one.message.user.user_id == user_id and rooms.erased(one.message) != one.message
+        ]
+        self._announce("Scan")
+
+    def erase(self, numbered: Numbered) -> bool:
+        """See `Traces.erase`."""
+        message = numbered.message
+        messages = self._store.rooms[message.room].messages
+        kept, expires_at = messages.get(numbered.seq, (None, 0.0))
+        same = False
+        if kept and (kept.epoch, kept.message.key) == (numbered.epoch, message.key):
+            same = True
+            messages[numbered.seq] = (replace(numbered, message=rooms.erased(message)), expires_at)
+        self._announce("UpdateItem")
+        return same
+
+
 class MemoryOutbox:
     """An outbox that keeps what it is given, if SQS would take it."""
 
@@ -610,6 +677,10 @@ class MemoryOutbox:
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
         """See `Outbox.delay`."""
         self.delayed += ((record, seconds) for record in records)
+
+    def waiting(self) -> Waiting:
+        """See `Outbox.waiting`."""
+        return Waiting(len(self.jobs), len(self.buried))
 
 
 class MemoryPoster:

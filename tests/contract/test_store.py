@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-<<<<<<< HEAD
-=======
 from collections import Counter
-from dataclasses import replace
->>>>>>> gone
 from typing import TYPE_CHECKING, Any
 
 import pytest

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.events import QueueRecord
-from chalicelib.jobs import encode
+from chalicelib.jobs import Waiting, encode
 from chalicelib.posting import Reason, Report
 from tests.faults.lambdas import announce
 
@@ -86,6 +86,12 @@ class FifoQueue:
         for message in self._of(records):
             message.visible = True
         announce("ChangeMessageVisibilityBatch")
+
+    def waiting(self) -> Waiting:
+        """See `Outbox.waiting`."""
+        held = len(self._live())
+        announce("GetQueueAttributes")
+        return Waiting(held, 0)
 
     def receive(self, most: int) -> list[QueueRecord]:
         """Hand out a batch: the front of groups that have nothing in flight, in order."""

@@ -111,7 +111,7 @@ class Twins(Graph):
         """Post to the twin."""
         return self.gateway
 
-    def _store(self) -> Store:
+    def _store(self, _: object) -> Store:
         return self.store
 
     def _outbox(self) -> MemoryOutbox:

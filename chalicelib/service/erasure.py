@@ -1,0 +1,127 @@
+"""Erasure: takes a user's data away."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from chalicelib import protocol
+from chalicelib.jobs import Waiting
+from chalicelib.model import Connection, Numbered
+from chalicelib.service.closing import CLOSE_SECONDS
+from chalicelib.store.traces import Membership
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model import ConnectionId, Origin, UserId
+    from chalicelib.service.closing import Closing
+    from chalicelib.service.presence import Herald
+    from chalicelib.store import Store
+    from chalicelib.store.traces import Trace, Traces
+
+FUNCTION_SECONDS: Final = 30
+"""How long a function may go on with what a client has sent: the gateway waits for 29 s.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+"""
+
+
+@dataclass
+class Erased:
+    """What became of a user's data.
+
+    Attributes:
+        messages: messages that have lost their text and their author's name.
+        connections: connections that were closed and forgotten, with their memberships.
+        items: other items of the user that were deleted.
+        before: every message that was accepted before that moment, in seconds since 1970, is
+            erased, if it did not wait.
+        waiting: what waited at that moment. A message of the user among it comes into history when
+            it is carried out.
+        absent: whether the user was not there after that moment, as far as can be told. Else there
+            may be newer messages.
+    """
+
+    messages: int = 0
+    connections: set[ConnectionId] = field(default_factory=set)
+    items: int = 0
+    before: float = 0.0
+    waiting: Waiting = field(default_factory=Waiting)
+    absent: bool = True
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Takes the texts, names, connections and memberships of a user out of the table.
+
+    The user id stays with the messages that are empty now, and in sanctions, which would else be
+    lifted. Numbers and keys stay, so that no room has a hole and what is sent again gets the same
+    ack. Interrupted anywhere, it may be called again; once all is erased, that changes nothing.
+
+    Args:
+        store: the table.
+        traces: finds what the table holds of the user.
+        closing: closes connections.
+        herald: tells rooms who has gone.
+        waiting: counts what waits in the queue.
+        clock: seconds since 1970.
+        sleep: waits for so many seconds.
+    """
+
+    store: Store
+    traces: Traces
+    closing: Closing
+    herald: Herald
+    waiting: Callable[[], Waiting]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def __call__(self, user_id: UserId) -> Erased:
+        """Erase a user's data, reading the whole table once.
+
+        The user's connections end first, and what their functions have begun is waited for. So
+        what was accepted is numbered or waits when the reading begins.
+
+        Raises:
+            FrameError: `bad_frame`; that can be no user's id.
+            UnavailableError: the table or the queue failed; part of it may be done.
+        """
+        protocol.check_user_id(user_id)
+        erased = Erased()
+        if self._end_listed(user_id, erased):
+            self.sleep(FUNCTION_SECONDS)
+            self._end_listed(user_id, erased)
+        erased.before, erased.waiting = self.clock(), self.waiting()
+        for trace in self.traces.find(user_id):
+            self._erase(trace, erased)
+        if self._end_listed(user_id, erased):
+            erased.absent = False
+        return erased
+
+    def _end_listed(self, user_id: UserId, erased: Erased) -> bool:
+        """End the connections that are listed with a user; return whether anything was there."""
+        entries = self.traces.entries(user_id)
+        for entry in entries:
+            self._close(entry.id, entry.origin, erased)
+            self.herald.left(self.store.forget(entry.id))
+        items = self.traces.drop(user_id, entries)
+        erased.items += items
+        return bool(entries or items)
+
+    def _erase(self, trace: Trace, erased: Erased) -> None:
+        match trace:
+            case Numbered():
+                erased.messages += self.traces.erase(trace)
+            case Connection():
+                self._close(trace.id, trace.origin, erased)
+                self.herald.left(self.store.forget(trace.id))
+                erased.absent = False
+            case Membership(member, room, level):
+                self._close(member.id, member.origin, erased)
+                self.herald.left(self.store.forget_all([member], room, level))
+
+    def _close(self, connection_id: ConnectionId, origin: Origin, erased: Erased) -> None:
+        self.closing.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)
+        erased.connections.add(connection_id)
