@@ -3,8 +3,7 @@
     posting     posts a second, and a CPU-second, of several clients
     broadcast   from one message to the last of many recipients
     rooms       posts per delivered message, and delays, in busy rooms
-    cold        a container's first invocation
-    unpacked    importing the application from the functions' zip
+    cold        a container's first invocation, from the functions' zip
     memory      what posting takes over the baseline
     gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
@@ -26,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import broadcast, coalescing, cold, gateway, memory, posting, report, unpacked
+from bench import broadcast, coalescing, cold, gateway, memory, posting, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +39,6 @@ PARTS: Final[Parts] = {
     "broadcast": broadcast.measure,
     "rooms": coalescing.measure,
     "cold": cold.measure,
-    "unpacked": unpacked.measure,
     "memory": memory.measure,
     "gateway": gateway.measure,
 }

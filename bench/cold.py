@@ -1,7 +1,9 @@
 """Processor time of a container's first invocation: `python -m bench cold`.
 
-Each handler runs in a process of its own, as in a new container: the import of app.py, and the
-first call, with the embedded AWS. The broadcast tells one member a message and another one its ack,
+Each handler runs in a process of its own, as in a new container: the import of app.py from the
+functions' zip, unpacked, and the first call, with the embedded AWS. Rows that are not `compiled`
+are of the same zip without its compiled files, which a process can't keep on Lambda's read-only
+disk. The broadcast tells one member a message and another one its ack,
 over TLS, through a server that answers after 15 ms; http serves the page. The rows that begin with
 `sample` are of a chat as Chalice's tutorial builds it (`bench/sample`); its message goes to two
 members. Handlers take turns, so that what else the machine does meets all of them alike. Times are
@@ -21,11 +23,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import ORIGIN, PROJECT, TABLE, Stage, embedded_table
+from bench.unpacked import unpacked
 from chalicelib.fanout import Fanout
 from chalicelib.jobs import MessageJob, encode
 from chalicelib.model import LOBBY, Connection, ConnectionId, Message, Protocol, User, UserId
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
+    from bench.unpacked import Unpacked
     from chalicelib.posting import Post
 
 HANDLERS: Final = {
@@ -85,10 +89,11 @@ event = json.load(sys.stdin)
 began = time.process_time()
 import app
 imported = time.process_time() - began
-from chalice.local import LambdaContext
+from types import SimpleNamespace
+context = SimpleNamespace(aws_request_id="bench", get_remaining_time_in_millis=lambda: 30000)
 handler = getattr(app, os.environ["_HANDLER"].removeprefix("app."))
 started = time.process_time()
-handler(event, LambdaContext("bench", 512, 30000))
+handler(event, context)
 called = time.process_time() - started
 # getrusage would tell the parent's memory, which a process has until it executes another program.
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
@@ -102,6 +107,7 @@ class Row:
 
     Attributes:
         handler: the handler's name in `HANDLERS`.
+        compiled: whether its modules were compiled before.
         import_ms: for the import, which Lambda gives a whole processor.
         first_call_ms: for the first call.
         first_call_at_share_ms: how long the first call takes with `SHARE` of a processor.
@@ -110,11 +116,20 @@ class Row:
     """
 
     handler: str
+    compiled: bool
     import_ms: float
     first_call_ms: float
     first_call_at_share_ms: float
     total_ms: float
     peak_mb: float
+
+
+class _Start(NamedTuple):
+    """A handler, and the folder that it is imported from."""
+
+    handler: str
+    folder: Path
+    compiled: bool
 
 
 class _Nobody:
@@ -126,28 +141,40 @@ class _Nobody:
 
 
 def measure(handlers: Iterable[str] = tuple(HANDLERS), rounds: int = ROUNDS) -> Iterator[Row]:
-    """Measure each handler."""
-    took: dict[str, list[tuple[float, float, float]]] = {handler: [] for handler in handlers}
-    with tempfile.TemporaryDirectory() as name, embedded_table() as dynamodb:
+    """Measure each handler, from the zip as it ships and without its compiled files."""
+    progress("cold: the zip")
+    with tempfile.TemporaryDirectory() as name, unpacked() as zip_, embedded_table() as dynamodb:
+        took: dict[_Start, list[tuple[float, float, float]]]
+        took = {start: [] for handler in handlers for start in _starts(handler, zip_)}
         pem = certificate(Path(name))
         with server(SERVICE_MS, pem, Path(name)) as url, _sample_table(dynamodb):
             stage = Stage(dynamodb, _Nobody(), Fanout())
             environment = _environment(dynamodb, url, pem)
             for turn in range(rounds):
                 progress(f"cold: round {turn + 1} of {rounds}")
-                for handler, times in took.items():
+                for start, times in took.items():
                     _connect(stage)
-                    times.append(_first(handler, _event(handler), environment))
+                    times.append(_first(start, environment))
             stage.queue.close()
-    for handler, times in took.items():
-        yield _row(handler, times)
+    for start, times in took.items():
+        yield _row(start, times)
 
 
-def _row(handler: str, times: Sequence[tuple[float, float, float]]) -> Row:
+def _starts(handler: str, zip_: Unpacked) -> list[_Start]:
+    if handler.startswith("sample"):
+        return [_Start(handler, SAMPLE, compiled=True)]
+    return [
+        _Start(handler, zip_.shipped, compiled=True),
+        _Start(handler, zip_.uncompiled, compiled=False),
+    ]
+
+
+def _row(start: _Start, times: Sequence[tuple[float, float, float]]) -> Row:
     imports, calls, peaks = zip(*times, strict=True)
     call = statistics.median(calls)
     return Row(
-        handler,
+        start.handler,
+        start.compiled,
         round(statistics.median(imports) * 1000, 1),
         round(call * 1000, 1),
         round(call / SHARE * 1000, 1),
@@ -156,23 +183,23 @@ def _row(handler: str, times: Sequence[tuple[float, float, float]]) -> Row:
     )
 
 
-def _first(handler: str, event: Any, environment: dict[str, str]) -> tuple[float, float, float]:
+def _first(start: _Start, environment: dict[str, str]) -> tuple[float, float, float]:
     """Return the processor's seconds for the import and the first call, and the memory in KiB.
 
     Raises:
         RuntimeError: the handler failed.
     """
     run = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps(event),
-        env=environment | {"_HANDLER": HANDLERS[handler]},
-        cwd=SAMPLE if handler.startswith("sample") else PROJECT,
+        [sys.executable, "-B", "-c", SCRIPT],
+        input=json.dumps(_event(start.handler)),
+        env=environment | {"_HANDLER": HANDLERS[start.handler]},
+        cwd=start.folder,
         capture_output=True,
         text=True,
         check=False,
     )
     if run.returncode:
-        raise RuntimeError(f"{handler} failed:\n{run.stderr}")
+        raise RuntimeError(f"{start.handler} failed:\n{run.stderr}")
     imported, called, peak = json.loads(run.stderr.splitlines()[-1])
     return imported, called, peak
 

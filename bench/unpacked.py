@@ -1,88 +1,45 @@
-"""What importing the application takes from the functions' zip: `python -m bench unpacked`.
-
-In processes of their own, that keep no compiled files, as on Lambda's read-only disk: from the zip
-as it ships, and without the compiled files in it. Milliseconds of processor time, the medians of
-several turns.
-"""
+"""The functions' zip, unpacked as Lambda unpacks it: with its compiled files, and without."""
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
-from bench.report import progress
-from bench.stage import PROJECT, TABLE
+from bench.stage import PROJECT
 from infra.deployment_package import OWN_RUNTIME, build
 from infra.wheels import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROUNDS: Final = 15
 
-SCRIPT: Final = """
-import time
-began = time.process_time()
-import app
-print((time.process_time() - began) * 1000)
-"""
+class Unpacked(NamedTuple):
+    """Folders with what the zip holds.
 
+    Attributes:
+        shipped: all of it.
+        uncompiled: all but the compiled files.
+    """
 
-@dataclass(frozen=True)
-class Row:
-    """What the import took from one kind of zip; sizes in MB of a million bytes."""
-
-    compiled: bool
-    import_cpu_ms: float
-    unpacked_mb: float
+    shipped: Path
+    uncompiled: Path
 
 
-def measure(rounds: int = ROUNDS) -> Iterator[Row]:
-    """Measure the import with compiled files, and without, by turns."""
-    progress("unpacked: the zip")
+@contextmanager
+def unpacked() -> Iterator[Unpacked]:
+    """Build the zip for this machine and Python, and unpack it while the block runs."""
     [architecture] = (name for name, machine in MACHINES.items() if machine == platform.machine())
+    path = build(PROJECT, architecture, OWN_RUNTIME)
     with tempfile.TemporaryDirectory() as name:
-        with_compiled, without = Path(name, "with"), Path(name, "without")
-        with zipfile.ZipFile(build(PROJECT, architecture, OWN_RUNTIME)) as archive:
-            archive.extractall(with_compiled)
+        folders = Unpacked(Path(name, "shipped"), Path(name, "uncompiled"))
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folders.shipped)
+        path.unlink()
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(with_compiled, without, ignore=ignored)
-        took: dict[Path, list[float]] = {with_compiled: [], without: []}
-        for _ in range(rounds):
-            for folder, times in took.items():
-                times.append(_import(folder))
-        for folder, times in took.items():
-            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            yield Row(
-                folder == with_compiled,
-                round(statistics.median(times), 1),
-                round(size / 1e6, 1),
-            )
-
-
-def _import(folder: Path) -> float:
-    """Return the processor time, in ms, in which a new process imports app.py of a folder."""
-    run = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-B", "-c", SCRIPT],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "AWS_REGION": "us-east-1",
-            "FANFARE_TABLE": TABLE,
-            "FANFARE_QUEUE": f"{TABLE}.fifo",
-            "FANFARE_DEAD_LETTER_QUEUE": f"{TABLE}-dead.fifo",
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return float(run.stdout)
+        shutil.copytree(folders.shipped, folders.uncompiled, ignore=ignored)
+        yield folders

@@ -70,10 +70,7 @@ def addition(config: Config, resources: Template, merge: Template, stage: str) -
     }
     api_stage = config.api_gateway_stage
     addresses = {
-        "APIHandler": {
-            "WEBSOCKET_URL": f"wss://{_host('WebsocketAPI')}/{api_stage}",
-            "WEBSOCKET_API": f"${{WebsocketAPI}}/{api_stage}",
-        },
+        "APIHandler": {"WEBSOCKET_URL": f"wss://{_host('WebsocketAPI')}/{api_stage}"},
         "WebsocketConnect": {"FANFARE_ORIGINS": f"https://{_host('RestAPI')}"},
     }
     for function, values in addresses.items():

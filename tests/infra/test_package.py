@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.jobs import MAXIMUM_CONCURRENCY
 from infra import rest_api
+from infra.concurrency import UNRESERVED, Room, Share, fit
+from tests import strict
 from tests.conftest import PROJECT
 from tests.running import copy_project
 
@@ -31,6 +34,11 @@ TOKENS = {
     "FANFARE_AUTH_ISSUER": "https://id.example.org",
     "FANFARE_AUTH_AUDIENCE": "fanfare",
 }
+RECOMMENDED = dict(
+    pair.split("=")
+    for line in re.findall(r"^--parameter-overrides (.+)$", DOCUMENT, re.MULTILINE)
+    for pair in line.split()
+)
 MACHINES = {"x86_64": "x86_64-linux-gnu.so", "arm64": "aarch64-linux-gnu.so"}
 
 FUNCTIONS = {
@@ -161,7 +169,6 @@ def test_the_gateway_calls_warm_functions(resources: Template, logical_id: str) 
     alias = f"{logical_id}Aliaslive"
     function = resources[logical_id]["Properties"]
     assert function["AutoPublishAlias"] == "live"
-    assert function["ProvisionedConcurrencyConfig"]["Fn::If"][0] == "Prod"
     uri = resources[f"{logical_id}APIIntegration"]["Properties"]["IntegrationUri"]["Fn::Sub"]
     assert uri.endswith(f"/functions/${{{alias}}}/invocations")
     permission = resources[f"{logical_id}InvokePermission"]["Properties"]
@@ -176,9 +183,75 @@ def test_the_mapping_reports_single_failures(resources: Template) -> None:
     assert mapping["Properties"]["BatchSize"] == 10
     # The function returns what has failed only where that is honoured.
     assert broadcast["Environment"]["Variables"]["FANFARE_BATCH_FAILURES"] == "reported"
-    # More at a time than are reserved would be throttled, and be dead letters in the end.
-    concurrency = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-    assert concurrency == broadcast["ReservedConcurrentExecutions"] == 200
+
+
+def resolved(value: Any, parameters: dict[str, str], conditions: Template) -> Any:
+    """A value of a template as CloudFormation reads it, with `Fn::If` and parameters resolved."""
+    match value:
+        case {"Fn::If": [str(name), one, other]}:
+            chosen = one if resolved(conditions[name], parameters, conditions) else other
+            return resolved(chosen, parameters, conditions)
+        case {"Fn::Not": [condition]}:
+            return not resolved(condition, parameters, conditions)
+        case {"Fn::Equals": [one, other]}:
+            return resolved(one, parameters, conditions) == other
+        case {"Ref": str(name)}:
+            return parameters.get(name)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("chosen", "share", "warm"),
+    [
+        ({}, fit(Share(MAXIMUM_CONCURRENCY, MAXIMUM_CONCURRENCY), Room(10, 10)), None),
+        (RECOMMENDED, Share(MAXIMUM_CONCURRENCY, MAXIMUM_CONCURRENCY), "2"),
+    ],
+)
+def test_concurrency_is_what_a_parameter_says(
+    packaged: Path, chosen: dict[str, str], share: Share, warm: str | None
+) -> None:
+    """A new account's 10 executions suffice until somebody asks for more, as the document shows.
+
+    More at a time than are reserved would be throttled, and be dead letters in the end.
+    """
+    template = json.loads(packaged.read_text())
+    defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items()}
+
+    def read(value: Any) -> Any:
+        return resolved(value, defaults | chosen, template["Conditions"])
+
+    broadcast = template["Resources"]["Broadcast"]["Properties"]
+    [mapping] = broadcast["Events"].values()
+    reserved = read(broadcast["ReservedConcurrentExecutions"])
+    assert (int(reserved) if reserved else None) == share.reserved
+    maximum = read(mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"])
+    assert int(maximum) == share.maximum
+    for logical_id in ("WebsocketConnect", "WebsocketMessage"):
+        function = template["Resources"][logical_id]["Properties"]
+        provisioned = read(function["ProvisionedConcurrencyConfig"])
+        assert (
+            read(provisioned["ProvisionedConcurrentExecutions"]) if provisioned else None
+        ) == warm
+
+
+def test_the_document_says_what_concurrency_an_account_needs() -> None:
+    """For the line that it shows: what is reserved and kept warm, and what Lambda keeps back."""
+    reserved, warm = (
+        int(RECOMMENDED[f"{name}Concurrency"]) for name in ("Reserved", "Provisioned")
+    )
+    assert f"it needs {reserved + 2 * warm + UNRESERVED}" in DOCUMENT
+    without = fit(Share(reserved, reserved), Room(10, 10))
+    assert f"lets {without.maximum} broadcasts run at once" in DOCUMENT
+
+
+def test_a_reservation_is_one_that_a_mapping_takes(packaged: Path) -> None:
+    """The parameter takes none, or what Lambda takes for a mapping's maximum, and nothing else."""
+    parameter = json.loads(packaged.read_text())["Parameters"]["ReservedConcurrency"]
+    shape = strict.shape("lambda", "ScalingConfig")
+    for number in range(1200):
+        taken = re.fullmatch(parameter["AllowedPattern"], str(number))
+        fits = not [*strict.faults({"MaximumConcurrency": number}, shape, "")]
+        assert bool(taken) is (number == 0 or fits)
 
 
 def test_the_broadcast_may_invoke_itself_again(resources: Template) -> None:
@@ -256,7 +329,6 @@ def test_a_custom_domain_as_the_document_shows_it(run: Run, project: Path) -> No
     assert mapping["ApiId"] == {"Ref": "WebsocketAPI"}
     variables = resources["APIHandler"]["Properties"]["Environment"]["Variables"]
     assert variables["WEBSOCKET_URL"] == "wss://chat.example.org"
-    assert variables["WEBSOCKET_API"] == {"Fn::Sub": "${WebsocketAPI}/api"}
 
 
 @pytest.fixture(scope="module")
