@@ -35,12 +35,23 @@ for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE
 
 PROJECT = Path(__file__).parent.parent
 
+TOGETHER = {"browser", "conformance", "deployed", "examples"}
+"""Folders whose tests share servers: one worker runs all of a folder, and starts them once."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let somebody name what is deployed already; without, the tests make their own."""
     parser.addoption(
         "--url", help="the WebSocket URL of a stage, or of the conformance app: say which tests"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file, or of one folder that shares servers, on one worker."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder in TOGETHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,10 @@ BLOCKS = [
 QUESTIONS = [block for block in BLOCKS if "\n| " in block]
 COMMANDS = [
     " ".join(command)
-    for text in [*re.findall(r"`(aws [^`]+)`", DOC), *set(BLOCKS) - set(QUESTIONS)]
+    for text in [
+        *re.findall(r"`(aws [^`]+)`", DOC),
+        *(block for block in BLOCKS if block not in QUESTIONS),
+    ]
     for line in text.replace("\\\n", " ").splitlines()
     for command in re.findall(r"\baws ([a-z-]+) ([a-z-]+)( .*?)?(?=\baws [a-z]| \||\)|$)", line)
 ]
