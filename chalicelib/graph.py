@@ -192,7 +192,7 @@ class Graph:
 
         client = self._client("dynamodb", PATIENT_CONFIG)
         store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
-        herald = Herald(store, MemberCount(store), outbox, _new_id, meter)
+        herald = Herald(MemberCount(store), outbox, _new_id, meter)
         return Erasure(
             store,
             DynamoTraces(client, self.settings.table, time.sleep),

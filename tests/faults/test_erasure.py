@@ -43,7 +43,7 @@ class Run:
         """Begin."""
         world = self.world
         assert isinstance(world.store, MemoryStore)
-        herald = Herald(world.store, MemberCount(world.store), world.queue, str, world.meter)
+        herald = Herald(MemberCount(world.store), world.queue, str, world.meter)
         closing = Closing(world.store, herald, lambda _: world.gateway, world.meter)
         erasure = Erasure(
             world.store,

@@ -74,9 +74,7 @@ class Place:
         """What is tested."""
         meter = Tally()
         ids = itertools.count()
-        herald = Herald(
-            self.store, MemberCount(self.store), self.outbox, lambda: str(next(ids)), meter
-        )
+        herald = Herald(MemberCount(self.store), self.outbox, lambda: str(next(ids)), meter)
         closing = Closing(self.store, herald, lambda _: self.poster, meter)
         return Erasure(
             self.store,
