@@ -155,11 +155,6 @@ class EndJob(_Job, frozen=True, tag="end"):
         """A group of its own, so that the room does not wait."""
         return f"{self.room}\nend"
 
-    def halves(self) -> Iterator[EndJob]:
-        """Yield two jobs with half of the members each."""
-        for name, half in _halves(self.members):
-            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", members=tuple(half))
-
 
 Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob | EndJob
 
@@ -172,7 +167,7 @@ def cut(job: Job) -> Iterator[Job]:
     be cut elsewhere when its batch comes again, and the queue must drop no part that tells more
     than the one that it has.
     """
-    if isinstance(job, FanoutJob | RetryJob | EndJob) and len(encode(job).encode()) > JOB_LIMIT:
+    if isinstance(job, FanoutJob | RetryJob) and len(encode(job).encode()) > JOB_LIMIT:
         for half in job.halves():
             yield from cut(half)
     else:
