@@ -437,14 +437,18 @@ def test_who_publishes_meanwhile_is_told_of() -> None:
     assert not twins.erase().absent
 
 
-def test_what_waits_is_counted_before_the_reading_begins(place: Place) -> None:
+def test_what_waits_is_counted_before_the_reading_begins() -> None:
     """What is numbered during it may come behind what has been read."""
-    place.fill()
-    place.meanwhile = lambda: place.outbox.jobs.append(PresenceJob(TEA, "1"))
-    place.outbox.jobs.clear()
-    counted = place.erase().waiting
-    told = sum(isinstance(job, PresenceJob) for job in place.outbox.jobs)
-    assert counted == Waiting(told, 0)
+
+    def announce(call: str) -> None:
+        if call == "Scan":
+            twins.outbox.jobs.clear()
+
+    twins = in_memory(announce)
+    twins.say(ADA, TEA)
+    twins.outbox.publish(PresenceJob(TEA, "1"))
+    assert twins.erase().waiting == Waiting(1, 0)
+    assert twins.erase().waiting == Waiting(0, 0)
 
 
 def test_a_state_in_memory_is_the_same_after_a_second_run() -> None:
