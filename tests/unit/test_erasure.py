@@ -288,6 +288,22 @@ def drifting(found: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
     }
 
 
+def test_a_connection_of_many_rooms_is_forgotten_in_two_attempts(client: DynamoDBClient) -> None:
+    """Its places take more than one write; what leads to them goes last."""
+    place = on_table(client)
+    place.connect("1", ADA, *(RoomId(f"room-{number}") for number in range(30)))
+
+    def stop(**_: object) -> None:
+        raise StoppedError
+
+    client.meta.events.register("after-call.dynamodb.BatchWriteItem", stop)
+    with pytest.raises(StoppedError):
+        place.erase()
+    client.meta.events.unregister("after-call.dynamodb.BatchWriteItem", stop)
+    place.erase()
+    assert {pk[0] for pk, _ in items(client)} == {"R"}
+
+
 def restore(client: DynamoDBClient, full: dict[tuple[str, str], Any]) -> None:
     """Put the table back to what it was."""
     table = {key: {**item, "version": {"N": "1"}} for key, item in full.items()}
