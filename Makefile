@@ -12,7 +12,7 @@ STAGE ?= dev
 INFRA = $(BIN)/python -m infra
 
 .PHONY: help run test check fuzz faults bench format clean
-.PHONY: deploy url logs redrive destroy package
+.PHONY: deploy url logs redrive forget destroy package
 .PHONY: audit lock licences
 
 help: ## Show this list.
@@ -50,6 +50,10 @@ logs: $(READY) ## Print what the functions of STAGE have logged lately.
 
 redrive: $(READY) ## Give the dead letters of STAGE another try.
 	@$(INFRA) redrive --stage $(STAGE)
+
+# Most shells have a variable USER of their own: only the one on the command line counts.
+forget: $(READY) ## Erase the data of the user USER from STAGE: texts, names, connections.
+	@$(INFRA) forget --stage $(STAGE) --user "$(if $(filter command,$(origin USER)),$$USER)"
 
 destroy: $(READY) ## Take everything of STAGE away, messages included.
 	@$(INFRA) destroy --stage $(STAGE)

@@ -106,6 +106,40 @@ def test_dead_letters_get_another_try(deployment: Deployment) -> None:
     sqs.purge_queue(QueueUrl=dead)
 
 
+def test_a_user_is_forgotten(deployment: Deployment) -> None:
+    """What was said stays as empty messages, the connection ends, and a second time is nothing."""
+
+    async def talk() -> str:
+        async with (
+            Client(deployment.websocket, "Ada") as ada,
+            Client(deployment.websocket, "Bob") as bob,
+        ):
+            await ada.join("diary")
+            await bob.join("diary")
+            await ada.send("diary", "mine")
+            await bob.send("diary", "his")
+            while len(ada.messages("diary")) < 2:
+                await asyncio.sleep(0.05)
+            user = ada.messages("diary")[0]["data"]["userId"]
+        return str(user)
+
+    user = asyncio.run(asyncio.wait_for(talk(), DEPLOY_SECONDS))
+    printed = deployment.run("forget", "--stage", "dev", "--user", user).splitlines()
+    assert "Messages erased: 1" in printed
+    again = deployment.run("forget", "--stage", "dev", "--user", user).splitlines()
+    assert f"The table has nothing of a user {user}." in again
+    history = deployment.client("dynamodb").query(
+        TableName=resources.TABLE,
+        KeyConditionExpression="pk = :room",
+        ExpressionAttributeValues={":room": {"S": "S#diary"}},
+    )["Items"]
+    assert [(item["text"]["S"], item["type"]["S"]) for item in history] == [
+        ("", "deleted"),
+        ("his", "chat"),
+    ]
+    assert history[0]["username"]["S"] != "Ada"
+
+
 def test_what_functions_log_is_read_in_order(deployment: Deployment) -> None:
     """Each line has its time, its function, and the canonical line of the invocation."""
     lines = deployment.run("logs", "--minutes", "30").splitlines()
