@@ -38,7 +38,11 @@ class Deployment:
 
     def run(self, target: str) -> str:
         """Type the documented line for a target of `make`, and return what it prints."""
-        finished = type_documented(self._checkout, self.endpoint, target)
+        return self.type(checkout.documented()[target])
+
+    def type(self, line: str) -> str:
+        """Type a line, and return what it prints."""
+        finished = self._checkout.type(line, **checkout.account(self.endpoint))
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 

@@ -123,9 +123,9 @@ def test_a_user_is_forgotten(deployment: Deployment) -> None:
         return str(user)
 
     user = asyncio.run(asyncio.wait_for(talk(), DEPLOY_SECONDS))
-    printed = deployment.run("forget", "--stage", "dev", "--user", user).splitlines()
+    printed = deployment.type(f"make forget USER={user}").splitlines()
     assert "Messages erased: 1" in printed
-    again = deployment.run("forget", "--stage", "dev", "--user", user).splitlines()
+    again = deployment.type(f"make forget USER={user}").splitlines()
     assert f"The table has nothing of a user {user}." in again
     history = deployment.client("dynamodb").query(
         TableName=resources.TABLE,
