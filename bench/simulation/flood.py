@@ -232,7 +232,7 @@ class _Aws:
     def _broadcast(self) -> Broadcast:
         store, meter = self.store(), _Meter()
         count = MemberCount(store, clock=self.clock)
-        herald = Herald(store, count, self.outbox, self.new_id, meter)
+        herald = Herald(count, self.outbox, self.new_id, meter)
         closing: Any = None  # nobody has a token that could end
         return Broadcast(
             store,
