@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from chalicelib.model import (
     Span,
     User,
 )
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ A few broadcasts keep the account's quota of posts busy; the others are for room
 """
 
 
-class Waiting(NamedTuple):
+class Waiting(Record, frozen=True):
     """How many records are in the queue and among the dead letters, those in flight included."""
 
     queued: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.errors import FrameError, UnavailableError
 from chalicelib.graph import Graph
+from chalicelib.jobs import Waiting
 from chalicelib.model import UserId
 from chalicelib.protocol import check_user_id
 from infra.errors import DeployError
@@ -56,7 +57,7 @@ def _tell(erased: Erased, user: str, say: Say) -> None:
         say(f"The table has nothing of a user {user}.")
     moment = datetime.fromtimestamp(erased.before, UTC)
     say(f"Erased is what was accepted before {moment:%Y-%m-%d %H:%M:%S} UTC.")
-    if any(erased.waiting):
+    if erased.waiting != Waiting():
         say(
             f"Not what waited then: {erased.waiting.queued} records in the queue and"
             f" {erased.waiting.dead_letters} dead letters, of anybody. Run the command again when"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
+from msgspec.structs import replace
 
 from chalicelib.errors import UnavailableError
 from chalicelib.model import (

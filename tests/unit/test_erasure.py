@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from msgspec.structs import replace
 
 from chalicelib.errors import FrameError, UnavailableError
 from chalicelib.jobs import PresenceJob, Waiting
