@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.model import RoomId, Wait
     from chalicelib.store import Store
 
-MESSAGES_WAIT: Final = 2000
+MESSAGES_WAIT: Final = 3000
 SIGNALS_WAIT: Final = 1000
 """Milliseconds that records may wait, as the newest broadcast found it or reckons it will be.
 
