@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.simulation.table import Table
@@ -100,6 +100,7 @@ def test_a_join_beside_a_leave_makes_a_whole_member_or_none(
 
 
 @pytest.mark.parametrize("make_store", [on_table, twin])
+@settings(deadline=None)
 @given(
     actions=st.lists(st.sampled_from(["join", "leave"]), min_size=2, max_size=4),
     joined=st.booleans(),
