@@ -93,6 +93,7 @@ class Connection(Record, frozen=True):
         until: when its token ends, in seconds since 1970; None without a token.
         mutes: until when its user may not speak in a room, by the room's digest, in seconds since
             1970.
+        leaves: how often it has left rooms; a join that another leave overtakes begins again.
     """
 
     id: ConnectionId
@@ -104,6 +105,7 @@ class Connection(Record, frozen=True):
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
     mutes: Mapping[bytes, int] = field(default_factory=dict)
+    leaves: int = 0
 
     @property
     def rooms(self) -> JoinedRooms:

@@ -174,7 +174,7 @@ class MemoryStore(MemoryLedger):
         self._capacity = capacity
         self._epochs = 0
         self.rooms: defaultdict[RoomId, Room] = defaultdict(Room)
-        self.places: set[tuple[ConnectionId, RoomId, int]] = set()
+        self.places: dict[tuple[ConnectionId, RoomId, int], int] = {}
         self.known: dict[RoomId, int] = {}
 
     def share(self, other: MemoryStore) -> None:
@@ -206,8 +206,20 @@ class MemoryStore(MemoryLedger):
                 return connection, head
         elif len(connection.rooms) >= self._rooms_limit:
             raise FrameError(Code.TOO_MANY_ROOMS, "Too many.")
-        level = self.known.get(room, 0)
-        self.places.add((connection.id, room, level))
+        while True:
+            head = self._enter(connection, room)
+            try:
+                joined = self._let_speak(connection, room, muted_until)
+            except FrameError:
+                self._take_out(connection.id, room)
+                raise
+            if joined.leaves == connection.leaves:
+                return joined, head
+            connection = joined
+
+    def _enter(self, connection: Connection, room: RoomId) -> Head:
+        kept, level = self.rooms[room], self.known.get(room, 0)
+        self.places[connection.id, room, level] = connection.leaves
         kept.members[level, connection.id] = connection
         self._announce("BatchWriteItem")
         shard = shard_of(connection.id, level)
@@ -221,13 +233,7 @@ class MemoryStore(MemoryLedger):
             head = kept.head = replace(kept.head, level=higher)
             self._announce("UpdateItem")
         self.known[room] = kept.head.level if kept.head else 0
-        try:
-            return self._let_speak(connection, room, muted_until), head
-        except FrameError:
-            places = self._places(connection.id, room)
-            self._leave(connection.id, places)
-            self._forget_places(connection.id, places)
-            raise
+        return head
 
     def renew(self, connection: Connection) -> list[RoomId]:
         """See `Store.renew`."""
@@ -250,18 +256,25 @@ class MemoryStore(MemoryLedger):
 
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`."""
-        places = self._places(connection.id, room)
-        if not places:
-            if room not in connection.rooms:
-                return None
-            places = {room: range(self.head(room).level + 1)}
-        departures = self._leave(connection.id, places, always_change=True)
-        kept = self.connections.get(connection.id)
+        if room not in connection.rooms and not self._places(connection.id, room):
+            return None
+        return self._take_out(connection.id, room)
+
+    def _take_out(self, connection_id: ConnectionId, room: RoomId) -> Departure | None:
+        leaves = None
+        kept = self.connections.get(connection_id)
         if kept:
+            leaves = kept.leaves + 1
             digests = kept.digests - {room_digest(kept.id, room)}
-            self.connections[connection.id] = replace(kept, digests=digests)
+            self.connections[connection_id] = replace(kept, digests=digests, leaves=leaves)
         self._announce("UpdateItem")
-        self._forget_places(connection.id, places)
+        places = self._places(connection_id, room) or {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection_id, places, leaves, always_change=True)
+        for level in places[room]:
+            place = (connection_id, room, level)
+            if leaves is None or self.places.get(place, 0) < leaves:
+                self.places.pop(place, None)
+            self._announce("DeleteItem")
         return next(iter(departures), None)
 
     def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
@@ -300,7 +313,8 @@ class MemoryStore(MemoryLedger):
         for member in members:
             self._forget_books(member.id)
             self.addresses.pop((member.user.user_id, member.id), None)
-        self.places -= noted
+        for place in noted:
+            self.places.pop(place, None)
         self._announce("BatchWriteItem")
         counts = {
             one: self._change(one, shard, ids, ids.total())
@@ -486,6 +500,8 @@ class MemoryStore(MemoryLedger):
         refusal = None
         if kept is None:
             refusal = FrameError(Code.UNKNOWN_CONNECTION, "Unknown.")
+        elif kept.leaves != connection.leaves:
+            pass
         elif room not in kept.rooms and len(kept.rooms) >= self._rooms_limit:
             refusal = FrameError(Code.TOO_MANY_ROOMS, "Too many.")
         else:
@@ -502,13 +518,19 @@ class MemoryStore(MemoryLedger):
         self,
         connection_id: ConnectionId,
         places: Mapping[RoomId, Iterable[int]],
+        leaves: int | None = None,
         *,
         always_change: bool = False,
     ) -> list[Departure]:
         departures: dict[RoomId, Departure] = {}
         for room, levels in sorted(places.items()):
             for level in levels:
-                member = self.rooms[room].members.pop((level, connection_id), None)
+                members = self.rooms[room].members
+                member = members.get((level, connection_id))
+                if member and leaves is not None and member.leaves >= leaves:
+                    member = None
+                else:
+                    members.pop((level, connection_id), None)
                 self._announce("DeleteItem")
                 shard = shard_of(connection_id, level)
                 if member:
@@ -543,9 +565,9 @@ class MemoryStore(MemoryLedger):
     def _forget_places(
         self, connection_id: ConnectionId, places: Mapping[RoomId, Iterable[int]]
     ) -> None:
-        self.places -= {
-            (connection_id, room, level) for room, levels in places.items() for level in levels
-        }
+        for room, levels in places.items():
+            for level in levels:
+                self.places.pop((connection_id, room, level), None)
         self._announce("BatchWriteItem")
 
     def _places(

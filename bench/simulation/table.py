@@ -98,9 +98,15 @@ class Table:
         self._write(request["Item"], request["Item"])
 
     def delete_item(self, **request: Any) -> Any:
-        """Delete an item, and return it."""
+        """Delete an item, and return it; a refused deletion is paid for as well."""
         self._begin("DeleteItem")
-        old = self._write(request["Key"], None)
+        key = request["Key"]
+        there = self._items[key["pk"]["S"]].get(key["sk"]["S"], {})
+        condition = request.get("ConditionExpression")
+        if condition and not holds(there, condition, Terms.of(request)):
+            self.writes.count(key["pk"]["S"], _write_units(there or key))
+            raise _refusal(None)
+        old = self._write(key, None)
         return {} if old is None else {"Attributes": old}
 
     def batch_write_item(self, **request: Any) -> Any:

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections import Counter, defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import replace
 
@@ -78,19 +78,21 @@ class DynamoMembers(DynamoHistory):
                 return connection, head
         elif len(connection.rooms) >= self._rooms_limit:
             raise self._too_many_rooms()
-        level = self._level(room)
-        head = self._enter(connection, room, level)
-        if head.level < level:
-            # A head that was made anew knows of no shards: nobody would look there.
-            head = self._enter(connection, room, head.level)
-        self._learn_level(room, head.level)
-        try:
-            return self._let_speak(connection, room, muted_until), head
-        except FrameError:
-            places = {room: self._places(connection.id, room).get(room, ())}
-            self._leave(connection.id, places)
-            self._delete(_place_keys(connection.id, places))
-            raise
+        while True:
+            level = self._level(room)
+            head = self._enter(connection, room, level)
+            if head.level < level:
+                # A head that was made anew knows of no shards: nobody would look there.
+                head = self._enter(connection, room, head.level)
+            self._learn_level(room, head.level)
+            try:
+                joined = self._let_speak(connection, room, muted_until)
+            except FrameError:
+                self._take_out(connection.id, room)
+                raise
+            if joined.leaves == connection.leaves:
+                return joined, head
+            connection = joined
 
     def extend(self, connection: Connection, room: RoomId) -> None:
         """See `Store.extend`."""
@@ -100,29 +102,63 @@ class DynamoMembers(DynamoHistory):
     def leave(self, connection: Connection, room: RoomId) -> Departure | None:
         """See `Store.leave`.
 
-        What shows that there is something to leave goes last, so that a leave that died may be
-        asked for again. The version changes even if the member is gone already: the one that
-        deleted it may have died before that.
+        The place goes last, so that a leave that died may be asked for again. The version changes
+        even if the member is gone already: the one that deleted it may have died before that.
         """
-        places = self._places(connection.id, room)
-        if not places:
-            if room not in connection.rooms:
-                return None
-            places = {room: range(self.head(room).level + 1)}
-        departures = self._leave(connection.id, places, always_change=True)
-        with suppress(ConditionFailedError), self._available():
-            self._client.update_item(
-                TableName=self._table,
-                Key=connection_key(connection.id),
-                UpdateExpression="DELETE rooms :digest",
-                # An update would make a new item of a connection that has been forgotten meanwhile.
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues={
-                    ":digest": {"BS": [room_digest(connection.id, room)]},
-                },
-            )
-        self._delete(_place_keys(connection.id, places))
+        if room not in connection.rooms and not self._places(connection.id, room):
+            return None
+        return self._take_out(connection.id, room)
+
+    def _take_out(self, connection_id: ConnectionId, room: RoomId) -> Departure | None:
+        """Take a connection out of a room, but for a join that begins after the first write.
+
+        That write counts the leave. A join that began before it either has made its last write,
+        and then all that it wrote is found here; or it will see the count, and begin again. What
+        one that began later has written bears a count that is not lower, and stays.
+        """
+        leaves = self._unlist(connection_id, room)
+        places = self._places(connection_id, room) or {room: range(self.head(room).level + 1)}
+        departures = self._leave(connection_id, places, leaves, always_change=True)
+        for key in _place_keys(connection_id, places):
+            self._delete_older(key, leaves)
         return next(iter(departures), None)
+
+    def _unlist(self, connection_id: ConnectionId, room: RoomId) -> int | None:
+        """Take a room off a connection's, and count that; None if the connection is forgotten."""
+        try:
+            with self._available():
+                item = self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression="ADD leaves :one DELETE rooms :digest",
+                    # An update would make a new item of a connection that has been forgotten.
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues={
+                        ":one": number(1),
+                        ":digest": {"BS": [room_digest(connection_id, room)]},
+                    },
+                    ReturnValues="ALL_NEW",
+                )["Attributes"]
+        except ConditionFailedError:
+            return None
+        return int(item["leaves"]["N"])
+
+    def _delete_older(self, key: Item, leaves: int | None) -> Item | None:
+        """Delete what a join has written that began before a leave; return it if it was there.
+
+        Args:
+            key: of a member or a place.
+            leaves: the leave's number; None deletes it whenever the join began.
+        """
+        older: dict[str, Any] = {}
+        if leaves is not None:
+            older["ConditionExpression"] = "attribute_not_exists(leaves) OR leaves < :leaves"
+            older["ExpressionAttributeValues"] = {":leaves": number(leaves)}
+        with suppress(ConditionFailedError), self._available():
+            return self._client.delete_item(
+                TableName=self._table, Key=key, ReturnValues="ALL_OLD", **older
+            ).get("Attributes")
+        return None
 
     def forget(self, connection_id: ConnectionId, room: RoomId | None = None) -> list[Departure]:
         """See `Store.forget`.
@@ -237,10 +273,12 @@ class DynamoMembers(DynamoHistory):
 
         The place is noted together with it, so that whoever forgets the connection finds it.
         """
-        expires_at: Item = {"expires_at": connection_expiry(connection)}
+        common: Item = {"expires_at": connection_expiry(connection)}
+        if connection.leaves:
+            common["leaves"] = number(connection.leaves)
         self._write(
             [
-                {"PutRequest": {"Item": {**item, **expires_at}}}
+                {"PutRequest": {"Item": {**item, **common}}}
                 for item in (
                     place_key(connection.id, room, level),
                     member_item(room, connection, level),
@@ -265,16 +303,21 @@ class DynamoMembers(DynamoHistory):
     ) -> Connection:
         """Note with the connection that it has joined a room, and return it as it is then.
 
+        Nothing is noted where it has left a room meanwhile, which the result's `leaves` tell.
+
         Raises:
             FrameError: `unknown_connection`, or `too_many_rooms`.
         """
         digest = room_digest(connection.id, room)
+        unchanged = "leaves = :leaves" if connection.leaves else "attribute_not_exists(leaves)"
         values: Item = {
             ":digests": {"BS": [digest]},
             ":digest": {"B": digest},
             ":limit": number(self._rooms_limit),
         }
         update: dict[str, Any] = {"UpdateExpression": "ADD rooms :digests"}
+        if connection.leaves:
+            values[":leaves"] = number(connection.leaves)
         if muted_until is not None:
             update["UpdateExpression"] += " SET #muted = :until"
             update["ExpressionAttributeNames"] = {"#muted": muted_attribute(digest)}
@@ -285,7 +328,7 @@ class DynamoMembers(DynamoHistory):
                     TableName=self._table,
                     Key=connection_key(connection.id),
                     ConditionExpression=(
-                        "attribute_exists(pk) AND (attribute_not_exists(rooms)"
+                        f"attribute_exists(pk) AND {unchanged} AND (attribute_not_exists(rooms)"
                         " OR size(rooms) < :limit OR contains(rooms, :digest))"
                     ),
                     ExpressionAttributeValues=values,
@@ -296,30 +339,30 @@ class DynamoMembers(DynamoHistory):
         except ConditionFailedError as failure:
             if failure.item is None:
                 raise unknown_connection() from None
-            raise self._too_many_rooms() from None
+            there = read_connection(connection.id, cast("Item", failure.item))
+            if there.leaves == connection.leaves:
+                raise self._too_many_rooms() from None
+            return there
         return read_connection(connection.id, item)
 
     def _leave(
         self,
         connection_id: ConnectionId,
         places: Mapping[RoomId, Iterable[int]],
+        leaves: int | None = None,
         *,
         always_change: bool = False,
     ) -> list[Departure]:
         """Delete members of rooms, at some levels of each, and change their shards' versions.
 
-        `always_change` does so where there was no member, too.
+        Those of joins that began after a leave stay. `always_change` changes the version where
+        there was no member, too.
         """
         departures: dict[RoomId, Departure] = {}
         for room, levels in sorted(places.items()):
             for level in levels:
                 shard = shard_of(connection_id, level)
-                with self._available():
-                    member = self._client.delete_item(
-                        TableName=self._table,
-                        Key=member_key(room, connection_id, level),
-                        ReturnValues="ALL_OLD",
-                    ).get("Attributes")
+                member = self._delete_older(member_key(room, connection_id, level), leaves)
                 if member:
                     left = self._change(room, shard, [connection_id], members=-1)
                     departures[room] = Departure(room, read_user(member), left)

@@ -265,6 +265,7 @@ def read_connection(connection_id: ConnectionId, item: Item) -> Connection:
         rights=read_rights(item),
         until=read_until(item),
         mutes=read_mutes(item),
+        leaves=_number(item, "leaves"),
     )
 
 

@@ -182,9 +182,8 @@ def test_a_leave_takes_five_calls(lambdas: Lambdas, calls: Callable[[], Counter[
     lambdas.message(ADA, {"action": "leave", "room": "tea"})
     assert calls() == {
         "Query": 1,
-        "DeleteItem": 1,
+        "DeleteItem": 2,
         "UpdateItem": 2 + 1,
-        "BatchWriteItem": 1,
         "SendMessage": 1,
     }
 
