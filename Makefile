@@ -10,9 +10,11 @@ WS := tests/node/ws
 CLIENT := $(WS)/node_modules/.package-lock.json
 STAGE ?= dev
 INFRA = $(BIN)/python -m infra
+# A worker for each processor; the tests of a file, or of a folder that shares servers, stay on one.
+TESTS := $(BIN)/pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help run test check fuzz faults bench format clean
-.PHONY: deploy url logs redrive destroy package
+.PHONY: deploy url logs redrive forget destroy package
 .PHONY: audit lock licences
 
 help: ## Show this list.
@@ -22,13 +24,13 @@ run: $(READY) ## Run it all on this machine: the page on port 8000, WebSockets o
 	@$(BIN)/chalice local
 
 test: $(READY) $(CLIENT) ## Run every test.
-	@$(BIN)/pytest
+	@$(TESTS)
 
 check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest
+	@$(TESTS)
 
 fuzz: $(READY) ## Give the functions 200,000 inputs that nobody sends by mistake; takes minutes.
 	@$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz --timeout=0
@@ -50,6 +52,10 @@ logs: $(READY) ## Print what the functions of STAGE have logged lately.
 
 redrive: $(READY) ## Give the dead letters of STAGE another try.
 	@$(INFRA) redrive --stage $(STAGE)
+
+# Most shells have a variable USER of their own: only the one on the command line counts.
+forget: $(READY) ## Erase the data of the user USER from STAGE: texts, names, connections.
+	@$(INFRA) forget --stage $(STAGE) --user "$(if $(filter command,$(origin USER)),$$USER)"
 
 destroy: $(READY) ## Take everything of STAGE away, messages included.
 	@$(INFRA) destroy --stage $(STAGE)

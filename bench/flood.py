@@ -1,8 +1,11 @@
 """Measure what floods cost others: a pair that talks, in quiet and beside a flood.
 
     python -m bench flood [SCENE ...] [--seconds 120] [--url ws://127.0.0.1:8001/api]
+    python -m bench flood --simulate [SCENE ...] [--seconds 120]
 
-Start the application first (`make run`). In each scene two clients say and hear a message every
+Start the application first (`make run`), on a machine with cores to spare: 500 frames a second are
+more than two can take. Or simulate all but the first scene: the same use cases, on AWS as
+`bench.simulate` knows it. In each scene two clients say and hear a message every
 200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
 
     beyond     one connection in the pair's own room, at 50 times the rate that is allowed
@@ -19,88 +22,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
-import statistics
 import time
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from bench.client import Client
+from bench.flood_scenes import INTERVAL, SCENES, Row, Talk, row
 from bench.flooder import flooding, sent_at
 from bench.report import machine, progress, table
+from bench.simulation.flood import SIMULATED, simulate
+from bench.simulation.path import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-
-    from bench.flooder import Action, Flood
-
-INTERVAL: Final = 0.2
-"""Seconds from one message of the pair to the next; twice as long as the default rate allows."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A flood.
-
-    Attributes:
-        rate: frames a second of each connection.
-        beside: whether the pair talks in another room.
-    """
-
-    rate: float
-    action: Action = "message"
-    users: int = 1
-    connections: int = 50
-    beside: bool = True
-
-
-SCENES: Final = {
-    "beyond": Scene(500, connections=1, beside=False),
-    "messages": Scene(10),
-    "signals": Scene(10, action="signal"),
-    "users": Scene(10, users=25, connections=2),
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A scene: how long the pair's messages took, how long the flooded room's, in milliseconds.
-
-    Attributes:
-        room_wait_ms: the longest from the sending of a frame of the flood until another member of
-            its room heard it.
-        sent: frames of the flood.
-        heard: those that another member heard.
-        refused: the errors that the flood was answered, by code.
-        closed: connections that the server closed.
-        shut_out: handshakes that were refused.
-    """
-
-    scene: str
-    quiet_p50_ms: int
-    quiet_p99_ms: int
-    p50_ms: int
-    p99_ms: int
-    p99_ratio: float
-    room_wait_ms: int
-    sent: int
-    heard: int
-    refused: str
-    closed: int
-    shut_out: int
-
-
-@dataclass
-class Talk:
-    """The messages of a pair: how long each took, in seconds, and how many it heard of others."""
-
-    delays: list[float] = field(default_factory=list)
-    others: int = 0
-
-    def quantile_ms(self, percent: int) -> int:
-        """Return the delay that so many percent of the messages had at most."""
-        cuts = statistics.quantiles(self.delays, n=100, method="inclusive")
-        return round(cuts[percent - 1] * 1000)
 
 
 async def talk(url: str, room: str, seconds: float) -> Talk:
@@ -187,26 +122,6 @@ async def measure(url: str, name: str, seconds: float) -> Row:
     return row(name, quiet, flooded, waits, flood)
 
 
-def row(scene: str, quiet: Talk, flooded: Talk, waits: Sequence[float], flood: Flood) -> Row:
-    """Sum up a scene."""
-    before, after = quiet.quantile_ms(99), flooded.quantile_ms(99)
-    refused = ", ".join(f"{code} {count}" for code, count in sorted(flood.answers.items()))
-    return Row(
-        scene,
-        quiet.quantile_ms(50),
-        before,
-        flooded.quantile_ms(50),
-        after,
-        round(after / before, 2),
-        round(max(waits, default=0) * 1000),
-        flood.sent,
-        len(waits),
-        refused or "none",
-        flood.closed,
-        flood.shut_out,
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the scenes that the command line names, and print the figures."""
     parser = argparse.ArgumentParser(
@@ -216,17 +131,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="all, if none is named")
     parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
+    parser.add_argument("--simulate", action="store_true", help="on no real time, and no sockets")
     parser.add_argument("--url", default="ws://127.0.0.1:8001/api")
     options = parser.parse_args(arguments)
-    if unknown := [name for name in options.scenes if name not in SCENES]:
-        parser.error(f"there is no scene {unknown[0]!r}: take some of {', '.join(SCENES)}")
+    scenes = SIMULATED if options.simulate else tuple(SCENES)
+    if unknown := [name for name in options.scenes if name not in scenes]:
+        parser.error(f"there is no scene {unknown[0]!r} here: take some of {', '.join(scenes)}")
     load = machine()["load"]
     rows = [
-        asyncio.run(measure(options.url, name, options.seconds))
-        for name in options.scenes or SCENES
+        simulate(name, options.seconds, World())
+        if options.simulate
+        else asyncio.run(measure(options.url, name, options.seconds))
+        for name in options.scenes or scenes
     ]
     print(table([asdict(one) for one in rows], words={"scene", "refused"}))
-    print(f"load of the machine before: {load:.1f}")
+    if not options.simulate:
+        print(f"load of the machine before: {load:.1f}")
 
 
 if __name__ == "__main__":

@@ -6,45 +6,27 @@ import asyncio
 import json
 import secrets
 import time
-from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.client import SUBPROTOCOL
+from bench.flood_scenes import Flood
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from websockets.asyncio.client import ClientConnection
 
-    Action = Literal["message", "signal"]
+    from bench.flood_scenes import Action
 
 RETURN_SECONDS: Final = 0.5
 """Seconds after which a flooder that was closed, or not let in, tries again."""
 
 PADDING: Final = "x" * 50
-
-
-@dataclass
-class Flood:
-    """The course of a flood.
-
-    Attributes:
-        sent: frames.
-        answers: codes of the errors that came back.
-        closed: how often the server closed a connection.
-        shut_out: how often a handshake was refused.
-    """
-
-    sent: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
-    closed: int = 0
-    shut_out: int = 0
 
 
 @asynccontextmanager

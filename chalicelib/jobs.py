@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from chalicelib.model import (
     Span,
     User,
 )
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ A few broadcasts keep the account's quota of posts busy; the others are for room
 """
 
 
-class Waiting(NamedTuple):
+class Waiting(Record, frozen=True):
     """How many records are in the queue and among the dead letters, those in flight included."""
 
     queued: int = 0
@@ -155,11 +156,6 @@ class EndJob(_Job, frozen=True, tag="end"):
         """A group of its own, so that the room does not wait."""
         return f"{self.room}\nend"
 
-    def halves(self) -> Iterator[EndJob]:
-        """Yield two jobs with half of the members each."""
-        for name, half in _halves(self.members):
-            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", members=tuple(half))
-
 
 Job = MessageJob | SignalJob | PresenceJob | FanoutJob | RetryJob | EndJob
 
@@ -172,7 +168,7 @@ def cut(job: Job) -> Iterator[Job]:
     be cut elsewhere when its batch comes again, and the queue must drop no part that tells more
     than the one that it has.
     """
-    if isinstance(job, FanoutJob | RetryJob | EndJob) and len(encode(job).encode()) > JOB_LIMIT:
+    if isinstance(job, FanoutJob | RetryJob) and len(encode(job).encode()) > JOB_LIMIT:
         for half in job.halves():
             yield from cut(half)
     else:

@@ -12,6 +12,8 @@ from msgspec import Struct
 class Record(Struct, frozen=True):
     """Base of what is made of named parts, with the constructor and equality of its parts.
 
+    `msgspec.structs.replace` makes a copy with other parts; that of `dataclasses` refuses it.
+
     The annotations are read only where msgspec decodes the class; elsewhere their imports may be
     for the type checker alone.
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from infra import logs
 from infra.deploy import deploy, destroy, plan, urls
 from infra.errors import DeployError, told
+from infra.forget import forget
 from infra.package import package
 from infra.queues import redrive
 from infra.stage import Stage
@@ -64,6 +65,11 @@ def run_redrive(stage: Stage, _: argparse.Namespace) -> None:
         )
 
 
+def run_forget(stage: Stage, options: argparse.Namespace) -> None:
+    """Erase a user's data: texts, names, connections."""
+    forget(stage, options.user, say)
+
+
 def run_destroy(stage: Stage, _: argparse.Namespace) -> None:
     """Take away everything of a stage."""
     destroy(stage, say)
@@ -112,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--minutes", type=int, default=10, help="how far to look back")
     reading.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     command("redrive", run_redrive)
+    forgetting = command("forget", run_forget)
+    forgetting.add_argument("--user", default="", help="the user's id, as others' frames show it")
     command("destroy", run_destroy)
     command("package", run_package).add_argument(
         "--out", type=Path, default=Path("build"), help="the folder to write to"

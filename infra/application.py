@@ -75,18 +75,21 @@ class Application:
         """Whether a deployment has begun from this folder, and was not destroyed."""
         return self._record.exists()
 
-    def refuse_unsound_settings(self, environment: Mapping[str, str] | None = None) -> None:
-        """Stop where the functions would refuse to start, as prod does without tokens.
+    def settings(
+        self, environment: Mapping[str, str] | None = None, region: str = "set by Lambda"
+    ) -> Settings:
+        """Return the settings of the functions, which would refuse to start without sound ones.
 
         Args:
             environment: variables for the functions, beside those in config.json.
+            region: the AWS region.
 
         Raises:
-            DeployError: naming the setting and what it takes.
+            DeployError: naming the setting and what it takes, as prod does without tokens.
         """
         told = {**(environment or {}), **self.config.environment_variables}
         try:
-            Settings.from_env({"AWS_REGION": "set by Lambda", **told})
+            return Settings.from_env({"AWS_REGION": region, **told})
         except SettingsError as error:
             raise DeployError(
                 f"The functions of stage {self._stage!r} could not start: {error}"

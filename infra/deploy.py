@@ -26,7 +26,8 @@ def deploy(stage: Stage, say: Say) -> None:
         DeployError: it was deployed from another folder, or its settings can't be.
     """
     known = stage.addresses.environment if stage.addresses else {}
-    stage.application.refuse_unsound_settings(known)
+    # Stops where the functions would not start.
+    stage.application.settings(known)
     _greet(stage, say)
     _adopt(stage)
     access_logs = _access_logs(stage, say)

@@ -129,8 +129,9 @@ def _explain_silence(error: Exception, env: Mapping[str, str]) -> str:
     emulator = env.get("AWS_ENDPOINT_URL")
     if emulator:
         return (
-            f"Nothing answers at AWS_ENDPOINT_URL={emulator} ({error}): start the emulator, such"
-            " as `BIND_HOST=127.0.0.1 python -m ministack`, or unset the variable to use AWS."
+            f"Nothing answers at AWS_ENDPOINT_URL={emulator} ({error}): start the emulator, such as"
+            " `BIND_HOST=127.0.0.1 .venv/bin/python -m ministack`, or unset the variable to use"
+            " AWS."
         )
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
     return f"AWS can't be reached ({error}): is {region or 'the region'} right, and the network up?"

@@ -36,7 +36,8 @@ def package(stage: Stage, out: Path) -> None:
     Raises:
         DeployError: its settings can't be, or a package can't be had.
     """
-    stage.application.refuse_unsound_settings()
+    # Stops where the functions would not start.
+    stage.application.settings()
     config = stage.application.config
     merged = addition(config, json.loads(stage.template), json.loads(stage.merge), stage.name)
     session = botocore.session.Session()

@@ -615,7 +615,17 @@ class MemoryTraces:
         return there
 
     def find(self, user_id: UserId) -> Iterator[Trace]:
-        """See `Traces.find`; each kind is one page."""
+        """See `Traces.find`.
+
+        A page for each room and kind, messages first, so that what comes meanwhile is overlooked.
+        """
+        for kept in list(self._store.rooms.values()):
+            yield from [
+                one
+                for one, _ in kept.messages.values()
+                if one.message.user.user_id == user_id and rooms.erased(one.message) != one.message
+            ]
+            self._announce("Scan")
         yield from [one for one in self._store.connections.values() if one.user.user_id == user_id]
         self._announce("Scan")
         yield from [
@@ -623,13 +633,6 @@ class MemoryTraces:
             for room, kept in self._store.rooms.items()
             for (level, _), one in kept.members.items()
             if one.user.user_id == user_id
-        ]
-        self._announce("Scan")
-        yield from [
-            one
-            for kept in self._store.rooms.values()
-            for one, _ in kept.messages.values()
-            if one.message.user.user_id == user_id and rooms.erased(one.message) != one.message
         ]
         self._announce("Scan")
 

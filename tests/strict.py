@@ -1,7 +1,7 @@
 """A stricter stand-in for AWS: what emulators let pass, refused on the client's side.
 
-`install` prepares every session of this process; `folder` makes a sitecustomize.py that prepares
-those of a Python that has the folder on its PYTHONPATH.
+`install` prepares every session of this process; `START` is a line for a .pth file, which prepares
+those of its virtual environment.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 INTERRUPT: Final = "TESTS_INTERRUPT_AFTER"
 """The variable that says after how many changing calls a run is interrupted."""
 
+START: Final = (
+    f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r});"
+    " from tests import strict; strict.hurry(); strict.install()"
+)
+"""What Python does as it starts; https://docs.python.org/3/library/site.html has the form."""
+
 QUEUE_NAME_SECONDS: Final = 60.0
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html"""
 
@@ -51,20 +57,6 @@ def hurry() -> None:
     """Cut waits for AWS short: an emulator is ready at once."""
     wait = time.sleep
     time.sleep = lambda seconds: wait(min(float(seconds), 0.05))
-
-
-def folder(path: Path) -> Path:
-    """Make a folder for PYTHONPATH, in which Python finds the stand-in as it starts."""
-    path.mkdir()
-    lines = (
-        "import sys",
-        f"sys.path.append({str(Path(__file__).parent.parent)!r})",
-        "from tests import strict",
-        "strict.hurry()",
-        "strict.install()",
-    )
-    (path / "sitecustomize.py").write_text("\n".join(lines))
-    return path
 
 
 def prepare(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from bench.quotas import BATCH, MOST_POLLERS, POLLERS_PER_SECOND
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from simpy import Environment
 
     from bench.simulation.lambdas import Process
+
+
+class Grouped(Protocol):
+    """A job of a message group."""
+
+    @property
+    def group(self) -> str:
+        """Jobs of one group are carried out one batch at a time."""
+
+
+_Job = TypeVar("_Job", bound=Grouped)
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Job:
     fresh: bool
 
 
-class Queue:
+class Queue(Generic[_Job]):
     """Groups of jobs, handed over in batches: one at a time for a group, each in its order.
 
     Args:
@@ -52,7 +63,7 @@ class Queue:
     def __init__(
         self,
         env: Environment,
-        consume: Callable[[Sequence[Job]], Process],
+        consume: Callable[[Sequence[_Job]], Process],
         latency: Callable[[], float],
         together: int,
         pollers: int,
@@ -66,11 +77,11 @@ class Queue:
         self._pollers = pollers
         self._busy = 0
         self._growing = False
-        self._waiting: defaultdict[str, deque[Job]] = defaultdict(deque)
+        self._waiting: defaultdict[str, deque[_Job]] = defaultdict(deque)
         self._ready: deque[tuple[str, float]] = deque()
         self._taken: set[str] = set()
 
-    def send(self, jobs: Sequence[Job]) -> None:
+    def send(self, jobs: Sequence[_Job]) -> None:
         """Queue up to ten jobs in one call."""
         self.requests += 1
         for job in jobs:
@@ -92,9 +103,9 @@ class Queue:
             self._growing = True
             self._env.process(self._grow())
 
-    def _take(self) -> tuple[list[str], list[Job]]:
+    def _take(self) -> tuple[list[str], list[_Job]]:
         groups: list[str] = []
-        batch: list[Job] = []
+        batch: list[_Job] = []
         while self._ready and len(groups) < self._together and len(batch) < BATCH:
             group, since = self._ready.popleft()
             self.longest_wait = max(self.longest_wait, self._env.now - since)
@@ -103,7 +114,7 @@ class Queue:
             batch += [waiting.popleft() for _ in range(min(len(waiting), BATCH - len(batch)))]
         return groups, batch
 
-    def _serve(self, groups: Sequence[str], batch: Sequence[Job]) -> Process:
+    def _serve(self, groups: Sequence[str], batch: Sequence[_Job]) -> Process:
         yield self._env.timeout(self._latency())
         yield from self._consume(batch)
         self.requests += 2

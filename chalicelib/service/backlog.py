@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from chalicelib.model import RoomId, Wait
     from chalicelib.store import Store
 
-MESSAGES_WAIT: Final = 3000
+MESSAGES_WAIT: Final = 2000
 SIGNALS_WAIT: Final = 1000
-"""Milliseconds that the newest broadcast may have found its records waiting.
+"""Milliseconds that records may wait, as the newest broadcast found it or reckons it will be.
 
 A FIFO queue looks for something to do among its first 120,000 messages only, so that the backlog of
 one room, if nothing bounded it, would in the end hold up all others
@@ -30,8 +30,11 @@ WAIT_LIFE: Final = 2000
 """Milliseconds for which a wait is believed after it was seen: a queue that has run dry says
 nothing."""
 
-COPY_LIFE: Final = 1000
-"""Milliseconds for which a container uses its copy of a head: one read a second and room."""
+COPY_LIFE: Final = 250
+"""Milliseconds for which a container uses its copy of a head: four reads a second and room.
+
+What a flood gets in before that is what its room has to wait for.
+"""
 
 UNCONFIRMED: Final = 200
 PROBE: Final = 1000

@@ -50,6 +50,15 @@ if TYPE_CHECKING:
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
 
+BATCH_TIME: Final = 150
+"""Milliseconds that a full batch takes, queue and posts included, as docs/scale.md reckons it."""
+
+LATE: Final = 250
+"""Milliseconds that a batch has waited before its room may have a backlog: a burst makes none."""
+
+MOST_TIMES: Final = 10
+"""How many times as long as the oldest has waited the next ones are reckoned to wait at most."""
+
 LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
 
@@ -64,6 +73,18 @@ class _Group(Struct):
     def sent_at(self) -> int:
         """When the oldest was queued, in milliseconds since 1970."""
         return min(record.sent_at for record in self.records)
+
+    def backlog(self, now: float) -> Wait:
+        """Return how long the oldest waited, or for how long its like will wait if that is longer.
+
+        Where a full batch came in faster than batches are served, what comes now has as much more
+        in front of it. The wait of the oldest alone would tell of a flood seconds too late.
+        """
+        waited = max(round(now) - self.sent_at, 0)
+        if waited > LATE and len(self.records) == RECEIVE_BATCH:
+            came_in = max(record.sent_at for record in self.records) - self.sent_at
+            waited = round(waited * min(max(BATCH_TIME / max(came_in, 1), 1), MOST_TIMES))
+        return Wait(waited, round(now))
 
     @property
     def delay(self) -> int:
@@ -218,8 +239,7 @@ class Broadcast(Record, frozen=True):
         """Number messages, and tell them."""
         messages = [job.message for job in group.jobs if isinstance(job, MessageJob)]
         room, now = messages[0].room, self._now()
-        wait = Wait(max(round(now) - group.sent_at, 0), round(now))
-        numbered, head = self._number(room, messages, wait, deadline)
+        numbered, head = self._number(room, messages, group.backlog(now), deadline)
         self._erase(numbered)
         census = self._census(room, head)
         presence = None

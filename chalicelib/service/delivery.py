@@ -14,9 +14,10 @@ from chalicelib.meter import Metric
 from chalicelib.model import Protocol
 from chalicelib.posting import Reason, Report
 from chalicelib.record import Record
+from chalicelib.shards import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.bulletin import Bulletin
     from chalicelib.meter import Meter
@@ -32,8 +33,11 @@ ATTEMPTS: Final = 3
 FORGOTTEN_AT_ONCE: Final = 25
 """Members that are forgotten before the next batch of a room: a call for each, and a few more.
 
-More of them are forgotten by a job of its own, while the room goes on.
+More of them are forgotten by jobs of their own, while the room goes on.
 """
+
+ENDED_AT_ONCE: Final = 100
+"""Members that one job ends, with one change of their room's version."""
 
 
 class Delivery(Record, frozen=True):
@@ -161,7 +165,7 @@ class Delivery(Record, frozen=True):
             return
         try:
             if len(gone) > FORGOTTEN_AT_ONCE:
-                self.outbox.publish_all(list(cut(end_job(room, gone, level, closes=False))))
+                self.outbox.publish_all(list(end_jobs(room, gone, level, closes=False)))
             else:
                 self.herald.left(self.store.forget_all(gone, room, level))
         except UnavailableError as error:
@@ -188,8 +192,20 @@ class Delivery(Record, frozen=True):
             self.meter.count(Metric.RETRIES_QUEUED, members)
 
 
-def end_job(room: RoomId, members: Sequence[Member], level: int, *, closes: bool) -> EndJob:
-    """Make a job that forgets members; for the same ones it is the same job to the queue."""
-    ids = "\n".join(sorted(member.id for member in members))
-    digest = hashlib.sha256(f"{closes}\n{ids}".encode()).hexdigest()
-    return EndJob(room, digest, tuple(members), level, closes)
+def end_jobs(
+    room: RoomId, members: Sequence[Member], level: int, *, closes: bool, span: Span = WHOLE.span
+) -> Iterator[EndJob]:
+    """Yield jobs that end members who lie in a span, each at most `ENDED_AT_ONCE`.
+
+    Each message finds those who are still there, and asks for their end again. Members are parted
+    by halves of their slots, so that most of the others are parted as before once some have been
+    forgotten: for the same members it is the same job, which the queue drops.
+    """
+    if len(members) > ENDED_AT_ONCE and span.slots > 1:
+        for half in span.cut(2):
+            there = [member for member in members if half.holds(member.id)]
+            yield from end_jobs(room, there, level, closes=closes, span=half)
+    elif members:
+        ids = "\n".join(sorted(member.id for member in members))
+        digest = hashlib.sha256(f"{closes}\n{ids}".encode()).hexdigest()
+        yield EndJob(room, digest, tuple(members), level, closes)

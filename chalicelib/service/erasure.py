@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib import protocol
 from chalicelib.jobs import Waiting
 from chalicelib.model import Connection, Numbered
+from chalicelib.record import Record
 from chalicelib.service.closing import CLOSE_SECONDS
 from chalicelib.store.traces import Membership
 
@@ -52,8 +53,7 @@ class Erased:
     absent: bool = True
 
 
-@dataclass(frozen=True)
-class Erasure:
+class Erasure(Record, frozen=True):
     """Takes the texts, names, connections and memberships of a user out of the table.
 
     The user id stays with the messages that are empty now, and in sanctions, which would else be

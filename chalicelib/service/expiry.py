@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnavailableError
 from chalicelib.identity import is_over
-from chalicelib.jobs import cut
 from chalicelib.record import Record
 from chalicelib.service.closing import CLOSE_SECONDS
-from chalicelib.service.delivery import end_job
+from chalicelib.service.delivery import ENDED_AT_ONCE, end_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from chalicelib.service.closing import Closing
     from chalicelib.service.presence import Herald
     from chalicelib.store import Store
-
-ENDED_AT_ONCE: Final = 100
-"""Members that are forgotten with one change of their room's version."""
 
 
 class Expiry(Record, frozen=True):
@@ -50,7 +46,7 @@ class Expiry(Record, frozen=True):
         if not overdue:
             return
         try:
-            self.outbox.publish_all(list(cut(end_job(room, overdue, level, closes=True))))
+            self.outbox.publish_all(list(end_jobs(room, overdue, level, closes=True)))
         except UnavailableError as error:
             self.meter.swallow("have connections closed whose tokens have ended", error)
 
@@ -75,8 +71,8 @@ class Expiry(Record, frozen=True):
         if members == job.members:
             # The same members are the same job, which the queue would drop as a repetition.
             raise UnavailableError(f"There was no time to end members of the room {job.room!r}.")
-        rest = end_job(job.room, members, job.level, closes=job.closes)
-        self.outbox.publish_all(list(cut(rest)))
+        rest = end_jobs(job.room, members, job.level, closes=job.closes)
+        self.outbox.publish_all(list(rest))
 
     def _close_all(
         self, members: Sequence[Member], room: RoomId, deadline: float

@@ -138,7 +138,8 @@ class DynamoMembers(DynamoHistory):
         known = {} if room is None or room in places else {room: range(self.head(room).level + 1)}
         departures = self._leave(connection_id, {**places, **known})
         entry = [user_connection_key(read_user(deleted).user_id, connection_id)] if deleted else []
-        self._delete([*entry, *_place_keys(connection_id, places)])
+        # The entry goes last: where this dies before, it still leads to the places.
+        self._delete([*_place_keys(connection_id, places), *entry])
         return departures
 
     def forget_all(self, members: Sequence[Member], room: RoomId, level: int) -> list[Departure]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.model import Connection, Numbered
+from chalicelib.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.model import Address, Member, RoomId, UserId
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Record, frozen=True):
     """A member, and the level of the room's shards at which it stands."""
 
     member: Member

@@ -94,7 +94,7 @@ def answer_from_the_past(client: DynamoDBClient) -> None:
     resources.create_table(PROJECT, past)
 
     def turn(params: dict[str, Any], model: Any, **_: object) -> None:
-        if model.name in ("GetItem", "Query") and not params.get("ConsistentRead"):
+        if model.name in ("GetItem", "Query", "Scan") and not params.get("ConsistentRead"):
             params["TableName"] = past
         elif model.name == "BatchGetItem":
             [(table, request)] = params["RequestItems"].items()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
+from msgspec.structs import replace
 
 from chalicelib.errors import UnavailableError
 from chalicelib.model import (
@@ -26,11 +27,12 @@ from chalicelib.model import (
 )
 from chalicelib.rooms import ERASED, erased
 from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.dynamo_traces import READS_PER_SECOND, DynamoTraces
+from chalicelib.store.dynamo_traces import READS_PER_SECOND, WRITES_PER_SECOND, DynamoTraces
 from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
 from chalicelib.store.traces import Membership
 from tests import resources
 from tests.conftest import PROJECT
+from tests.contract.test_store import answer_from_the_past
 from tests.memory import MemoryStore, MemoryTraces
 from tests.people import gateway_id
 
@@ -46,6 +48,9 @@ NOW = 1_795_543_903
 ATTIC, CELLAR = RoomId("attic"), RoomId("cellar#1")
 EPOCH = Epoch("e")
 ORIGIN = Origin("a1b2c3d4e5", "api")
+
+CAPACITY = (3, 10)
+"""Members of a room above which there are shards."""
 
 ADA = UserId("ada")
 OTHERS = ("ada2", "ad", "ada#attic", "ada\n", "Ada", "ada ", "âda", "ada🦊")
@@ -100,17 +105,20 @@ class Kept:
         return list(self.traces.find(UserId(user)))
 
 
-@pytest.fixture(params=["memory", "dynamo"])
+@pytest.fixture(params=["memory", "dynamo", "past"])
 def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
-    """Each store in turn, empty."""
+    """Each store in turn, empty; the last one's table answers from the past wherever it may."""
     clock = Clock()
     if request.param == "memory":
-        store = MemoryStore(clock)
+        store = MemoryStore(clock, capacity=CAPACITY)
         yield Kept(store, MemoryTraces(store), clock)
         return
     with mock_aws():
         resources.create(PROJECT)
-        yield tabled(clock)
+        client = resources.client("dynamodb")
+        if request.param == "past":
+            answer_from_the_past(client)
+        yield tabled(clock, client=client)
 
 
 def tabled(
@@ -121,7 +129,7 @@ def tabled(
     """The emulated table."""
     client = client or resources.client("dynamodb")
     return Kept(
-        DynamoStore(client, resources.TABLE, clock),
+        DynamoStore(client, resources.TABLE, clock, capacity=CAPACITY),
         DynamoTraces(client, resources.TABLE, sleep),
         clock,
     )
@@ -145,6 +153,18 @@ def test_connections_members_and_messages_are_found_in_every_room(kept: Kept) ->
     messages = [trace for trace in found if isinstance(trace, Numbered)]
     assert sorted(messages, key=lambda one: one.message.room) == said
     assert len(found) == 6
+
+
+def test_members_are_found_at_every_level_of_a_large_room(kept: Kept) -> None:
+    """Those who came before the room had shards, and those after."""
+    for name in ("1", "2", "3", "4"):
+        kept.add(name, "bob", ATTIC)
+    kept.add("0", "ada", CELLAR)
+    kept.add("5", "ada", ATTIC)
+    levels = {
+        trace.room: trace.level for trace in kept.find("ada") if isinstance(trace, Membership)
+    }
+    assert levels == {ATTIC: 1, CELLAR: 0}
 
 
 def test_what_expired_is_found_until_it_is_deleted(kept: Kept) -> None:
@@ -281,6 +301,23 @@ def test_all_pages_of_a_large_table_are_read_and_paid_for() -> None:
         assert found == set(range(1, 401, 2))
         assert len(pages) > 3
         assert waited == [256 / READS_PER_SECOND] * len(pages)
+
+
+def test_writes_are_paid_for() -> None:
+    """As a long message takes many units, and a partition takes few."""
+    with mock_aws():
+        resources.create(PROJECT)
+        waited: list[float] = []
+        client = resources.client("dynamodb")
+        kept = tabled(Clock(), waited.append, client)
+
+        def bill(parsed: dict[str, object], **_: object) -> None:
+            parsed["ConsumedCapacity"] = {"CapacityUnits": 17.0}
+
+        said = kept.say(1, "ada", text="x" * 16_000)
+        client.meta.events.register("after-call.dynamodb.UpdateItem", bill)
+        assert kept.traces.erase(said)
+        assert waited == [17 / WRITES_PER_SECOND]
 
 
 def test_a_table_that_does_not_answer_is_unavailable() -> None:

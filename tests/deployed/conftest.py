@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.conftest import PROJECT
+from tests.checkout import Checkout
 from tests.deployed.deployment import Deployment
 from tests.deployed.ministack import running
 
@@ -46,7 +46,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def emulated(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The project, deployed there."""
-    return Deployment(PROJECT, tmp_path_factory.mktemp("deployed") / "project", aws)
+    return Deployment(Checkout(tmp_path_factory.mktemp("deployed")), aws)
 
 
 @pytest.fixture

@@ -185,12 +185,16 @@ class Server(ABC):
 
     def broadcast(self, *bodies: str) -> None:
         """Deliver records to the broadcast; it may not raise."""
+        attributes = {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(round(time.time() * 1000)),
+        }
         records = [
             {
                 "messageId": str(number),
                 "receiptHandle": str(number),
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795543906020"},
+                "attributes": attributes,
             }
             for number, body in enumerate(bodies)
         ]

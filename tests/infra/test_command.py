@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +74,35 @@ def test_an_emulator_that_does_not_answer_is_named(run: Run, nowhere: str) -> No
     text = complaint(run, "deploy", AWS_ENDPOINT_URL=nowhere)
     assert text.startswith(f"Nothing answers at AWS_ENDPOINT_URL={nowhere}")
     assert "start the emulator" in text
+
+
+def test_without_a_user_nobody_is_forgotten(run: Run, nowhere: str) -> None:
+    """And the line to type is told; AWS is not asked."""
+    text = complaint(run, "forget", AWS_ENDPOINT_URL=nowhere)
+    assert text.startswith("Which user? make forget STAGE=dev USER=<user id>")
+    assert text.endswith("Nothing was done.\n")
+
+
+def test_what_can_be_no_user_is_told(run: Run, nowhere: str) -> None:
+    """With the value: it may be an address of mail, or cut off by the shell."""
+    text = complaint(run, "forget", "--user", "ada@example.com", AWS_ENDPOINT_URL=nowhere)
+    assert text.startswith("USER is 'ada@example.com': A user id has 1 to 64 characters")
+    assert text.endswith("Nothing was done.\n")
+
+
+@pytest.mark.parametrize("user", ["", "ada-1", 'a"b; echo $HOME #'])
+def test_make_forgets_the_user_on_its_command_line_alone(user: str) -> None:
+    """Most shells have a variable USER of their own, with the name of whoever types."""
+    assigned = [f"USER={user.replace('$', '$$')}"] if user else []
+    made = subprocess.run(
+        ["make", "-o", ".venv/.ready", "INFRA=printf '%s,'", "forget", *assigned],
+        cwd=PROJECT,
+        env=os.environ | {"USER": "root"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert made.stdout == f"forget,--stage,dev,--user,{user},"
 
 
 def test_a_stage_that_was_not_deployed_has_no_urls(run: Run) -> None:

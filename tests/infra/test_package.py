@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +14,12 @@ from chalicelib.jobs import MAXIMUM_CONCURRENCY
 from infra import rest_api
 from infra.concurrency import UNRESERVED, Room, Share, fit
 from tests import strict
+from tests.checkout import Checkout, documented
 from tests.conftest import PROJECT
-from tests.running import copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.infra.conftest import Run
 
@@ -332,40 +328,31 @@ def test_a_custom_domain_as_the_document_shows_it(run: Run, project: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which `make` finds its environment ready."""
-    checkout = tmp_path_factory.mktemp("documented") / "project"
-    copy_project(PROJECT, checkout)
-    for name in ("Makefile", "requirements-dev.txt"):
-        shutil.copy(PROJECT / name, checkout)
-    environment = checkout / ".venv"
-    environment.mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (environment / name).symlink_to(Path(sys.prefix, name))
-    (environment / ".ready").touch()
-    return checkout
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout of the project, with nothing set."""
+    return Checkout(tmp_path_factory.mktemp("documented"))
 
 
-@pytest.mark.parametrize(("stage", "architecture"), [("dev", "x86_64"), ("prod", "arm64")])
-def test_the_documented_line_packages(
-    checkout: Path, tmp_path: Path, stage: str, architecture: str
-) -> None:
+@pytest.mark.parametrize("architecture", MACHINES)
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_documented_line_packages(checkout: Checkout, stage: str, architecture: str) -> None:
     """Typed where there is nothing but a path and a home: no account, no region, no setting."""
-    [documented] = re.findall(r"^make package STAGE=prod$", DOCUMENT, re.M)
+    line = documented()["package"]
+    assert line == "make package STAGE=prod"
+    project = checkout.project
     tokens = TOKENS if stage == "prod" else {}
-    with stage_has(checkout, stage, tokens, lambda_architecture=architecture):
-        finished = subprocess.run(
-            documented.replace("prod", stage),
-            shell=True,
-            cwd=checkout,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+    with stage_has(project, stage, tokens, lambda_architecture=architecture):
+        finished = checkout.type(line.replace("prod", stage))
     assert finished.returncode == 0, finished.stderr
-    resources = json.loads((checkout / "build/sam.json").read_text())["Resources"]
+    resources = json.loads((project / "build/sam.json").read_text())["Resources"]
     assert resources["Broadcast"]["Properties"]["Architectures"] == [architecture]
-    with zipfile.ZipFile(checkout / "build/deployment.zip") as archive:
+    with zipfile.ZipFile(project / "build/deployment.zip") as archive:
         extensions = [name for name in archive.namelist() if name.endswith("gnu.so")]
     assert {name.split("-", 2)[2] for name in extensions} == {MACHINES[architecture]}
+
+
+def test_a_reader_starts_what_the_other_tests_start(checkout: Checkout) -> None:
+    """`make run` is `chalice local` and nothing else, as `tests/running.py` runs it."""
+    line = documented()["run"]
+    finished = checkout.type(line.replace("make", "make --dry-run", 1))
+    assert finished.stdout == ".venv/bin/chalice local\n"

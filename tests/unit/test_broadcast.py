@@ -15,7 +15,16 @@ from chalicelib.bulletin import LIVE, Bulletin, SignalSent
 from chalicelib.errors import BatchError, UnavailableError
 from chalicelib.events import QueueEvent, QueueRecord
 from chalicelib.fanout import Fanout
-from chalicelib.jobs import EndJob, FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
+from chalicelib.jobs import (
+    RECEIVE_BATCH,
+    EndJob,
+    FanoutJob,
+    MessageJob,
+    PresenceJob,
+    RetryJob,
+    SignalJob,
+    encode,
+)
 from chalicelib.limits import HANDSHAKE_SECONDS
 from chalicelib.members import LastCount, MemberCache, MemberCount
 from chalicelib.meter import Metric
@@ -36,7 +45,14 @@ from chalicelib.model import (
 from chalicelib.posting import Reason
 from chalicelib.protocol import MESSAGE_LIMIT
 from chalicelib.service.backlog import SIGNALS_WAIT
-from chalicelib.service.broadcast import LONGEST_DELAY, POSTING_SHARE, Broadcast
+from chalicelib.service.broadcast import (
+    BATCH_TIME,
+    LATE,
+    LONGEST_DELAY,
+    MOST_TIMES,
+    POSTING_SHARE,
+    Broadcast,
+)
 from chalicelib.service.closing import Closing
 from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
 from chalicelib.service.expiry import Expiry
@@ -740,6 +756,29 @@ def test_messages_leave_their_wait_with_the_room(scene: Scene) -> None:
     # A queue whose clock is ahead.
     scene.run(record(said(3), sent_at=NOW + 5))
     assert scene.store.head(TEA).numbering.longest == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "late", "came_in", "longest"),
+    [
+        (RECEIVE_BATCH, LATE + 1, BATCH_TIME // 5, 5 * (LATE + 1)),
+        (RECEIVE_BATCH, LATE + 1, 0, MOST_TIMES * (LATE + 1)),
+        (RECEIVE_BATCH, LATE + 1, BATCH_TIME * 5 // 3, LATE + 1),
+        (RECEIVE_BATCH, LATE, BATCH_TIME // 5, LATE),
+        (RECEIVE_BATCH - 1, LATE + 1, BATCH_TIME // 5, LATE + 1),
+    ],
+)
+def test_a_backlog_that_builds_up_is_noted_before_it_is_long(
+    scene: Scene, count: int, late: int, came_in: int, longest: int
+) -> None:
+    """What comes in five times as fast as it goes will wait five times as long, unless less waits.
+
+    A batch that is not full has nothing behind it, and one that has not waited is a burst.
+    """
+    scene.now = NOW + late / 1000
+    step = came_in / 1000 / (count - 1)
+    scene.run(*(record(said(n), n, sent_at=NOW + n * step + 1e-6) for n in range(count)))
+    assert scene.store.head(TEA).numbering.longest == longest
 
 
 def test_numbering_that_is_not_in_time_fails_one_room(scene: Scene) -> None:

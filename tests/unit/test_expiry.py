@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -13,8 +15,7 @@ from chalicelib.jobs import EndJob, PresenceJob, RetryJob
 from chalicelib.meter import Metric
 from chalicelib.model import Connection, Member, Protocol, Span, User, UserId
 from chalicelib.posting import Reason
-from chalicelib.service.delivery import end_job
-from chalicelib.service.expiry import ENDED_AT_ONCE
+from chalicelib.service.delivery import ENDED_AT_ONCE, end_jobs
 from chalicelib.shards import WHOLE
 from tests.people import gateway_id
 from tests.unit.test_broadcast import (
@@ -27,6 +28,9 @@ from tests.unit.test_broadcast import (
     run_queued,
     said,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 END = int(NOW) + 600
 
@@ -99,7 +103,7 @@ def test_a_renewal_that_died_halfway_is_made_good(scene: Scene) -> None:
 
 
 def test_a_crowd_that_ends_at_once_holds_no_broadcast_up(scene: Scene) -> None:
-    """None of them is told anything more; one job closes and forgets them all, batch by batch."""
+    """None of them is told anything more; jobs of their own close and forget them, part by part."""
     crowd = [enter(scene, f"member-{number}") for number in range(ENDED_AT_ONCE + 1)]
     scene.now = END + GRACE_SECONDS
     version = scene.store.head(TEA).version
@@ -163,20 +167,18 @@ def crowd_to_end(scene: Scene) -> EndJob:
     for number in range(ENDED_AT_ONCE * 2 + 1):
         scene.join(f"c{number}")
     gone = [member for member in scene.store.members(TEA, WHOLE, Span()) if member.id != ADA]
-    return end_job(TEA, gone, 0, closes=False)
+    return EndJob(TEA, "e", tuple(gone), 0, closes=False)
 
 
 def test_a_job_that_runs_out_of_time_goes_on_in_another(scene: Scene) -> None:
-    """What has been done is done; the rest is another job to the queue, with the same purpose."""
+    """What has been done is done; the rest is other jobs to the queue, with the same purpose."""
     job = crowd_to_end(scene)
     scene.store.busy_until = deadline = time.monotonic() + 0.1
     scene.expiry.end(job, deadline)
     assert len(scene.members()) == len(job.members) + 1 - ENDED_AT_ONCE
-    [_, rest] = scene.outbox.jobs
-    assert isinstance(rest, EndJob)
-    assert rest.members == job.members[ENDED_AT_ONCE:]
-    assert (rest.room, rest.level, rest.closes) == (TEA, job.level, job.closes)
-    assert rest.id != job.id
+    rest = [one for one in scene.outbox.jobs if isinstance(one, EndJob)]
+    assert {*chain(*(one.members for one in rest))} == {*job.members[ENDED_AT_ONCE:]}
+    assert {(one.room, one.level, one.closes) for one in rest} == {(TEA, job.level, job.closes)}
     run_queued(scene)
     assert scene.members() == {ADA}
 
@@ -187,7 +189,7 @@ def test_closing_ends_with_the_job_s_time(scene: Scene) -> None:
     scene.now = END + GRACE_SECONDS
     over = [one for one in scene.store.members(TEA, WHOLE, Span()) if one.id != ADA]
     scene.store.busy_until = deadline = time.monotonic() + 0.1
-    scene.expiry.end(end_job(TEA, over, 0, closes=True), deadline)
+    scene.expiry.end(EndJob(TEA, "e", tuple(over), 0, closes=True), deadline)
     assert scene.poster.closed == [over[0].id]
     assert scene.members() == {ADA, over[1].id}
     run_queued(scene)
@@ -211,8 +213,26 @@ def test_a_job_about_nobody_is_done(scene: Scene) -> None:
 
 def test_the_same_members_are_the_same_job_to_the_queue(scene: Scene) -> None:
     """In whichever order; to close them is another job than to forget them."""
-    first, *others = crowd_to_end(scene).members
-    job = end_job(TEA, [first, *others], 0, closes=True)
-    assert job.id == end_job(TEA, [*others, first], 0, closes=True).id
-    assert job.id != end_job(TEA, [first, *others], 0, closes=False).id
-    assert job.id != end_job(TEA, others, 0, closes=True).id
+
+    def job_id(members: Sequence[Member], *, closes: bool) -> str:
+        [job] = end_jobs(TEA, members, 0, closes=closes)
+        return job.id
+
+    first, *others = crowd_to_end(scene).members[:ENDED_AT_ONCE]
+    whole = job_id([first, *others], closes=True)
+    assert whole == job_id([*others, first], closes=True)
+    assert whole != job_id([first, *others], closes=False)
+    assert whole != job_id(others, closes=True)
+
+
+def test_who_is_left_ends_by_the_same_jobs_as_before(scene: Scene) -> None:
+    """A message that comes while others are being forgotten queues nothing anew."""
+    gone = crowd_to_end(scene).members
+    first, *others = end_jobs(TEA, gone, 0, closes=False)
+    assert others
+    assert max(len(job.members) for job in (first, *others)) <= ENDED_AT_ONCE
+    assert {*chain(*(job.members for job in (first, *others)))} == {*gone}
+    left = [member for member in gone if member not in first.members]
+    again = end_jobs(TEA, left, 0, closes=False)
+    assert {job.id for job in again} <= {job.id for job in others}
+    assert list(end_jobs(TEA, [], 0, closes=False)) == []
