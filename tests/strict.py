@@ -62,11 +62,16 @@ def hurry() -> None:
 def prepare(session: Session) -> None:
     """Let a session's clients check their parameters, and be refused and interrupted."""
     events = session.get_component("event_emitter")
-    events.register("provide-client-params", _check)
+    check(events)
     overlook(events)
     refuse_haste(events)
     if INTERRUPT in os.environ:
         events.register("after-call", functools.partial(_interrupt, _calls))
+
+
+def check(events: BaseEventHooks) -> None:
+    """Let a client's calls be refused whose parameters AWS's model of the service refuses."""
+    events.register("provide-client-params", _check)
 
 
 def overlook(events: BaseEventHooks) -> None:
