@@ -62,8 +62,9 @@ class Lambda:
         """Begin to change a mapping; refused while it changes."""
         mapping = self.mappings[UUID]
         if mapping["State"] not in ("Enabled", "Disabled"):
-            code = {"Error": {"Code": "ResourceInUseException"}}
-            raise ClientError(code, "UpdateEventSourceMapping")
+            raise ClientError(
+                {"Error": {"Code": "ResourceInUseException"}}, "UpdateEventSourceMapping"
+            )
         mapping.update(settings, State="Updating")
 
     def get_account_settings(self) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Lambda:
         """Reserve executions; refused where too few are left to the others."""
         others = sum(each for function, each in self.reserved.items() if function != name)
         if self._executions - others - executions < UNRESERVED_LEAST:
-            code = {"Error": {"Code": "InvalidParameterValueException"}}
-            raise ClientError(code, "PutFunctionConcurrency")
+            raise ClientError(
+                {"Error": {"Code": "InvalidParameterValueException"}}, "PutFunctionConcurrency"
+            )
         self.reserved[name] = executions
