@@ -14,6 +14,7 @@ import re
 import time
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
@@ -197,6 +198,8 @@ class CloudFormation:
         parameters: what the last change was asked for.
         requests: the changes asked for, by operation.
     """
+
+    meta: Final = SimpleNamespace(region_name="us-east-1")
 
     def __init__(self, status: str | None = None) -> None:
         self.status = status
