@@ -92,7 +92,9 @@ class Application:
             return Settings.from_env({"AWS_REGION": region, **told})
         except SettingsError as error:
             raise DeployError(
-                f"The functions of stage {self._stage!r} could not start: {error}"
+                f"The functions of stage {self._stage!r} could not start: {error}. Settings are"
+                " the stage's environment_variables in .chalice/config.json; docs/security.md has"
+                " those of prod."
             ) from None
 
     @property

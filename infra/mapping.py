@@ -15,7 +15,9 @@ _TYPES: Final = ["ReportBatchItemFailures"]
 _POLL_SECONDS: Final = 1.0
 
 
-def find(client: Any, function_arn: str, queue: str) -> str | None:
+def find(
+    client: Any, function_arn: str, queue: str, sleep: Callable[[float], None] = time.sleep
+) -> str | None:
     """Return the mapping's UUID once no earlier one is being deleted; None if there is none.
 
     Lambda takes no second mapping of a queue and a function before the first is gone.
@@ -24,6 +26,7 @@ def find(client: Any, function_arn: str, queue: str) -> str | None:
         client: Lambda.
         function_arn: the function.
         queue: the queue's name.
+        sleep: waits for so many seconds.
     """
     while True:
         mappings = [
@@ -37,7 +40,7 @@ def find(client: Any, function_arn: str, queue: str) -> str | None:
         staying = [each["UUID"] for each in mappings if each["State"] != "Deleting"]
         if staying or not mappings:
             return staying[0] if staying else None
-        time.sleep(_POLL_SECONDS)
+        sleep(_POLL_SECONDS)
 
 
 def reports_failures(client: Any, uuid: str) -> bool:
@@ -49,7 +52,7 @@ def reports_failures(client: Any, uuid: str) -> bool:
     return bool(found.get("FunctionResponseTypes") == _TYPES)
 
 
-def report_failures(client: Any, uuid: str) -> bool:
+def report_failures(client: Any, uuid: str, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Let the mapping heed returned failures; return whether it did not yet.
 
     It does when this returns. A function that returned some before would lose them, so it is to
@@ -57,12 +60,12 @@ def report_failures(client: Any, uuid: str) -> bool:
     """
     if reports_failures(client, uuid):
         return False
-    _settle(client, uuid)
+    _settle(client, uuid, sleep)
     client.update_event_source_mapping(UUID=uuid, FunctionResponseTypes=_TYPES)
-    _settle(client, uuid)
+    _settle(client, uuid, sleep)
     return True
 
 
-def _settle(client: Any, uuid: str, sleep: Callable[[float], None] = time.sleep) -> None:
+def _settle(client: Any, uuid: str, sleep: Callable[[float], None]) -> None:
     while client.get_event_source_mapping(UUID=uuid)["State"].endswith("ing"):
         sleep(_POLL_SECONDS)

@@ -150,7 +150,11 @@ class Stack(KnownStack):
         """
         found = self.find()
         if found is None:
-            raise DeployError(f"There is no stack {self.name}: deploy the stage first.")
+            region = self._client.meta.region_name
+            raise DeployError(
+                f"There is no stack {self.name} in {region}: deploy the stage first, or set"
+                " AWS_REGION to where it is."
+            )
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def _create(self, template: str, parameters: Mapping[str, str], say: Say) -> None:

@@ -14,6 +14,7 @@ import re
 import time
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
@@ -62,11 +63,16 @@ def hurry() -> None:
 def prepare(session: Session) -> None:
     """Let a session's clients check their parameters, and be refused and interrupted."""
     events = session.get_component("event_emitter")
-    events.register("provide-client-params", _check)
+    check(events)
     overlook(events)
     refuse_haste(events)
     if INTERRUPT in os.environ:
         events.register("after-call", functools.partial(_interrupt, _calls))
+
+
+def check(events: BaseEventHooks) -> None:
+    """Let a client's calls be refused whose parameters AWS's model of the service refuses."""
+    events.register("provide-client-params", _check)
 
 
 def overlook(events: BaseEventHooks) -> None:
@@ -192,6 +198,8 @@ class CloudFormation:
         parameters: what the last change was asked for.
         requests: the changes asked for, by operation.
     """
+
+    meta: Final = SimpleNamespace(region_name="us-east-1")
 
     def __init__(self, status: str | None = None) -> None:
         self.status = status

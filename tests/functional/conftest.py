@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from app import app
 from chalicelib import wiring
-from tests import resources
+from tests import resources, strict
 from tests.conftest import PROJECT
 from tests.connections import Connections
 
@@ -126,6 +126,9 @@ def client(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("WEBSOCKET_URL", "wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api")
     with mock_aws(), wiring.fresh(), Client(app, project_dir=str(PROJECT)) as chalice_client:
         resources.create(PROJECT)
+        graph = wiring.graph()
+        for each in (graph.dynamodb, graph.sqs):
+            strict.check(each.meta.events)
         yield chalice_client
 
 

@@ -67,6 +67,7 @@ def test_prod_is_not_deployed_without_tokens(run: Run) -> None:
     """Its functions would refuse to start; what to set is said before anything is made."""
     text = complaint(run, "deploy", "--stage", "prod")
     assert "FANFARE_AUTH is 'anonymous' on the stage prod" in text
+    assert "environment_variables in .chalice/config.json" in text
 
 
 def test_an_emulator_that_does_not_answer_is_named(run: Run, nowhere: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from infra.concurrency import UNRESERVED, Room, Share, advice, fit
+from infra.concurrency import UNRESERVED, Room, Share, advice, fit, room
 from tests import strict
+from tests.strict_lambda import Lambda
 
 PROD = Share(200, 200)
 DEV = Share(None, 200)
@@ -31,6 +32,20 @@ def test_a_share_fits(wanted: Share, room: Room, expected: Share) -> None:
     assert share.reserved is None or room.unreserved - share.reserved >= UNRESERVED
     shape = strict.shape("lambda", "ScalingConfig")
     assert not [*strict.faults({"MaximumConcurrency": share.maximum}, shape, "")]
+
+
+@pytest.mark.parametrize("executions", [10, 100, 101, 102, 250, 1000])
+def test_lambda_takes_the_share_that_fits(executions: int) -> None:
+    """In an account of any size, beside another function's reservation, and again."""
+    aws = Lambda(executions)
+    if executions == 1000:
+        aws.put_function_concurrency("another", 750)
+    expected = {102: 2, 250: 150, 1000: 150}.get(executions)
+    for _ in range(2):
+        share = fit(PROD, room(aws, "broadcast"))
+        assert share.reserved == expected
+        if share.reserved:
+            aws.put_function_concurrency("broadcast", share.reserved)
 
 
 def test_more_is_asked_for_as_it_would_suffice() -> None:

@@ -81,3 +81,9 @@ def test_a_change_under_way_is_waited_for() -> None:
     assert deploying.deploy() is True
     assert deploying.aws.requests == ["update"]
     assert "CREATE_IN_PROGRESS" in deploying.said[0]
+
+
+def test_a_stack_that_is_not_there_is_told_with_the_region() -> None:
+    """It may be in another one."""
+    with pytest.raises(DeployError, match=r"no stack s in us-east-1: .* AWS_REGION"):
+        Deploying().stack.outputs()
