@@ -1,11 +1,11 @@
 """Measure what floods cost others: a pair that talks, in quiet and beside a flood.
 
-    python -m bench flood [SCENE ...] [--seconds 120] [--url ws://127.0.0.1:8001/api]
+    python -m bench flood [SCENE ...] [--seconds 120] [--rate 10] [--url ws://127.0.0.1:8001/api]
     python -m bench flood --simulate [SCENE ...] [--seconds 120]
 
 Start the application first (`make run`), on a machine with cores to spare: 500 frames a second are
-more than two can take. Or simulate all but the first scene: the same use cases, on AWS as
-`bench.simulate` knows it. In each scene two clients say and hear a message every
+more than two can take; a `--rate` of 2 is not. Or simulate all but the first scene: the same use
+cases, on AWS as `bench.simulate` knows it. In each scene two clients say and hear a message every
 200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
 
     beyond     one connection in the pair's own room, at 50 times the rate that is allowed
@@ -22,13 +22,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import sys
 import time
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from bench.client import Client
-from bench.flood_scenes import INTERVAL, SCENES, Row, Talk, row
+from bench.flood_scenes import INTERVAL, SCENES, Row, Scene, Talk, row
 from bench.flooder import flooding, sent_at
 from bench.report import machine, progress, table
 from bench.simulation.flood import SIMULATED, simulate
@@ -98,9 +99,8 @@ async def witness(url: str, room: str) -> AsyncIterator[list[float]]:
     await listening
 
 
-async def measure(url: str, name: str, seconds: float) -> Row:
+async def measure(url: str, scene: Scene, name: str, seconds: float) -> Row:
     """Measure the pair in quiet, then beside a scene's flood, and what became of that."""
-    scene = SCENES[name]
     flooded_room = f"flood-{secrets.token_hex(4)}"
     room = f"pair-{secrets.token_hex(4)}" if scene.beside else flooded_room
     await talk(url, room, 2)  # what is opened and cached at first is no part of it
@@ -122,6 +122,20 @@ async def measure(url: str, name: str, seconds: float) -> Row:
     return row(name, quiet, flooded, waits, flood)
 
 
+def _measured(url: str, name: str, rate: float | None, seconds: float) -> Row:
+    scene = SCENES[name]
+    if rate is not None:
+        scene = replace(scene, rate=rate)
+    try:
+        return asyncio.run(measure(url, scene, name, seconds))
+    except TimeoutError:
+        frames = scene.users * scene.connections * scene.rate
+        sys.exit(
+            f"The pair has not heard all of its messages after 30 s: this machine can't carry the "
+            f"{frames:g} frames a second of '{name}'. Try a smaller --rate, or --simulate."
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the scenes that the command line names, and print the figures."""
     parser = argparse.ArgumentParser(
@@ -131,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="all, if none is named")
     parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
+    parser.add_argument("--rate", type=float, help="frames a second of each flooding connection")
     parser.add_argument("--simulate", action="store_true", help="on no real time, and no sockets")
     parser.add_argument("--url", default="ws://127.0.0.1:8001/api")
     options = parser.parse_args(arguments)
@@ -141,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = [
         simulate(name, options.seconds, World())
         if options.simulate
-        else asyncio.run(measure(options.url, name, options.seconds))
+        else _measured(options.url, name, options.rate, options.seconds)
         for name in options.scenes or scenes
     ]
     print(table([asdict(one) for one in rows], words={"scene", "refused"}))
