@@ -8,7 +8,7 @@
     gateway     posts a second that the local gateway takes, and memory of its connections
     simulate    the whole path at a scale that no machine here has
     cost        what a load costs in a month, here and elsewhere; it measures nothing
-    flood       what floods cost others, in an application that runs already
+    flood       what floods cost others, simulated for AWS or in an application that runs
 
 `lobby` and `storm` need a running application, too: `python -m bench.lobby` and so on.
 """

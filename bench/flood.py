@@ -1,14 +1,15 @@
 """Measure what floods cost others: a pair that talks, in quiet and beside a flood.
 
-    python -m bench flood [SCENE ...] [--seconds 120] [--rate 10] [--url ws://127.0.0.1:8001/api]
-    python -m bench flood --simulate [SCENE ...] [--seconds 120]
+    python -m bench flood [SCENE ...] [--seconds 120] [--rate 10]
+    python -m bench flood [SCENE ...] --url ws://127.0.0.1:8001/api
 
-Start the application first (`make run`), on a machine with cores to spare: 500 frames a second are
-more than two can take; a `--rate` of 2 is not. Or simulate all but the first scene: the same use
-cases, on AWS as `bench.simulate` knows it. In each scene two clients say and hear a message every
+Without `--url` it runs the use cases in simulated time, on AWS as `bench.simulate` knows it. With
+it, it floods a running application (`make run`), which takes a machine with cores to spare: 500
+frames a second are more than two can carry. In each scene two clients say and hear a message every
 200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
 
-    beyond     one connection in the pair's own room, at 50 times the rate that is allowed
+    beyond     one connection in the pair's own room, at 50 times the rate that is allowed; with
+               `--url` only
     messages   one user with 50 connections in another room, each at the full rate of 10 a second
     signals    likewise, with signals
     users      25 users with 2 connections each, likewise, with messages
@@ -122,17 +123,14 @@ async def measure(url: str, scene: Scene, name: str, seconds: float) -> Row:
     return row(name, quiet, flooded, waits, flood)
 
 
-def _measured(url: str, name: str, rate: float | None, seconds: float) -> Row:
-    scene = SCENES[name]
-    if rate is not None:
-        scene = replace(scene, rate=rate)
+def _measured(url: str, scene: Scene, name: str, seconds: float) -> Row:
     try:
         return asyncio.run(measure(url, scene, name, seconds))
     except TimeoutError:
         frames = scene.users * scene.connections * scene.rate
         sys.exit(
             f"The pair has not heard all of its messages after 30 s: this machine can't carry the "
-            f"{frames:g} frames a second of '{name}'. Try a smaller --rate, or --simulate."
+            f"{frames:g} frames a second of '{name}'. Try a smaller --rate, or leave --url out."
         )
 
 
@@ -146,21 +144,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="all, if none is named")
     parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
     parser.add_argument("--rate", type=float, help="frames a second of each flooding connection")
-    parser.add_argument("--simulate", action="store_true", help="on no real time, and no sockets")
-    parser.add_argument("--url", default="ws://127.0.0.1:8001/api")
+    parser.add_argument("--url", help="of a running application; without, all is simulated")
     options = parser.parse_args(arguments)
-    scenes = SIMULATED if options.simulate else tuple(SCENES)
+    scenes = tuple(SCENES) if options.url else SIMULATED
     if unknown := [name for name in options.scenes if name not in scenes]:
         parser.error(f"there is no scene {unknown[0]!r} here: take some of {', '.join(scenes)}")
     load = machine()["load"]
-    rows = [
-        simulate(name, options.seconds, World())
-        if options.simulate
-        else _measured(options.url, name, options.rate, options.seconds)
-        for name in options.scenes or scenes
-    ]
+    rows = []
+    for name in options.scenes or scenes:
+        scene = SCENES[name]
+        if options.rate is not None:
+            scene = replace(scene, rate=options.rate)
+        if options.url:
+            rows.append(_measured(options.url, scene, name, options.seconds))
+        else:
+            rows.append(simulate(scene, name, options.seconds, World()))
     print(table([asdict(one) for one in rows], words={"scene", "refused"}))
-    if not options.simulate:
+    if options.url:
         print(f"load of the machine before: {load:.1f}")
 
 

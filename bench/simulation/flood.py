@@ -321,9 +321,9 @@ class _Scene:
             self.waits.append(self.aws.env.now - float(event["data"]))
 
 
-def simulate(name: str, seconds: float, world: World) -> Row:
+def simulate(scene: Scene, name: str, seconds: float, world: World) -> Row:
     """Simulate a scene in quiet and beside its flood, each until everything is delivered."""
-    quiet, flooded = (_run(scene, seconds, world) for scene in (None, SCENES[name]))
+    quiet, flooded = (_run(flood, seconds, world) for flood in (None, scene))
     return row(name, quiet.talk, flooded.talk, flooded.waits, flooded.flood)
 
 
