@@ -31,6 +31,7 @@ ONE_OF_EACH = {
 }
 
 ELSEWHERE = {
+    "forget": "tests/deployed/test_operations.py",
     "package": "tests/infra/test_package.py",
     "run": "test_a_reader_starts_what_the_other_tests_start",
     "test": "whoever runs this",
