@@ -681,6 +681,46 @@ def test_a_mute_is_noted_with_connections_wherever_they_are(store: Store) -> Non
     assert store.connection(gateway_id("nobody")) is None
 
 
+def test_a_mute_that_has_ended_is_forgotten_with_the_next(store: Store, clock: Clock) -> None:
+    """The item that each frame writes does not grow with them; those that hold stay."""
+    ada = added(store, "Ada")
+    rooms = [RoomId(f"room {number}") for number in range(60)]
+    for room in rooms:
+        store.mute(ada.id, room, NOW + 10)
+    store.mute(ada.id, ATTIC, NOW + 60)
+    clock.now = NOW + 10
+    for _ in range(2):
+        store.mute(ada.id, LOBBY, NOW + 30)
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert kept.mutes == {
+        room_digest(ada.id, ATTIC): NOW + 60,
+        room_digest(ada.id, LOBBY): NOW + 30,
+    }
+    store.mute(ada.id, LOBBY, NOW + 10)
+    assert store.connection(ada.id) == replace(ada, mutes={room_digest(ada.id, ATTIC): NOW + 60})
+
+
+def test_an_ended_mute_that_is_laid_anew_stays(containers: Containers, clock: Clock) -> None:
+    """Whoever clears up leaves it alone if another moderator has laid it again meanwhile."""
+    store = containers.new()
+    ada = added(store, "Ada")
+    client = resources.client("dynamodb")
+    calls = itertools.count()
+
+    def lay_before_the_second(**_: object) -> None:
+        if next(calls) == 1:
+            store.mute(ada.id, ATTIC, NOW + 60)
+
+    store.mute(ada.id, ATTIC, NOW + 1)
+    clock.now = NOW + 1
+    client.meta.events.register("before-call.dynamodb.UpdateItem", lay_before_the_second)
+    DynamoStore(client, resources.TABLE, clock).mute(ada.id, LOBBY, NOW + 30)
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert (kept.muted_until(ATTIC), kept.muted_until(LOBBY)) == (NOW + 60, NOW + 30)
+
+
 def test_a_join_mutes_in_the_write_that_lets_one_speak(store: Store) -> None:
     """What the look at the sanctions has found holds from the first moment on, there alone."""
     ada, _ = store.join(added(store, "Ada"), LOBBY, NOW + 60)
