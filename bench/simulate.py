@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import itertools
 import json
 import platform
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,13 +43,28 @@ COLUMNS: Final = {
     "binds": "binds",
     "ask": "ask for",
     "dollars_a_month": "$/month",
+    "joins": "joins/s",
+    "containers": "containers",
+    "writes": "writes/s",
+    "written_key": "of key",
+    "reads": "reads/s",
+    "read_key": "of key",
+    "writes_per_client": "writes/client",
+    "reread": "reread",
+    "reads_per_message": "reads/message",
 }
 
 
 def rows(options: argparse.Namespace) -> list[Row]:
     """Return what came of the load that the options describe, or of the standard ones."""
     if options.members is None:
-        return [*scenarios.publish(), *scenarios.busy(), *scenarios.many()]
+        return [
+            *scenarios.publish(),
+            *scenarios.busy(),
+            *scenarios.many(),
+            *scenarios.storms(),
+            *scenarios.churns(),
+        ]
     load = Load(options.members, options.rooms, options.rate, options.seconds)
     world = World(
         quota=options.quota,
@@ -61,16 +78,10 @@ def rows(options: argparse.Namespace) -> list[Row]:
     return [scenarios.row("own", load, world, run(load, world))]
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a table for people."""
-    cells = [list(COLUMNS.values())] + [
-        [_cell(row.get(column)) for column in COLUMNS] for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in cells
-    )
+def tables(rows: Sequence[Row]) -> str:
+    """Return the rows as a table of each part for people."""
+    parts = itertools.groupby(rows, key=itemgetter("part"))
+    return "\n\n".join(_table(list(part)) for _, part in parts)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -108,7 +119,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         print(json.dumps({"versions": versions, "rows": found}, indent=2))
     else:
-        print(table(found))
+        print(tables(found))
+
+
+def _table(rows: Sequence[Row]) -> str:
+    columns = [column for column in COLUMNS if any(column in row for row in rows)]
+    cells = [[COLUMNS[column] for column in columns]]
+    cells += [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in cells
+    )
 
 
 def _cell(value: object) -> str:

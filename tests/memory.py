@@ -488,8 +488,18 @@ class MemoryStore(MemoryLedger):
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
         """See `Register.mute`."""
         kept = self.connections.get(connection_id)
+        mutes = {**kept.mutes, room_digest(connection_id, room): until} if kept else {}
         if kept:
-            mutes = {**kept.mutes, room_digest(connection_id, room): until}
+            self.connections[connection_id] = replace(kept, mutes=mutes)
+        self._announce("UpdateItem")
+        ended = {one: end for one, end in mutes.items() if end <= self._clock()}
+        if ended:
+            self._remove_mutes(connection_id, ended)
+
+    def _remove_mutes(self, connection_id: ConnectionId, ended: Mapping[bytes, int]) -> None:
+        kept = self.connections.get(connection_id)
+        if kept and ended.items() <= kept.mutes.items():
+            mutes = {one: end for one, end in kept.mutes.items() if one not in ended}
             self.connections[connection_id] = replace(kept, mutes=mutes)
         self._announce("UpdateItem")
 

@@ -8,12 +8,14 @@ from statistics import median_low
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import quotas
+from bench.simulation.churn import Storm, churn, storm
 from bench.simulation.path import HARSH, KIND, World
 from bench.simulation.run import Load, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bench.simulation.churn import Peaks
     from bench.simulation.run import Outcome
 
     Row = dict[str, Any]
@@ -30,6 +32,26 @@ BUSY_MEMBERS: Final = (10, 100, 1_000)
 BUSY_RATES: Final = (1, 10, 20, 50)
 SMALL_ROOM: Final = 10
 SMALL_ROOMS: Final = (100, 500, 800, 900, 1_000, 1_500)
+
+LARGE_ROOM: Final = 100_000
+STORMS: Final = (
+    Storm(2_000, seconds=5, containers=100),
+    Storm(2_000, seconds=5, containers=400),
+    Storm(
+        quotas.NEW_CONNECTIONS_PER_SECOND,
+        seconds=2,
+        containers=100,
+        members=LARGE_ROOM,
+        reconnects=True,
+    ),
+    Storm(2_000, seconds=2, containers=300, members=LARGE_ROOM, reconnects=True),
+)
+
+STAY: Final = 7_200.0
+"""Seconds that a member stays on average: as long as the gateway lets a connection live."""
+
+CHURN_MESSAGES: Final = 60
+CHURN_CONTAINERS: Final = (1, 10)
 
 
 def row(part: str, load: Load, world: World, outcome: Outcome, note: str = "") -> Row:
@@ -110,6 +132,43 @@ def many() -> Iterator[Row]:
     for rooms in SMALL_ROOMS:
         load, world = Load(SMALL_ROOM, rooms, rate=1), World()
         yield row("many", load, world, run(load, world)) | {"ask": headroom(load)}
+
+
+def storms() -> Iterator[Row]:
+    """Clients who come all at once, to a new room, and again to a large one."""
+    for load in STORMS:
+        yield storm_row(load, storm(load))
+
+
+def storm_row(load: Storm, peaks: Peaks) -> Row:
+    """Return what a storm took of the table, flat."""
+    writes, written_key = peaks.writes
+    reads, read_key = peaks.reads
+    return {
+        "part": "storm",
+        "members": load.members,
+        "joins": load.joins,
+        "containers": load.containers,
+        "writes": round(writes),
+        "written_key": written_key,
+        "reads": round(reads),
+        "read_key": read_key,
+        "writes_per_client": round(peaks.writes_per_client, 1),
+    }
+
+
+def churns() -> Iterator[Row]:
+    """A message a second to a large room, whose members come and go."""
+    for containers in CHURN_CONTAINERS:
+        reading = churn(LARGE_ROOM, STAY, CHURN_MESSAGES, containers)
+        yield {
+            "part": "churn",
+            "members": LARGE_ROOM,
+            "rate": 1,
+            "containers": containers,
+            "reread": round(reading.reread, 3),
+            "reads_per_message": round(reading.units),
+        }
 
 
 def headroom(load: Load) -> int:

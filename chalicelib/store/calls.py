@@ -108,14 +108,30 @@ class Table:
             if answer["UnprocessedItems"]:
                 raise self._throttled("written")
 
-    def _set(self, key: Item, values: Item) -> None:
-        """Set attributes of an item, if it is there."""
+    def _set(self, key: Item, values: Item) -> Item | None:
+        """Set attributes of an item, and return it as it is then; None if it is not there."""
         with suppress(ConditionFailedError), self._available():
-            self._client.update_item(
+            return self._client.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(values))),
                 ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(values)},
+                ExpressionAttributeValues={
+                    f":{n}": value for n, value in enumerate(values.values())
+                },
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return None
+
+    def _remove(self, key: Item, values: Item) -> None:
+        """Remove attributes of an item, if all of them still have these values."""
+        with suppress(ConditionFailedError), self._available():
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="REMOVE " + ", ".join(f"#{n}" for n in range(len(values))),
+                ConditionExpression=" AND ".join(f"#{n} = :{n}" for n in range(len(values))),
                 ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(values)},
                 ExpressionAttributeValues={
                     f":{n}": value for n, value in enumerate(values.values())

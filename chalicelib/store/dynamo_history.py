@@ -154,31 +154,63 @@ class DynamoHistory(Table):
         count, seen, size = FIRST_READ, 0, 0
         while below - above > 1 and limit > 0:
             count = min(count, limit)
-            with self._available():
-                items = self._client.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                    ExpressionAttributeValues={
-                        ":pk": {"S": messages_pk(room)},
-                        ":first": {"S": seq_key(above + 1)},
-                        ":last": {"S": seq_key(below - 1)},
-                    },
-                    ScanIndexForward=not newest_first,
-                    ConsistentRead=True,
-                    Limit=count,
-                )["Items"]
-            alive = [item for item in items if not self._expired(item)]
-            found = [read_message(room, item) for item in alive if item["epoch"]["S"] == epoch]
+            items = self._between(room, above, below, count, newest_first=newest_first)
+            found = self._kept(room, epoch, items)
             yield found, read_units(items)
             if len(items) < count:
                 return
-            last = int(items[-1]["sk"]["S"][len("S#") :])
+            last = _seq(items[-1])
             above, below = (above, last) if newest_first else (last, below)
-            limit -= count
+            if not found:
+                if newest_first:
+                    return  # Older ones have expired before.
+                above, units = self._skip_expired(room, epoch, above, below)
+                yield [], units
+                continue
+            limit -= len(found)
             seen += count
             size += sum(map(item_size, items))
             fits = (FRAME_LIMIT - size) * seen // size
             count = max(1, min(count * GROWTH, fits))
+
+    def _skip_expired(self, room: RoomId, epoch: Epoch, above: int, below: int) -> tuple[int, int]:
+        """Return the number of the last message that is not kept, and the units of the search.
+
+        Messages expire in the order of their numbers, but the table may take days to delete them:
+        halving the range finds the first of those that are kept in few reads.
+        """
+        units = 0
+        while below - above > 1:
+            middle = (above + below) // 2
+            items = self._between(room, middle - 1, below, 1)
+            units += read_units(items)
+            if items and not self._kept(room, epoch, items):
+                above = _seq(items[0])
+            else:
+                below = middle
+        return above, units
+
+    def _between(
+        self, room: RoomId, above: int, below: int, count: int, *, newest_first: bool = False
+    ) -> list[Item]:
+        """Read a room's first or last few messages between two numbers, expired ones included."""
+        with self._available():
+            return self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": messages_pk(room)},
+                    ":first": {"S": seq_key(above + 1)},
+                    ":last": {"S": seq_key(below - 1)},
+                },
+                ScanIndexForward=not newest_first,
+                ConsistentRead=True,
+                Limit=count,
+            )["Items"]
+
+    def _kept(self, room: RoomId, epoch: Epoch, items: Iterable[Item]) -> list[Numbered]:
+        alive = [item for item in items if not self._expired(item)]
+        return [read_message(room, item) for item in alive if item["epoch"]["S"] == epoch]
 
     def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:
         """See `Store.erase`."""
@@ -204,6 +236,10 @@ class DynamoHistory(Table):
 def head_among(items: Iterable[Item]) -> Head | None:
     """Return the head that is among the items of a BatchGetItem, if there is one."""
     return next((read_head(item) for item in items if item["sk"] == HEAD), None)
+
+
+def _seq(item: Item) -> int:
+    return int(item["sk"]["S"][len("S#") :])
 
 
 def _new_head() -> Head:

@@ -26,5 +26,6 @@ class Register(Protocol):
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
         """Note with a connection, if it is known, until when it may not speak in a room.
 
-        It holds whether the connection is in the room or joins it later.
+        It holds whether the connection is in the room or joins it later. Mutes that have ended are
+        forgotten.
         """

@@ -372,6 +372,72 @@ def test_expired_items_are_not_seen_even_before_the_table_deletes_them(
     assert read(store, head) == []
 
 
+def aged(store: Store, clock: Clock, *ages: int) -> Head:
+    """A room of messages that were appended so many seconds ago, in this order."""
+    now = clock.now
+    for number, age in enumerate(ages):
+        clock.now = now - age
+        head = say(store, [message(number)])
+    clock.now = now
+    return head
+
+
+def test_a_page_is_full_of_messages_that_are_kept(store: Store, clock: Clock) -> None:
+    """What has expired and is not deleted yet takes nobody's place, from either end."""
+    head = aged(store, clock, *[HISTORY_LIFE] * 30, *[60] * 30)
+    for limit in (1, 2, 7, 30, 100):
+        count = min(limit, 30)
+        oldest = store.messages(LOBBY, head.epoch, above=0, below=61, limit=limit)
+        assert [one.seq for one in oldest] == list(range(31, 31 + count))
+        newest = store.messages(
+            LOBBY, head.epoch, above=0, below=61, limit=limit, newest_first=True
+        )
+        assert [one.seq for one in newest] == list(range(60, 60 - count, -1))
+    for above in (28, 29, 30, 31):
+        found = store.messages(LOBBY, head.epoch, above=above, below=61, limit=3)
+        assert [one.seq for one in found] == [max(above, 30) + n for n in (1, 2, 3)]
+
+
+def test_a_message_that_expires_before_an_older_one_takes_nobodys_place(
+    store: Store, clock: Clock
+) -> None:
+    """Clocks of workers differ: one among the living, the newest and the oldest are left out."""
+    old, young = HISTORY_LIFE, HISTORY_LIFE - 1
+    head = aged(store, clock, old, young, old, young, young, old)
+    for newest_first in (False, True):
+        kept = [5, 4, 2] if newest_first else [2, 4, 5]
+        assert read(store, head, newest_first=newest_first) == kept
+        for limit in (2, 3):
+            found = store.messages(
+                LOBBY, head.epoch, above=0, below=7, limit=limit, newest_first=newest_first
+            )
+            assert [one.seq for one in found] == kept[:limit]
+    assert [one.seq for one in store.messages(LOBBY, head.epoch, above=2, below=7, limit=1)] == [4]
+
+
+@pytest.mark.parametrize("expired", [300, 3_000])
+def test_finding_what_is_kept_reads_little_of_what_has_expired(
+    containers: Containers, clock: Clock, expired: int
+) -> None:
+    """However much the table has not deleted yet, in part or not at all: a few Queries find it."""
+    store = containers.new()
+    head = store.head(LOBBY)
+    everything = [Numbered(n, head.epoch, message(n)) for n in range(1, expired + 4)]
+    clock.now = NOW - HISTORY_LIFE
+    store.append([one for one in everything[:expired] if one.seq % 5])
+    clock.now = NOW
+    store.append(everything[expired:])
+    for limit in (2, 100):
+        kept = store.messages(LOBBY, head.epoch, above=0, below=expired + 4, limit=limit)
+        assert list(kept) == everything[expired:][:limit]
+        assert kept.units <= expired.bit_length() + 3
+    kept = store.messages(
+        LOBBY, head.epoch, above=0, below=expired + 4, limit=100, newest_first=True
+    )
+    assert list(kept) == everything[expired:][::-1]
+    assert kept.units <= 5
+
+
 def test_messages_come_back_as_they_were_appended(store: Store) -> None:
     """Every field of a message survives the table, whatever characters its text has."""
     said = [message(1, "\x00\ufffe 😀"), message(2, "")]
@@ -613,6 +679,46 @@ def test_a_mute_is_noted_with_connections_wherever_they_are(store: Store) -> Non
     assert (kept.muted_until(LOBBY), kept.muted_until(ATTIC)) == (NOW + 60, NOW + 30)
     assert store.connection(ada.id) == kept
     assert store.connection(gateway_id("nobody")) is None
+
+
+def test_a_mute_that_has_ended_is_forgotten_with_the_next(store: Store, clock: Clock) -> None:
+    """The item that each frame writes does not grow with them; those that hold stay."""
+    ada = added(store, "Ada")
+    rooms = [RoomId(f"room {number}") for number in range(60)]
+    for room in rooms:
+        store.mute(ada.id, room, NOW + 10)
+    store.mute(ada.id, ATTIC, NOW + 60)
+    clock.now = NOW + 10
+    for _ in range(2):
+        store.mute(ada.id, LOBBY, NOW + 30)
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert kept.mutes == {
+        room_digest(ada.id, ATTIC): NOW + 60,
+        room_digest(ada.id, LOBBY): NOW + 30,
+    }
+    store.mute(ada.id, LOBBY, NOW + 10)
+    assert store.connection(ada.id) == replace(ada, mutes={room_digest(ada.id, ATTIC): NOW + 60})
+
+
+def test_an_ended_mute_that_is_laid_anew_stays(containers: Containers, clock: Clock) -> None:
+    """Whoever clears up leaves it alone if another moderator has laid it again meanwhile."""
+    store = containers.new()
+    ada = added(store, "Ada")
+    client = resources.client("dynamodb")
+    calls = itertools.count()
+
+    def lay_before_the_second(**_: object) -> None:
+        if next(calls) == 1:
+            store.mute(ada.id, ATTIC, NOW + 60)
+
+    store.mute(ada.id, ATTIC, NOW + 1)
+    clock.now = NOW + 1
+    client.meta.events.register("before-call.dynamodb.UpdateItem", lay_before_the_second)
+    DynamoStore(client, resources.TABLE, clock).mute(ada.id, LOBBY, NOW + 30)
+    kept = store.connection(ada.id)
+    assert kept is not None
+    assert (kept.muted_until(ATTIC), kept.muted_until(LOBBY)) == (NOW + 60, NOW + 30)
 
 
 def test_a_join_mutes_in_the_write_that_lets_one_speak(store: Store) -> None:

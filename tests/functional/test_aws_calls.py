@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import wiring
-from chalicelib.limits import ROOMS_LIMIT
+from chalicelib.limits import NAME_LIMIT, ROOMS_LIMIT
 from chalicelib.model import (
     Connection,
     Head,
@@ -213,9 +214,9 @@ class Table:
         self.store = DynamoStore(client, TABLE, time.time)
         self.units = Units(client, resources.client("dynamodb"))
 
-    def join(self, name: str, *rooms: RoomId) -> Connection:
+    def join(self, name: str, *rooms: RoomId, user_id: str = "") -> Connection:
         """Let somebody join rooms."""
-        user = User(UserId(name), name)
+        user = User(UserId(user_id or name), name)
         one = Connection(
             gateway_id(name),
             user,
@@ -261,14 +262,31 @@ def test_each_of_many_who_are_gone_takes_about_two_calls(table: Table, rooms: in
 
 
 def test_a_frame_of_a_connection_in_fifty_rooms_costs_one_write_unit(table: Table) -> None:
-    """Their names, each of 64 characters of four bytes, are not in the item that is charged."""
+    """Their names, each of 64 characters of four bytes, are not in the item that is charged.
+
+    Beside the rooms it has the longest name, the end of a token and seven mutes; an eighth costs
+    each frame another unit, until it has ended and the next is laid.
+    """
     rooms = [RoomId(f"{number:02}{'😀' * 62}") for number in range(ROOMS_LIMIT)]
-    ada = table.join("Ada", *rooms)
+    ada = table.join("😀" * NAME_LIMIT, *rooms, user_id="u" * 36)
     assert len(ada.rooms) == ROOMS_LIMIT
-    table.units.reset()
-    assert table.store.admit(ada.id, 50, 0)
-    assert table.store.claim(ada.id, 0, 1)
-    assert table.units.written == {f"C#{ada.id}": 2}
+    now = int(time.time())
+    table.store.renew(replace(ada, until=now + 3_600))
+
+    def frame() -> int:
+        table.units.reset()
+        assert table.store.admit(ada.id, 50, now * 1_000)
+        assert table.units.written.keys() == {f"C#{ada.id}"}
+        return table.units.writes
+
+    for room in rooms[:7]:
+        table.store.mute(ada.id, room, now + 60)
+    assert table.store.claim(ada.id, 0, now * 1_000)
+    assert frame() == 1
+    table.store.mute(ada.id, rooms[7], now + 60)
+    assert frame() == 2
+    table.store.mute(ada.id, rooms[7], now)
+    assert frame() == 1
 
 
 def test_a_join_of_a_small_room_costs_four_write_units(table: Table) -> None:

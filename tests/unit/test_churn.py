@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from bench import quotas
+from bench.simulation import scenarios
 from bench.simulation.churn import Storm, churn, storm
 from bench.simulation.table import Meter, Table
 from chalicelib.errors import FrameError
@@ -57,6 +58,23 @@ def test_leaves_that_change_containers_read_their_members_more_often() -> None:
     settled, shuffled = (churn(100_000, 7_200, 5, containers) for containers in (1, 5))
     assert settled.reread < shuffled.reread <= 1
     assert settled.units < shuffled.units
+
+
+def test_the_page_on_scale_has_the_figures_of_storms_and_churn() -> None:
+    """The quickest row of each is simulated anew."""
+    page = (PROJECT / "docs/scale.md").read_text()
+    load = scenarios.STORMS[2]
+    row = scenarios.storm_row(load, storm(load))
+    assert row["written_key"] == row["read_key"] == "R#general"
+    assert (
+        f"| {load.joins}/s come again to a room of {load.members:,} | {load.containers} "
+        f"| {row['writes']:,} | {row['reads']:,} | {row['writes_per_client']:.0f} |"
+    ) in page
+    settled = next(scenarios.churns())
+    assert (
+        "| the container that served it before "
+        f"| {settled['reread'] * 100:.0f} % | {round(settled['reads_per_message'], -1):,} |"
+    ) in page
 
 
 @pytest.mark.parametrize(("times", "peak"), [((0, 0.5, 0.9), 3), ((0, 0.5, 1.0), 2), ((0, 5), 1)])

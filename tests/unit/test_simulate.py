@@ -21,6 +21,7 @@ from bench.simulation.arithmetic import (
     split,
 )
 from bench.simulation.buckets import Bucket, Gateway
+from bench.simulation.churn import Peaks, Storm
 from bench.simulation.path import HARSH, KIND, World
 from bench.simulation.queue import Job, Queue
 from bench.simulation.run import Load, run
@@ -315,6 +316,22 @@ def test_the_command_line_prints_a_row(capsys: pytest.CaptureFixture[str]) -> No
     assert (row["members"], row["posts"], row["binds"]) == (100, 100, "")
     simulate.main(["--members", "100", "--rate", "2", "--seconds", "2", "--no-linger"])
     assert "posts/delivered" in capsys.readouterr().out
+
+
+def test_each_part_is_a_table_of_its_own_columns() -> None:
+    """A storm has no posts, and a room that talks no containers."""
+    load = Load(10, rate=1, seconds=2)
+    talk = scenarios.row("many", load, World(), run(load, World()))
+    peaks = Peaks(1_991, writes=(611.0, "R#a"), reads=(2_000.0, "R#b"), writes_per_client=7.0007)
+    rows = [talk, talk, scenarios.storm_row(Storm(2_000, seconds=5, containers=100), peaks)]
+    many, storms = simulate.tables(rows).split("\n\n")
+    assert len(many.splitlines()) == 3
+    assert "posts/delivered" in many
+    assert "containers" not in many
+    assert [" ".join(line.split()) for line in storms.splitlines()] == [
+        "part members joins/s containers writes/s of key reads/s of key writes/client",
+        "storm 0 2,000 100 611 R#a 2,000 R#b 7.0",
+    ]
 
 
 def test_plots_are_of_the_standard_loads_only(capsys: pytest.CaptureFixture[str]) -> None:
