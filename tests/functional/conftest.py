@@ -12,15 +12,28 @@ from chalice.test import Client
 from moto import mock_aws
 
 from app import app
-from chalicelib import wiring
+from chalicelib import settings, wiring
+from chalicelib.graph import Graph
 from tests import resources, strict
 from tests.conftest import PROJECT
 from tests.connections import Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EVENTS = Path(__file__).parent / "events"
+
+
+@pytest.fixture
+def clock() -> Callable[[], float]:
+    """The functions' clock, in seconds since 1970; a file of tests may have another."""
+    return time.time
+
+
+def standing_clock() -> Callable[[], float]:
+    """Make a clock that stands still: however slow the machine is, nothing is late or over."""
+    now = time.time()
+    return lambda: now
 
 
 @pytest.fixture
@@ -34,12 +47,14 @@ class Lambdas:
     """Invokes the application's handlers with recorded events.
 
     Attributes:
+        clock: the functions' clock.
         connected_at: when connections opened, in milliseconds since 1970: a minute ago, so that
             none has expired, and the gateway may be asked after each.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.connected_at = (int(time.time()) - 60) * 1000
+    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.connected_at = (int(clock()) - 60) * 1000
         self._client = client
         self._sqs = resources.client("sqs")
         self._queue_url = self._sqs.get_queue_url(QueueName=resources.QUEUE)["QueueUrl"]
@@ -120,19 +135,22 @@ class Lambdas:
 
 
 @pytest.fixture
-def client(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(
+    connections: Connections, clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Client]:
     """Chalice's test client, over the resources of infra/resources.json."""
     monkeypatch.setenv("WEBSOCKET_ENDPOINT", connections.endpoint)
     monkeypatch.setenv("WEBSOCKET_URL", "wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api")
-    with mock_aws(), wiring.fresh(), Client(app, project_dir=str(PROJECT)) as chalice_client:
+    with mock_aws(), Client(app, project_dir=str(PROJECT)) as chalice_client:
         resources.create(PROJECT)
-        graph = wiring.graph()
+        graph = Graph(settings.load(), clock)
         for each in (graph.dynamodb, graph.sqs):
             strict.check(each.meta.events)
-        yield chalice_client
+        with wiring.fresh(graph):
+            yield chalice_client
 
 
 @pytest.fixture
-def lambdas(client: Client) -> Lambdas:
+def lambdas(client: Client, clock: Callable[[], float]) -> Lambdas:
     """The application's functions."""
-    return Lambdas(client)
+    return Lambdas(client, clock)
