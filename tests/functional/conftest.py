@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chalice.test import Client
+from chalice.local import LambdaContext
+from chalice.test import Client, InvokeResponse, TestLambdaClient
 from moto import mock_aws
 
 from app import app
@@ -41,6 +42,28 @@ def connections() -> Iterator[Connections]:
     """The `@connections` API that the handlers post to."""
     with Connections() as api:
         yield api
+
+
+class Functions(TestLambdaClient):
+    """Chalice's, but functions have as long as .chalice/config.json gives them, not 3 seconds."""
+
+    def invoke(self, function_name: str, payload: Any = None) -> InvokeResponse:
+        """Invoke a function."""
+        scoped = self._config.scope(self._config.chalice_stage, function_name)
+        context = LambdaContext(
+            function_name, scoped.lambda_memory_size, scoped.lambda_timeout * 1000
+        )
+        with self._patched_env_vars(scoped.environment_variables):
+            return InvokeResponse(payload=self._app.handler_map[function_name](payload, context))
+
+
+class PatientClient(Client):
+    """Chalice's test client, on a machine that may be slow."""
+
+    @property
+    def lambda_(self) -> Functions:
+        """Invokes functions."""
+        return Functions(self._app, self._chalice_config)
 
 
 class Lambdas:
@@ -141,7 +164,7 @@ def client(
     """Chalice's test client, over the resources of infra/resources.json."""
     monkeypatch.setenv("WEBSOCKET_ENDPOINT", connections.endpoint)
     monkeypatch.setenv("WEBSOCKET_URL", "wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api")
-    with mock_aws(), Client(app, project_dir=str(PROJECT)) as chalice_client:
+    with mock_aws(), PatientClient(app, project_dir=str(PROJECT)) as chalice_client:
         resources.create(PROJECT)
         graph = Graph(settings.load(), clock)
         for each in (graph.dynamodb, graph.sqs):
