@@ -80,10 +80,15 @@ class Graph:
     The clients are botocore's own: boto3 adds to them the transfer manager of S3, whose import
     takes as long as everything else does. What makes an adapter is a method, so that a test can put
     a twin in its place.
+
+    Args:
+        settings: what the environment tells.
+        clock: tells the time, in seconds since 1970.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
+        self._clock = clock
         self._posters: dict[str, Gateway] = {}
         self._lock = threading.Lock()
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
@@ -91,14 +96,14 @@ class Graph:
         limits = settings.limits
         store, outbox = self._store(self.dynamodb), self._outbox()
         meter = CurrentMeter()
-        count = MemberCount(store)
-        backlog = Backlog(store, time.time)
+        count = MemberCount(store, clock=clock)
+        backlog = Backlog(store, clock)
         herald = Herald(count, outbox, _new_id, meter)
         closing = Closing(store, herald, self.poster, meter)
         access = settings.access
         authenticate = self._authenticator(access, limits.name)
-        admission = Admission(store, limits, time.time)
-        guard = Guard(store, time.time)
+        admission = Admission(store, limits, clock)
+        guard = Guard(store, clock)
         membership = Membership(
             store, herald, guard, count, admission.charge_reads, access.private, limits.page
         )
@@ -109,18 +114,18 @@ class Graph:
             access.origins,
             access.private,
             access.token_in_query,
-            Door(store, closing, self.poster, limits, time.time),
+            Door(store, closing, self.poster, limits, clock),
             guard,
             count,
         )
         self.receive = Receive(
             admission,
             self.poster,
-            Saying(store, outbox, backlog, time.time, _new_id, meter),
+            Saying(store, outbox, backlog, clock, _new_id, meter),
             membership,
             Reading(store, admission.charge_reads, limits.page),
-            Renewal(store, membership, authenticate, time.time, meter),
-            Moderation(store, outbox, self.poster, membership, closing, time.time, meter),
+            Renewal(store, membership, authenticate, clock, meter),
+            Moderation(store, outbox, self.poster, membership, closing, clock, meter),
             closing,
             meter,
         )
@@ -133,22 +138,22 @@ class Graph:
             guard,
             access.private,
             limits.bounds,
-            time.time,
+            clock,
             _new_id,
             meter,
         )
-        self.notify = Notify(publishers, store, self.poster, limits.bounds, time.time, _new_id)
+        self.notify = Notify(publishers, store, self.poster, limits.bounds, clock, _new_id)
         self.disconnect = Disconnect(store, herald)
         self.broadcast = Broadcast(
             store,
             outbox,
-            Delivery(store, outbox, self.poster, herald, _new_id, time.time, meter),
-            Expiry(store, outbox, closing, herald, time.time, meter),
-            MemberCache(store),
+            Delivery(store, outbox, self.poster, herald, _new_id, clock, meter),
+            Expiry(store, outbox, closing, herald, clock, meter),
+            MemberCache(store, clock=clock),
             count,
             LastCount(),
             settings.fanout,
-            time.time,
+            clock,
             meter,
             reports_failures=settings.reports_failures,
         )
@@ -192,19 +197,19 @@ class Graph:
 
         client = self._client("dynamodb", PATIENT_CONFIG)
         store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
-        herald = Herald(MemberCount(store), outbox, _new_id, meter)
+        herald = Herald(MemberCount(store, clock=self._clock), outbox, _new_id, meter)
         return Erasure(
             store,
             DynamoTraces(client, self.settings.table, time.sleep),
             Closing(store, herald, self.poster, meter),
             herald,
             outbox.waiting,
-            time.time,
+            self._clock,
             time.sleep,
         )
 
     def _store(self, client: DynamoDBClient) -> Store:
-        return DynamoStore(client, self.settings.table, time.time, self.settings.limits.rooms)
+        return DynamoStore(client, self.settings.table, self._clock, self.settings.limits.rooms)
 
     def _outbox(self) -> Outbox:
         def url(name: str) -> Callable[[], str]:
@@ -222,9 +227,11 @@ class Graph:
 
         if access.mode is AuthMode.JWKS:
             keys = IssuerKeys(lambda: issuer_keys(access.jwks_url))
-            return Tokens(keys, ("RS256", "ES256"), access.issuer, access.audience, name_limit)
+            return Tokens(
+                keys, ("RS256", "ES256"), access.issuer, access.audience, name_limit, self._clock
+            )
         secret = SharedSecret(lambda: self._read_secret(access.secret))
-        return Tokens(secret, ("HS256",), access.issuer, access.audience, name_limit)
+        return Tokens(secret, ("HS256",), access.issuer, access.audience, name_limit, self._clock)
 
     def _read_secret(self, place: str) -> str:
         from chalicelib.auth.keys import parameter, secret

@@ -6,7 +6,9 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from msgspec.structs import replace
@@ -862,7 +864,8 @@ def test_an_entry_of_an_older_version_tells_no_age(clock: Clock) -> None:
 
 def test_a_table_that_can_t_be_reached_is_unavailable() -> None:
     """What botocore itself raises, without any answer of AWS, becomes the project's own error."""
-    client = resources.client("dynamodb")
+    once = Config(retries={"total_max_attempts": 1})  # its backoff of ten takes up to 25 s
+    client = boto3.client("dynamodb", config=once)
 
     def fail(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb")

@@ -8,21 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chalice.test import Client
+from chalice.local import LambdaContext
+from chalice.test import Client, InvokeResponse, TestLambdaClient
 from moto import mock_aws
 
 from app import app
-from chalicelib import wiring
+from chalicelib import settings, wiring
+from chalicelib.graph import Graph
 from tests import resources, strict
 from tests.conftest import PROJECT
 from tests.connections import Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from chalicelib.graph import Graph
+    from collections.abc import Callable, Iterator
 
 EVENTS = Path(__file__).parent / "events"
+
+
+@pytest.fixture
+def clock() -> Callable[[], float]:
+    """The functions' clock, in seconds since 1970; a file of tests may have another."""
+    return time.time
+
+
+def standing_clock() -> Callable[[], float]:
+    """Make a clock that stands still: however slow the machine is, nothing is late or over."""
+    now = time.time()
+    return lambda: now
 
 
 @pytest.fixture
@@ -32,18 +44,41 @@ def connections() -> Iterator[Connections]:
         yield api
 
 
+class Functions(TestLambdaClient):
+    """Chalice's, but functions have as long as .chalice/config.json gives them, not 3 seconds."""
+
+    def invoke(self, function_name: str, payload: Any = None) -> InvokeResponse:
+        """Invoke a function."""
+        scoped = self._config.scope(self._config.chalice_stage, function_name)
+        context = LambdaContext(
+            function_name, scoped.lambda_memory_size, scoped.lambda_timeout * 1000
+        )
+        with self._patched_env_vars(scoped.environment_variables):
+            return InvokeResponse(payload=self._app.handler_map[function_name](payload, context))
+
+
+class PatientClient(Client):
+    """Chalice's test client, on a machine that may be slow."""
+
+    @property
+    def lambda_(self) -> Functions:
+        """Invokes functions."""
+        return Functions(self._app, self._chalice_config)
+
+
 class Lambdas:
     """Invokes the application's handlers with recorded events.
 
     Attributes:
+        clock: the functions' clock.
         connected_at: when connections opened, in milliseconds since 1970: a minute ago, so that
             none has expired, and the gateway may be asked after each.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.connected_at = (int(time.time()) - 60) * 1000
+    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.connected_at = (int(clock()) - 60) * 1000
         self._client = client
-        self._checked: Graph | None = None
         self._sqs = resources.client("sqs")
         self._queue_url = self._sqs.get_queue_url(QueueName=resources.QUEUE)["QueueUrl"]
 
@@ -67,18 +102,18 @@ class Lambdas:
         if origin is not None:
             event["headers"]["Origin"] = origin
             event["multiValueHeaders"]["Origin"] = [origin]
-        return self._invoke("on_ws_connect", event)
+        return self._client.lambda_.invoke("on_ws_connect", event).payload
 
     def message(self, connection_id: str, body: object) -> Any:
         """Send a frame; anything but a string is sent as JSON."""
         event = self._event("message", connection_id)
         event["body"] = body if isinstance(body, str) else json.dumps(body)
-        return self._invoke("on_ws_message", event)
+        return self._client.lambda_.invoke("on_ws_message", event).payload
 
     def disconnect(self, connection_id: str) -> Any:
         """Close a connection."""
         event = self._event("disconnect", connection_id)
-        return self._invoke("on_ws_disconnect", event)
+        return self._client.lambda_.invoke("on_ws_disconnect", event).payload
 
     def queued(self) -> list[dict[str, Any]]:
         """Take what is queued, as the event source mapping would."""
@@ -113,16 +148,7 @@ class Lambdas:
 
     def invoke_broadcast(self, records: list[dict[str, Any]]) -> None:
         """Broadcast some records."""
-        self._invoke("broadcast", {"Records": records})
-
-    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke a function whose calls are held against AWS's own models."""
-        graph = wiring.graph()
-        if graph is not self._checked:
-            for client in (graph.dynamodb, graph.sqs):
-                strict.check(client.meta.events)
-            self._checked = graph
-        return self._client.lambda_.invoke(function, event).payload
+        self._client.lambda_.invoke("broadcast", {"Records": records})
 
     def _event(self, name: str, connection_id: str) -> dict[str, Any]:
         event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
@@ -132,16 +158,22 @@ class Lambdas:
 
 
 @pytest.fixture
-def client(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(
+    connections: Connections, clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Client]:
     """Chalice's test client, over the resources of infra/resources.json."""
     monkeypatch.setenv("WEBSOCKET_ENDPOINT", connections.endpoint)
     monkeypatch.setenv("WEBSOCKET_URL", "wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api")
-    with mock_aws(), wiring.fresh(), Client(app, project_dir=str(PROJECT)) as chalice_client:
+    with mock_aws(), PatientClient(app, project_dir=str(PROJECT)) as chalice_client:
         resources.create(PROJECT)
-        yield chalice_client
+        graph = Graph(settings.load(), clock)
+        for each in (graph.dynamodb, graph.sqs):
+            strict.check(each.meta.events)
+        with wiring.fresh(graph):
+            yield chalice_client
 
 
 @pytest.fixture
-def lambdas(client: Client) -> Lambdas:
+def lambdas(client: Client, clock: Callable[[], float]) -> Lambdas:
     """The application's functions."""
-    return Lambdas(client)
+    return Lambdas(client, clock)

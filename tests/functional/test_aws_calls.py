@@ -30,6 +30,7 @@ from chalicelib.rooms import number as number_all
 from chalicelib.shards import WHOLE
 from chalicelib.store.dynamo import DynamoStore
 from tests import resources
+from tests.functional.conftest import standing_clock
 from tests.people import gateway_id
 from tests.resources import TABLE
 from tests.units import Units
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="
 CAT = "PJqD2fHsqRcCHlw="
+
+
+@pytest.fixture
+def clock() -> Callable[[], float]:
+    """A clock that stands still: users are charged, and heads read, as time passes, too."""
+    return standing_clock()
 
 
 @pytest.fixture
@@ -76,10 +83,7 @@ def test_accepting_a_message_takes_two_calls(
 ) -> None:
     """One charges the connection and reads it, and one queues the message."""
     lambdas.message(ADA, {"action": "message", "room": "tea", "message": "hi"})
-    taken = calls()
-    # Once a second a container looks at where the room stands.
-    assert taken.pop("GetItem", 0) <= 1
-    assert taken == {"UpdateItem": 1, "SendMessage": 1}
+    assert calls() == {"UpdateItem": 1, "SendMessage": 1}
 
 
 def test_letting_somebody_in_takes_two_calls(
@@ -247,11 +251,11 @@ def table(lambdas: Lambdas) -> Table:  # noqa: ARG001 - has made the table
     return Table()
 
 
-@pytest.mark.parametrize("rooms", [1, 10])
+@pytest.mark.parametrize("rooms", [1, 7])
 def test_each_of_many_who_are_gone_takes_about_two_calls(table: Table, rooms: int) -> None:
     """In however many rooms each was; and each room has one new version for all of them."""
     names = [RoomId(f"room {number}") for number in range(rooms)]
-    gone = [table.join(str(number), *names) for number in range(100)]
+    gone = [table.join(str(number), *names) for number in range(30)]
     members = list(table.store.members(names[0], WHOLE, Span()))
     before = [table.store.head(name).version for name in names]
     table.units.reset()

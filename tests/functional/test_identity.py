@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +58,7 @@ class Tokens:
         for item in table.scan(TableName=resources.TABLE)["Items"]:
             own = f"C#{connection_id}" == item["pk"]["S"] or item["sk"]["S"].endswith(connection_id)
             if own and "until" in item:
-                item["until"] = {"N": str(int(time.time() + end))}
+                item["until"] = {"N": str(int(self.lambdas.clock() + end))}
                 table.put_item(TableName=resources.TABLE, Item=item)
         with wiring.fresh():
             pass

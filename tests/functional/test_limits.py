@@ -23,7 +23,7 @@ SESSION = {"session": "session-of-ada---"}
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Settings that a test can make, before the first function runs."""
+    """Settings, and the means to make more before a container begins."""
     monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "0.1")
     monkeypatch.setenv("FANFARE_JOINS_PER_SECOND", "0.1")
     monkeypatch.setenv("FANFARE_BURST_SECONDS", "50")
@@ -39,6 +39,12 @@ def ada(settings: pytest.MonkeyPatch, lambdas: Lambdas) -> str:
         lambdas.connect(ADA, SESSION, SUBPROTOCOL)
         lambdas.message(ADA, {"action": "join", "room": "tea"})
     return ADA
+
+
+def begin_anew() -> None:
+    """Let a new container begin, which finds the settings as they are now."""
+    with wiring.fresh():
+        pass
 
 
 def answers(connections: Connections, connection_id: str) -> list[Any]:
@@ -103,6 +109,7 @@ def test_a_user_has_so_many_connections(
 ) -> None:
     """The handshake of one too many answers 429, and keeps nothing."""
     settings.setenv("FANFARE_CONNECTIONS_PER_USER", "1")
+    begin_anew()
     connections.info = json.dumps(
         {
             "connectedAt": "2026-11-24T09:30:00Z",
@@ -130,6 +137,7 @@ def test_every_limit_can_be_set(
     settings.setenv("FANFARE_PAGE", "2")
     settings.setenv("FANFARE_JSON_DEPTH", "4")
     settings.setenv("FANFARE_JSON_KEYS", "16")
+    begin_anew()
     lambdas.connect(ADA, SESSION | {"username": "Ada Lovelace"}, SUBPROTOCOL)
 
     def answer(**frame: object) -> Any:
@@ -161,6 +169,7 @@ def test_with_a_rate_for_users_another_connection_is_no_way_around(
 ) -> None:
     """Two connections of a user share one rate."""
     settings.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0.1")
+    begin_anew()
     for connection_id in (ADA, BOB):
         lambdas.connect(connection_id, SESSION, SUBPROTOCOL)
         lambdas.message(connection_id, {"action": "join", "room": "tea"})

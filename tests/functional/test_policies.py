@@ -12,8 +12,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from chalicelib import wiring
+from chalicelib import settings, wiring
 from chalicelib.auth.names import user_of_subject
+from chalicelib.graph import Graph
 from chalicelib.identity import GRACE_SECONDS
 from chalicelib.model import RoomId
 from chalicelib.protocol import SUBPROTOCOL
@@ -21,7 +22,7 @@ from chalicelib.store.items import head_key
 from infra import policies
 from tests import misbehaviour
 from tests.conftest import PROJECT
-from tests.functional.conftest import Lambdas
+from tests.functional.conftest import Lambdas, standing_clock
 from tests.functional.issued import want_tokens
 from tests.functional.test_publish import Desk
 from tests.issuer import ISSUER, shared
@@ -29,7 +30,7 @@ from tests.resources import TABLE
 from tests.resources import client as aws_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from chalice.test import Client, HTTPResponse
 
@@ -90,12 +91,15 @@ class Recorder:
         throttled: whether the table takes no batches.
     """
 
-    def __init__(self, client: Client, connections: Connections) -> None:
+    def __init__(
+        self, client: Client, connections: Connections, clock: Callable[[], float]
+    ) -> None:
         self.uses: defaultdict[str, set[Use]] = defaultdict(set)
         self.throttled = False
         self.lambda_ = self.http = self
         self._client = client
         self._connections = connections
+        self._clock = clock
 
     def invoke(self, name: str, event: dict[str, Any]) -> Any:
         """Invoke a function."""
@@ -116,8 +120,9 @@ class Recorder:
     @contextmanager
     def _container(self, function: str) -> Iterator[None]:
         uses, posts = self.uses[function], len(self._connections.requests)
-        with wiring.fresh():
-            self._listen(uses)
+        graph = Graph(settings.load(), self._clock)
+        self._listen(graph, uses)
+        with wiring.fresh(graph):
             try:
                 yield
             finally:
@@ -126,9 +131,7 @@ class Recorder:
                     for request in self._connections.requests[posts:]
                 }
 
-    def _listen(self, uses: set[Use]) -> None:
-        graph = wiring.graph()
-
+    def _listen(self, graph: Graph, uses: set[Use]) -> None:
         def note(params: dict[str, Any], model: Any, **_: object) -> None:
             service = model.service_model.service_name
             uses.update(
@@ -266,10 +269,21 @@ def show_tokens(
 
 
 @pytest.fixture
-def recorder(client: Client, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+def clock() -> Callable[[], float]:
+    """A clock that stands still: where records wait for long, frames are refused."""
+    return standing_clock()
+
+
+@pytest.fixture
+def recorder(
+    client: Client,
+    connections: Connections,
+    clock: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Recorder:
     """What all functions do, on all of their ways."""
-    recorder = Recorder(client, connections)
-    lambdas = Lambdas(recorder)  # type: ignore[arg-type]  # all of the client that it uses
+    recorder = Recorder(client, connections, clock)
+    lambdas = Lambdas(recorder, clock)  # type: ignore[arg-type]  # all of the client that it uses
     go_everywhere(lambdas, recorder, connections)
     go_where_rooms_are_large(lambdas)
     monkeypatch.setenv("FANFARE_LEAF", "1")  # so that two members are shared among workers
