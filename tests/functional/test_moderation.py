@@ -109,6 +109,15 @@ def test_who_is_kicked_is_out_and_may_come_back(court: Court) -> None:
     assert court.chat.answer(BOB, action="join", room="tea")["type"] == "joined"
 
 
+def test_the_log_tells_whom_a_moderator_acted_on(
+    court: Court, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line of the invocation names the user, so that an act can be looked into later."""
+    court.rule(action="mute", userId="somebody", seconds=HOUR)
+    targets = [vars(line).get("target") for line in caplog.records]
+    assert "somebody" in targets
+
+
 def test_kicking_whoever_is_not_there_is_no_error(court: Court) -> None:
     """An act may be repeated, and tells nothing about who has a connection."""
     court.enter(BOB, "coffee", name="Bob")

@@ -396,6 +396,7 @@ def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
     scene.store.forgetful = False
     scene.run(record(said(1)))
     assert scene.members() == {ADA, bob}
+    assert "queue missed posts again" in scene.tally.swallowed
 
 
 def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:

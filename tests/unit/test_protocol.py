@@ -98,3 +98,9 @@ def test_timestamps_are_iso_in_utc() -> None:
     """Every language's standard library reads this form."""
     assert protocol.timestamp(1_795_543_906_007) == "2026-11-24T18:11:46.007Z"
     assert protocol.timestamp(1_795_543_906_000) == "2026-11-24T18:11:46.000Z"
+
+
+def test_a_token_is_not_shown_with_its_frame() -> None:
+    """A traceback or a log line that holds the request holds no token."""
+    request = protocol.decode('{"action": "renew", "token": "a secret"}')
+    assert "a secret" not in repr(request)
