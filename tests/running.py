@@ -7,6 +7,7 @@ caches.
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -31,6 +32,7 @@ PROJECT_FILES: Final = (
 )
 CHALICE: Final = str(Path(sys.executable).with_name("chalice"))
 START_SECONDS: Final = 30
+UNASSIGNED_PORTS: Final = (15_000, 32_000)
 
 
 class Fanfare:
@@ -138,14 +140,17 @@ def _user_environment() -> dict[str, str]:
 
 
 def free_port_pair() -> int:
-    """Return a port that is free, and so is the one above it."""
+    """Return a port that is free, and so is the one above it.
+
+    It lies below those that the system gives to connections, which would take it in the meantime.
+    """
     while True:
+        port = random.randrange(*UNASSIGNED_PORTS, 2)
         with socket.socket() as lower, socket.socket() as upper:
-            lower.bind(("127.0.0.1", 0))
-            port: int = lower.getsockname()[1]
             try:
+                lower.bind(("127.0.0.1", port))
                 upper.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 

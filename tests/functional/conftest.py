@@ -150,6 +150,11 @@ class Lambdas:
         """Broadcast some records."""
         self._client.lambda_.invoke("broadcast", {"Records": records})
 
+    def begin_anew(self) -> None:
+        """Let a new container begin, which finds the settings as they are now."""
+        with wiring.fresh():
+            pass
+
     def _event(self, name: str, connection_id: str) -> dict[str, Any]:
         event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
         event["requestContext"]["connectionId"] = connection_id

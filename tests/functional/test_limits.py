@@ -41,12 +41,6 @@ def ada(settings: pytest.MonkeyPatch, lambdas: Lambdas) -> str:
     return ADA
 
 
-def begin_anew() -> None:
-    """Let a new container begin, which finds the settings as they are now."""
-    with wiring.fresh():
-        pass
-
-
 def answers(connections: Connections, connection_id: str) -> list[Any]:
     """Take what a connection has received."""
     return [json.loads(frame) for frame in connections.received.pop(connection_id, [])]
@@ -109,7 +103,7 @@ def test_a_user_has_so_many_connections(
 ) -> None:
     """The handshake of one too many answers 429, and keeps nothing."""
     settings.setenv("FANFARE_CONNECTIONS_PER_USER", "1")
-    begin_anew()
+    lambdas.begin_anew()
     connections.info = json.dumps(
         {
             "connectedAt": "2026-11-24T09:30:00Z",
@@ -137,7 +131,7 @@ def test_every_limit_can_be_set(
     settings.setenv("FANFARE_PAGE", "2")
     settings.setenv("FANFARE_JSON_DEPTH", "4")
     settings.setenv("FANFARE_JSON_KEYS", "16")
-    begin_anew()
+    lambdas.begin_anew()
     lambdas.connect(ADA, SESSION | {"username": "Ada Lovelace"}, SUBPROTOCOL)
 
     def answer(**frame: object) -> Any:
@@ -169,7 +163,7 @@ def test_with_a_rate_for_users_another_connection_is_no_way_around(
 ) -> None:
     """Two connections of a user share one rate."""
     settings.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0.1")
-    begin_anew()
+    lambdas.begin_anew()
     for connection_id in (ADA, BOB):
         lambdas.connect(connection_id, SESSION, SUBPROTOCOL)
         lambdas.message(connection_id, {"action": "join", "room": "tea"})

@@ -252,6 +252,7 @@ def test_a_long_absence_is_recovered_page_by_page(
     """What does not fit into one answer is said so, and history gives the rest."""
     monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "1000")
     monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0")
+    chat.lambdas.begin_anew()
     chat.enter(ADA, "Ada", "tea")
     for start in range(0, 130, 10):
         for number in range(start, start + 10):

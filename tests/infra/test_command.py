@@ -96,7 +96,15 @@ def test_make_forgets_the_user_on_its_command_line_alone(user: str) -> None:
     """Most shells have a variable USER of their own, with the name of whoever types."""
     assigned = [f"USER={user.replace('$', '$$')}"] if user else []
     made = subprocess.run(
-        ["make", "-o", ".venv/.ready", "INFRA=printf '%s,'", "forget", *assigned],
+        [
+            "make",
+            "--no-print-directory",
+            "-o",
+            ".venv/.ready",
+            "INFRA=printf '%s,'",
+            "forget",
+            *assigned,
+        ],
         cwd=PROJECT,
         env=os.environ | {"USER": "root"},
         check=True,
