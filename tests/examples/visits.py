@@ -108,13 +108,15 @@ def with_websockets(visit: Visit) -> Outcome:
     offered = [Subprotocol(name) for name in visit.subprotocols]
     received: list[str] = []
     try:
-        with connect(visit.url, subprotocols=offered or None) as client:
-            # The server may close while a message is still being sent.
-            with suppress(ConnectionClosed):
-                for say in visit.says:
-                    client.send(_frames(say))
-                while visit.answers is None or len(received) < visit.answers:
-                    received.append(str(client.recv(SECONDS)))
+        # The server may close while a message is still being sent.
+        with (
+            connect(visit.url, subprotocols=offered or None) as client,
+            suppress(ConnectionClosed),
+        ):
+            for say in visit.says:
+                client.send(_frames(say))
+            while visit.answers is None or len(received) < visit.answers:
+                received.append(str(client.recv(SECONDS)))
     except InvalidStatus as error:
         return Outcome(None, received, ABNORMAL, "", str(error))
     return Outcome(client.subprotocol, received, client.close_code, client.close_reason or "", "")
