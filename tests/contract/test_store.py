@@ -41,6 +41,7 @@ from chalicelib.model import (
 )
 from chalicelib.shards import CAPACITY, LEVELS, PARTS, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.store.dynamo import DynamoStore
+from chalicelib.store.dynamo_members import REFRESH
 from chalicelib.store.items import head_key, place_key, user_connection_key
 from chalicelib.store.port import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
 from tests import resources
@@ -1190,6 +1191,32 @@ def test_a_head_past_its_time_still_counts(store: Store, clock: Clock) -> None:
     store.add(one)
     _, joined = store.join(one, LOBBY)
     assert (joined.epoch, joined.seq, joined.members) == (head.epoch, 2, 1)
+
+
+def test_joins_of_a_large_room_let_its_head_live_on(clock: Clock) -> None:
+    """They write shards, not the head: one a day moves its expiry, and no other writes it."""
+    with mock_aws():
+        resources.create(PROJECT)
+        client = resources.client("dynamodb")
+        store = DynamoStore(client, resources.TABLE, clock)
+        rise(store)
+
+        def expiry() -> int:
+            item = client.get_item(TableName=resources.TABLE, Key=head_key(LOBBY))["Item"]
+            return int(item["expires_at"]["N"])
+
+        def come(name: str) -> None:
+            one = replace(connection(name), connected_at=int(clock.now * 1000))
+            store.add(one)
+            store.join(one, LOBBY)
+
+        made = expiry()
+        clock.now += REFRESH - 1
+        come("in time")
+        assert expiry() == made
+        clock.now += 2
+        come("later")
+        assert expiry() == int(clock.now) + HEAD_LIFE
 
 
 class Containers:
