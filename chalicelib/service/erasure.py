@@ -104,8 +104,7 @@ class Erasure(Record, frozen=True):
         """End the connections that are listed with a user; return whether anything was there."""
         entries = self.traces.entries(user_id)
         for entry in entries:
-            self._close(entry.id, entry.origin, erased)
-            self.herald.left(self.store.forget(entry.id))
+            self._end(entry.id, entry.origin, erased)
         items = self.traces.drop(user_id, entries)
         erased.items += items
         return bool(entries or items)
@@ -115,12 +114,15 @@ class Erasure(Record, frozen=True):
             case Numbered():
                 erased.messages += self.traces.erase(trace)
             case Connection():
-                self._close(trace.id, trace.origin, erased)
-                self.herald.left(self.store.forget(trace.id))
+                self._end(trace.id, trace.origin, erased)
                 erased.absent = False
             case Membership(member, room, level):
                 self._close(member.id, member.origin, erased)
                 self.herald.left(self.store.forget_all([member], room, level))
+
+    def _end(self, connection_id: ConnectionId, origin: Origin, erased: Erased) -> None:
+        self._close(connection_id, origin, erased)
+        self.herald.left(self.store.forget(connection_id))
 
     def _close(self, connection_id: ConnectionId, origin: Origin, erased: Erased) -> None:
         self.closing.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)

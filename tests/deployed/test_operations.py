@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.deployed.deployment import type_documented
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.deployed.deployment import Deployment
@@ -105,16 +107,23 @@ def test_dead_letters_get_another_try(deployment: Deployment) -> None:
     sqs.purge_queue(QueueUrl=dead)
 
 
+@asynccontextmanager
+async def meeting(deployment: Deployment, room: str) -> AsyncIterator[tuple[Client, Client]]:
+    """Ada and Bob in a room of the stage."""
+    async with (
+        Client(deployment.websocket, "Ada") as ada,
+        Client(deployment.websocket, "Bob") as bob,
+    ):
+        await ada.join(room)
+        await bob.join(room)
+        yield ada, bob
+
+
 def test_a_user_is_forgotten(deployment: Deployment) -> None:
     """What was said stays as empty messages, the connection ends, and a second time is nothing."""
 
     async def talk() -> str:
-        async with (
-            Client(deployment.websocket, "Ada") as ada,
-            Client(deployment.websocket, "Bob") as bob,
-        ):
-            await ada.join("diary")
-            await bob.join("diary")
+        async with meeting(deployment, "diary") as (ada, bob):
             await ada.send("diary", "mine")
             await bob.send("diary", "his")
             while len(ada.messages("diary")) < 2:
@@ -150,12 +159,7 @@ def test_deploying_again_keeps_connections_and_addresses(deployment: Deployment)
     """Two people talk over the same sockets before and after, and no route is published anew."""
 
     async def talk() -> None:
-        async with (
-            Client(deployment.websocket, "Ada") as ada,
-            Client(deployment.websocket, "Bob") as bob,
-        ):
-            await ada.join("renovation")
-            await bob.join("renovation")
+        async with meeting(deployment, "renovation") as (ada, bob):
             first = await ada.send("renovation", "before")
             links = [client._link for client in (ada, bob)]
             before = stage_of(deployment)["DeploymentId"]
