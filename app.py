@@ -8,11 +8,14 @@ from urllib.parse import unquote
 from chalice import Chalice, NotFoundError, Response
 from chalice.app import Request, SQSEvent, WebsocketEvent
 
-from chalicelib import assets, events, protocol, settings, telemetry, web, wiring
-from chalicelib.errors import Code, FrameError, HandshakeError, UnavailableError, unavailable
-from chalicelib.events import EventType, GatewayEvent
-from chalicelib.jobs import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
-from chalicelib.meter import Meter, Metric
+from chalicelib import container, settings
+from chalicelib.adapters import static_files, telemetry
+from chalicelib.core import events, protocol
+from chalicelib.core.errors import Code, FrameError, HandshakeError, UnavailableError, unavailable
+from chalicelib.core.events import EventType, GatewayEvent
+from chalicelib.core.jobs import MAXIMUM_CONCURRENCY, RECEIVE_BATCH
+from chalicelib.core.ports.meter import Meter, Metric
+from chalicelib.core.protocol import http
 
 app = Chalice(app_name="fanfare")
 app.experimental_feature_flags.add("WEBSOCKETS")
@@ -27,7 +30,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
         if _is_misrouted(meter, gateway_event, EventType.CONNECT):
             return {"statusCode": HTTPStatus.BAD_REQUEST}
         try:
-            wiring.graph().connect(gateway_event)
+            container.graph().connect(gateway_event)
         except HandshakeError as error:
             meter.count(Metric.HANDSHAKES_REFUSED, code=str(error.status.value))
             meter.note(reason=error.reason)
@@ -52,7 +55,7 @@ def on_ws_message(event: WebsocketEvent) -> None:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
         if not _is_misrouted(meter, gateway_event, EventType.MESSAGE):
-            wiring.graph().receive(gateway_event)
+            container.graph().receive(gateway_event)
 
 
 @app.on_ws_disconnect()
@@ -65,7 +68,7 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
         if _is_misrouted(meter, gateway_event, EventType.DISCONNECT):
             return
         meter.count(Metric.CONNECTIONS_CLOSED)
-        wiring.graph().disconnect(gateway_event)
+        container.graph().disconnect(gateway_event)
 
 
 @app.on_sqs_message(
@@ -79,7 +82,9 @@ def broadcast(event: SQSEvent) -> dict[str, Any]:
     with telemetry.invocation("broadcast", event.context) as meter:
         queue_event = events.queue_event(event.to_dict())
         meter.note(records=len(queue_event.records))
-        failed = wiring.graph().broadcast(queue_event, telemetry.remaining_seconds(event.context))
+        failed = container.graph().broadcast(
+            queue_event, telemetry.remaining_seconds(event.context)
+        )
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
 
@@ -87,7 +92,7 @@ def broadcast(event: SQSEvent) -> dict[str, Any]:
 def harden(event: Any, respond: Callable[[Any], Response]) -> Response:
     """Tell browsers to be careful with every answer of the HTTP side, errors included."""
     response = respond(event)
-    response.headers.update(assets.HEADERS)
+    response.headers.update(static_files.HEADERS)
     return response
 
 
@@ -120,7 +125,7 @@ def publish(room: str) -> Response:
     def take(token: str | None, body: str) -> dict[str, Any]:
         # Chalice hands on what stands between the slashes as it is (aws/chalice issue 511).
         name = unquote(room, errors="surrogateescape")
-        return {"id": wiring.graph().publish(token, name, body)}
+        return {"id": container.graph().publish(token, name, body)}
 
     return _publication(take)
 
@@ -130,7 +135,7 @@ def notify(user_id: str) -> Response:
     """Tell a user something, from a server that has a token."""
 
     def take(token: str | None, body: str) -> dict[str, Any]:
-        notice_id, delivered = wiring.graph().notify(token, user_id, body)
+        notice_id, delivered = container.graph().notify(token, user_id, body)
         return {"id": notice_id, "delivered": delivered}
 
     return _publication(take)
@@ -162,7 +167,7 @@ def _is_misrouted(meter: Meter, event: GatewayEvent, expected: EventType) -> boo
 def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:
     """Answer what a server publishes: 202, or why not."""
     request = cast("Request", app.current_request)
-    token = web.bearer(request.headers.get("authorization"))
+    token = http.bearer(request.headers.get("authorization"))
     with telemetry.invocation("publish", app.lambda_context) as meter:
         try:
             # What is no UTF-8 is no JSON, which has a code of its own.
@@ -182,11 +187,11 @@ def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:
 
 def _refusal(meter: Meter, error: FrameError) -> Response:
     meter.count(Metric.FRAMES_REFUSED, code=error.code)
-    return Response(web.body(error), web.headers(error), web.status(error))
+    return Response(http.body(error), http.headers(error), http.status(error))
 
 
 def _file(name: str) -> Response:
-    found = assets.find(name)
+    found = static_files.find(name)
     if found is None:
         raise NotFoundError(f"There is no file {name!r} here.")
     return Response(
@@ -194,7 +199,7 @@ def _file(name: str) -> Response:
         headers={
             "Content-Type": found.type,
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": assets.policy(settings.load().websocket_url),
+            "Content-Security-Policy": static_files.policy(settings.load().websocket_url),
         },
     )
 
@@ -207,4 +212,4 @@ if settings.under_chalice_cli():
     localdev.attach(app)
 
 if settings.needs_clients():
-    wiring.prepare(posts=settings.posts())
+    container.prepare(posts=settings.posts())

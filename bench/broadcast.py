@@ -23,15 +23,15 @@ from bench.posters import CREDENTIALS, FRAME, REGION, boto3_client
 from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import Stage, embedded_table
-from chalicelib.fanout import Fanout
-from chalicelib.model import RoomId
-from chalicelib.posting.boto3_poster import Boto3Poster
-from chalicelib.posting.socket_poster import SocketPoster
+from chalicelib.adapters.apigateway.boto3_poster import Boto3Poster
+from chalicelib.adapters.apigateway.socket_poster import SocketPoster
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.model import RoomId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from chalicelib.posting import Poster
+    from chalicelib.core.ports.poster import Poster
 
 RECIPIENTS: Final = (100, 1_000, 10_000)
 SERVICE_MS: Final = 15

@@ -18,15 +18,15 @@ from bench.broadcast import SERVICE_MS, socket_poster
 from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import Stage, embedded_table
-from chalicelib.fanout import Fanout
-from chalicelib.model import RoomId
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.model import RoomId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.posting import Poster
+    from chalicelib.core.ports.poster import Poster
 
 CELLS: Final = (
     *((members, rate) for members in (10, 100, 1000) for rate in (1, 10, 20, 50)),

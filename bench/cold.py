@@ -29,10 +29,10 @@ from bench.report import progress
 from bench.servers import certificate, server
 from bench.stage import ORIGIN, PROJECT, TABLE, Stage, embedded_table
 from bench.unpacked import unpacked
-from chalicelib.fanout import Fanout
-from chalicelib.jobs import MessageJob, encode
-from chalicelib.model import LOBBY, Connection, ConnectionId, Message, Protocol, User, UserId
-from chalicelib.posting import Report
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.jobs import MessageJob, encode
+from chalicelib.core.model import LOBBY, Connection, ConnectionId, Message, Protocol, User, UserId
+from chalicelib.core.ports.poster import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
     from bench.unpacked import Unpacked
-    from chalicelib.posting import Post
+    from chalicelib.core.ports.poster import Post
 
 HANDLERS: Final = {
     "connect": "app.on_ws_connect",

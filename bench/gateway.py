@@ -21,8 +21,8 @@ from bench.posters import CREDENTIALS, FRAME, PATIENCE, REGION
 from bench.report import progress
 from bench.servers import SERVER_CORE, pin, run
 from bench.stage import PROJECT
-from chalicelib.model import ConnectionId
-from chalicelib.posting.socket_poster import SocketPoster
+from chalicelib.adapters.apigateway.socket_poster import SocketPoster
+from chalicelib.core.model import ConnectionId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,18 +16,18 @@ import boto3
 from botocore.credentials import ReadOnlyCredentials
 
 from bench.servers import run
-from chalicelib.model import ConnectionId
-from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
-from chalicelib.posting.endpoint import Endpoint
-from chalicelib.posting.limits import Limits
-from chalicelib.posting.sigv4 import Signer
-from chalicelib.posting.socket_poster import SocketPoster
+from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.adapters.apigateway.endpoint import Endpoint
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.sigv4 import Signer
+from chalicelib.adapters.apigateway.socket_poster import SocketPoster
+from chalicelib.core.model import ConnectionId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from chalicelib.posting import Post, Report
+    from chalicelib.core.ports.poster import Post, Report
 
 REGION: Final = "us-east-1"
 CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMIEXAMPLE", None)

@@ -79,7 +79,8 @@ QUEUE_CALL: Final = 0.010
 INSTANCE_CONNECTIONS: Final = 10_000  # that a small instance holds
 INSTANCE_DELIVERIES: Final = 5_000  # a second, with the fifth of its cores that it has all day
 
-# This project's own: .chalice/config.json, docs/protocol.md and chalicelib/posting/pacing.py.
+# This project's own: .chalice/config.json, docs/protocol.md and
+# chalicelib/adapters/apigateway/rate_controller.py.
 
 MESSAGE_GB: Final = 0.5
 BROADCAST_GB: Final = 1_769 / 1_024

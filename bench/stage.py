@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.jobs import RECEIVE_BATCH, MessageJob, Waiting, encode
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.items import head_key, member_item, shard_key
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.adapters.telemetry import CurrentMeter
+from chalicelib.core.events import QueueEvent, QueueRecord
+from chalicelib.core.jobs import RECEIVE_BATCH, MessageJob, Waiting, encode
+from chalicelib.core.model import (
     Connection,
     ConnectionId,
     Message,
@@ -35,15 +37,13 @@ from chalicelib.model import (
     User,
     UserId,
 )
+from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.closing import Closing
+from chalicelib.service.connection_closer import Closing
 from chalicelib.service.delivery import Delivery
-from chalicelib.service.expiry import Expiry
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import Herald
-from chalicelib.shards import CAPACITY, WHOLE, ShardState, shard_of, shards_of
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.items import head_key, member_item, shard_key
-from chalicelib.telemetry import CurrentMeter
+from chalicelib.service.token_expiry import Expiry
 from localdev.emulator import Emulator
 from localdev.resources import Stack, Template
 
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.fanout import Fanout
-    from chalicelib.jobs import Job
-    from chalicelib.posting import Manager, Post, Poster, Report
+    from chalicelib.core.fanout import Fanout
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.poster import Manager, Post, Poster, Report
 
 PROJECT: Final = Path(__file__).parent.parent
 STAGE: Final = "bench"

@@ -12,36 +12,36 @@ from typing import TYPE_CHECKING, Any, Final
 import botocore.session
 from botocore.config import Config
 
-from chalicelib.access import AuthMode
-from chalicelib.auth.anonymous import Anonymous
-from chalicelib.descriptions import Descriptions
-from chalicelib.errors import SettingsError
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.model import UserId
-from chalicelib.outbox import SqsOutbox
-from chalicelib.posting.socket_poster import SocketPoster
-from chalicelib.service.admission import Admission
+from chalicelib.adapters.apigateway.socket_poster import SocketPoster
+from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.adapters.service_models import Descriptions
+from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.adapters.telemetry import CurrentMeter
+from chalicelib.core.auth_settings import AuthMode
+from chalicelib.core.errors import SettingsError
+from chalicelib.core.model import UserId
 from chalicelib.service.backlog import Backlog
 from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
+from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_quota import Door
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
-from chalicelib.service.door import Door
-from chalicelib.service.expiry import Expiry
-from chalicelib.service.guard import Guard
+from chalicelib.service.history import Reading
+from chalicelib.service.http_notify import Notify
+from chalicelib.service.http_publish import Publish
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
 from chalicelib.service.moderation import Moderation
-from chalicelib.service.notify import Notify
 from chalicelib.service.presence import Herald
-from chalicelib.service.publish import Publish
 from chalicelib.service.publishers import Publishers
-from chalicelib.service.reading import Reading
-from chalicelib.service.renewal import Renewal
-from chalicelib.service.saying import Saying
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.telemetry import CurrentMeter
+from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.sanction_check import Guard
+from chalicelib.service.sending import Saying
+from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.token_renewal import Renewal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,14 +49,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.access import Access
-    from chalicelib.auth import Authenticator
-    from chalicelib.model import Origin
-    from chalicelib.outbox import Outbox
-    from chalicelib.posting import Gateway
+    from chalicelib.core.auth_settings import Access
+    from chalicelib.core.model import Origin
+    from chalicelib.core.ports.authenticator import Authenticator
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.poster import Gateway
+    from chalicelib.core.ports.store import Store
     from chalicelib.service.erasure import Erasure
     from chalicelib.settings import Settings
-    from chalicelib.store import Store
 
 AWS_CONFIG: Final = Config(
     # The gateway gives a function 29 s; botocore would wait 60 s for a single answer.
@@ -192,8 +192,8 @@ class Graph:
 
     def erasure(self) -> Erasure:
         """Make the use case that erases a user's data; none of the functions has it."""
+        from chalicelib.adapters.dynamodb.traces import DynamoTraces
         from chalicelib.service.erasure import Erasure
-        from chalicelib.store.dynamo_traces import DynamoTraces
 
         client = self._client("dynamodb", PATIENT_CONFIG)
         store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
@@ -222,8 +222,8 @@ class Graph:
         if access.mode is AuthMode.ANONYMOUS:
             return Anonymous(lambda: UserId(str(uuid.uuid4())), name_limit)
         # Only who checks tokens pays for importing what does it.
-        from chalicelib.auth.keys import IssuerKeys, SharedSecret, issuer_keys
-        from chalicelib.auth.tokens import Tokens
+        from chalicelib.adapters.auth.keys import IssuerKeys, SharedSecret, issuer_keys
+        from chalicelib.adapters.auth.tokens import Tokens
 
         if access.mode is AuthMode.JWKS:
             keys = IssuerKeys(lambda: issuer_keys(access.jwks_url))
@@ -234,7 +234,7 @@ class Graph:
         return Tokens(secret, ("HS256",), access.issuer, access.audience, name_limit, self._clock)
 
     def _read_secret(self, place: str) -> str:
-        from chalicelib.auth.keys import parameter, secret
+        from chalicelib.adapters.auth.keys import parameter, secret
 
         if place.startswith("arn:"):
             return secret(self._client("secretsmanager"), place)
@@ -242,7 +242,7 @@ class Graph:
 
     def _new_poster(self, endpoint: str) -> Gateway:
         if self.settings.poster == "boto3":
-            from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
+            from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
 
             return Boto3Poster(self._client("apigatewaymanagementapi", CLIENT_CONFIG, endpoint))
         credentials = self._session.get_credentials()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from chalicelib.access import Access, AuthMode
-from chalicelib.errors import SettingsError
-from chalicelib.fanout import Fanout
-from chalicelib.limits import LIMITS, Limits
-from chalicelib.origins import Origins, normal
-from chalicelib.protocol.limits import Bounds
-from chalicelib.record import Record
+from chalicelib.core.auth_settings import Access, AuthMode
+from chalicelib.core.errors import SettingsError
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.limits import LIMITS, Limits
+from chalicelib.core.origin_policy import Origins, normal
+from chalicelib.core.protocol.bounds import Bounds
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +32,9 @@ class Settings(Record, frozen=True):
             `boto3`, for comparison and for odd environments.
         fanout: how a room's posts are shared and gathered: `FANFARE_LEAF` (members),
             `FANFARE_BRANCHING` (jobs), `FANFARE_LINGER_PER_MEMBER_MS` and
-            `FANFARE_LINGER_LIMIT_MS`; `chalicelib/fanout.py` has the defaults and their reasons.
-        limits: what one connection and one user may do; `chalicelib/limits.py` has the keys.
-        access: who gets in; `chalicelib/access.py` has the keys.
+            `FANFARE_LINGER_LIMIT_MS`; `core/fanout.py` has the defaults and their reasons.
+        limits: what one connection and one user may do; `core/limits.py` has the keys.
+        access: who gets in; `chalicelib/core/auth_settings.py` has the keys.
         websocket_url: the `ws:` or `wss:` URL that the page connects to (`WEBSOCKET_URL`);
             None where nobody has set it.
         websocket_endpoint: where posts to connections go instead of the API's own endpoint

@@ -12,7 +12,7 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.deployer import ResultsRecorder
 from chalice.utils import UI, OSUtils
 
-from chalicelib.errors import SettingsError
+from chalicelib.core.errors import SettingsError
 from chalicelib.settings import Settings
 from infra import deployment_package
 from infra.concurrency import UNBOUNDED, Share

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.errors import FrameError, UnavailableError
+from chalicelib.core.errors import FrameError, UnavailableError
+from chalicelib.core.jobs import Waiting
+from chalicelib.core.model import UserId
+from chalicelib.core.protocol import check_user_id
 from chalicelib.graph import Graph
-from chalicelib.jobs import Waiting
-from chalicelib.model import UserId
-from chalicelib.protocol import check_user_id
 from infra.errors import DeployError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib.outbox import held
+from chalicelib.adapters.sqs import held
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

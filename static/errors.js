@@ -1,4 +1,4 @@
-// What can be refused, and what to do about it; the server's part is that of chalicelib/errors.py.
+// What can be refused, and what to do about it; the server's part is that of chalicelib/core/errors.py.
 
 /** @typedef {"never" | "later" | "reconnect"} Retry */
 

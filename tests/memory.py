@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
-from chalicelib import rooms
-from chalicelib.errors import Code, FrameError, UnavailableError
-from chalicelib.jobs import Waiting, encode
-from chalicelib.limits import ROOMS_LIMIT
-from chalicelib.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
-from chalicelib.posting import Info, Reason, Report
-from chalicelib.posting.port import Identity
-from chalicelib.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
-from chalicelib.store import Account, Departure, Entry, Read
-from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
-from chalicelib.store.traces import Membership
+from chalicelib.core import history
+from chalicelib.core.errors import Code, FrameError, UnavailableError
+from chalicelib.core.jobs import Waiting, encode
+from chalicelib.core.limits import ROOMS_LIMIT
+from chalicelib.core.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
+from chalicelib.core.ports.poster import Identity, Info, Reason, Report
+from chalicelib.core.ports.rate_limits import Account, Entry
+from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE, Departure, Read
+from chalicelib.core.ports.traces import Membership
+from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
 from tests.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from chalicelib.events import QueueRecord
-    from chalicelib.jobs import Job
-    from chalicelib.model import (
+    from chalicelib.core.events import QueueRecord
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.model import (
         Connection,
         ConnectionId,
         MessageKey,
@@ -41,9 +40,9 @@ if TYPE_CHECKING:
         UserId,
         Wait,
     )
-    from chalicelib.posting import Post
-    from chalicelib.shards import Shard
-    from chalicelib.store.traces import Trace
+    from chalicelib.core.ports.poster import Post
+    from chalicelib.core.ports.traces import Trace
+    from chalicelib.core.shards import Shard
 
 
 class Announce(Protocol):
@@ -655,7 +654,8 @@ class MemoryTraces:
             yield from [
                 one
                 for one, _ in kept.messages.values()
-                if one.message.user.user_id == user_id and rooms.erased(one.message) != one.message
+                if one.message.user.user_id == user_id
+                and history.erased(one.message) != one.message
             ]
             self._announce("Scan")
         yield from [one for one in self._store.connections.values() if one.user.user_id == user_id]
@@ -676,7 +676,10 @@ class MemoryTraces:
         same = False
         if kept and (kept.epoch, kept.message.key) == (numbered.epoch, message.key):
             same = True
-            messages[numbered.seq] = (replace(numbered, message=rooms.erased(message)), expires_at)
+            messages[numbered.seq] = (
+                replace(numbered, message=history.erased(message)),
+                expires_at,
+            )
         self._announce("UpdateItem")
         return same
 

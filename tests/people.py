@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Final
 
-from chalicelib.model import Connection, ConnectionId, Origin, Protocol, User, UserId
+from chalicelib.core.model import Connection, ConnectionId, Origin, Protocol, User, UserId
 
 START: Final = 1_795_543_903.0
 """When they opened, in seconds since 1970."""

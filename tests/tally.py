@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chalicelib.meter import Metric
+    from chalicelib.core.ports.meter import Metric
 
 
 class Tally:

@@ -9,7 +9,7 @@ from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.store.items import READ_UNIT, item_size
+from chalicelib.adapters.dynamodb.items import READ_UNIT, item_size
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,11 +18,11 @@ from urllib.parse import unquote
 
 from botocore.credentials import ReadOnlyCredentials
 
-from chalicelib.posting.connection import Connection
-from chalicelib.posting.endpoint import Addresses, Endpoint
-from chalicelib.posting.engine import Engine
-from chalicelib.posting.pool import Pool
-from chalicelib.posting.sigv4 import Signer
+from chalicelib.adapters.apigateway.connection_pool import Pool
+from chalicelib.adapters.apigateway.endpoint import Addresses, Endpoint
+from chalicelib.adapters.apigateway.engine import Engine
+from chalicelib.adapters.apigateway.http_connection import Connection
+from chalicelib.adapters.apigateway.sigv4 import Signer
 from tests.connections import head
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
-    from chalicelib.posting import Post, Report
-    from chalicelib.posting.limits import Limits
+    from chalicelib.adapters.apigateway.limits import Limits
+    from chalicelib.core.ports.poster import Post, Report
 
 CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "a session's token")
 ENDPOINT: Final = Endpoint.parse("http://rooms.test/api")

@@ -20,10 +20,10 @@ from bench.billing.usage import (
     transfer,
 )
 from bench.simulation.arithmetic import level_of, linger, split
-from chalicelib.protocol.limits import FRAME_LIMIT
+from chalicelib.core.ports.store import HISTORY_LIFE
+from chalicelib.core.protocol.bounds import FRAME_LIMIT
+from chalicelib.core.shards import LEVELS, PARTS
 from chalicelib.service.presence import PRESENCE_LIMIT
-from chalicelib.shards import LEVELS, PARTS
-from chalicelib.store.port import HISTORY_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

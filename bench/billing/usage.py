@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench import quotas
 from bench.billing.prices import Use
-from chalicelib.limits import LIMITS
+from chalicelib.core.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

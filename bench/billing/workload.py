@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench import quotas
-from chalicelib.protocol.limits import MESSAGE_LIMIT
+from chalicelib.core.protocol.bounds import MESSAGE_LIMIT
 
 DAYS: Final = 365 / 12
 

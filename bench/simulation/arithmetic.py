@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bench.quotas import BATCH, QUEUE_LATENCY
-from chalicelib.fanout import Fanout
-from chalicelib.shards import CAPACITY
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.shards import CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,18 @@ from simpy import Environment
 from bench import quotas
 from bench.simulation.blocking import blocking, wait
 from bench.simulation.table import Table
-from chalicelib.limits import LIMITS
-from chalicelib.members import MemberCache, MemberCount
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.items import (
+    connection_expiry,
+    connection_item,
+    head_key,
+    member_item,
+    place_key,
+    shard_key,
+    user_connection_item,
+)
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.limits import LIMITS
+from chalicelib.core.model import (
     Connection,
     ConnectionId,
     Origin,
@@ -27,23 +36,14 @@ from chalicelib.model import (
     UserId,
     room_digest,
 )
-from chalicelib.protocol import Join
-from chalicelib.service.admission import Admission
-from chalicelib.service.guard import Guard
+from chalicelib.core.ports.store import HEAD_LIFE
+from chalicelib.core.protocol import Join
+from chalicelib.core.shards import LEVELS
+from chalicelib.service.member_cache import MemberCache, MemberCount
 from chalicelib.service.membership import Membership
 from chalicelib.service.presence import Herald
-from chalicelib.shards import LEVELS
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.items import (
-    connection_expiry,
-    connection_item,
-    head_key,
-    member_item,
-    place_key,
-    shard_key,
-    user_connection_item,
-)
-from chalicelib.store.port import HEAD_LIFE
+from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.sanction_check import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from bench.simulation.table import Item
-    from chalicelib.meter import Metric
+    from chalicelib.core.ports.meter import Metric
 
 ROOM: Final = RoomId("general")
 START: Final = 1_790_000_000.0

@@ -21,23 +21,23 @@ from bench.simulation.blocking import blocking, wait
 from bench.simulation.buckets import Bucket
 from bench.simulation.queue import Queue
 from bench.simulation.table import Table
-from chalicelib.errors import FrameError
-from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.fanout import Fanout
-from chalicelib.jobs import encode
-from chalicelib.limits import LIMITS
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.model import Connection, ConnectionId, Origin, Protocol, RoomId, User, UserId
-from chalicelib.posting import Report
-from chalicelib.protocol import Say, Signal
-from chalicelib.service.admission import Admission
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.errors import FrameError
+from chalicelib.core.events import QueueEvent, QueueRecord
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.jobs import encode
+from chalicelib.core.limits import LIMITS
+from chalicelib.core.model import Connection, ConnectionId, Origin, Protocol, RoomId, User, UserId
+from chalicelib.core.ports.poster import Report
+from chalicelib.core.protocol import Say, Signal
 from chalicelib.service.backlog import Backlog
 from chalicelib.service.broadcast import Broadcast
 from chalicelib.service.delivery import Delivery
-from chalicelib.service.expiry import Expiry
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import Herald
-from chalicelib.service.saying import Saying
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.sending import Saying
+from chalicelib.service.token_expiry import Expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from bench.flood_scenes import Scene
     from bench.simulation.lambdas import Process
     from bench.simulation.path import World
-    from chalicelib.jobs import Job
-    from chalicelib.meter import Metric
-    from chalicelib.posting import Post
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.meter import Metric
+    from chalicelib.core.ports.poster import Post
 
 START: Final = 1_790_000_000.0
 QUIET: Final = RoomId("quiet")

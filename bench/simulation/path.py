@@ -12,7 +12,7 @@ from bench.simulation.arithmetic import level_of, linger, queue_latency, split
 from bench.simulation.buckets import Bucket, Gateway
 from bench.simulation.lambdas import Concurrency, Container, Function
 from bench.simulation.queue import Job, Queue
-from chalicelib.shards import LEVELS
+from chalicelib.core.shards import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

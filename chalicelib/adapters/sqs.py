@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import UnavailableError
-from chalicelib.jobs import Waiting, encode
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.jobs import Waiting, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         SendMessageBatchRequestEntryTypeDef,
     )
 
-    from chalicelib.events import QueueRecord
-    from chalicelib.jobs import Job
+    from chalicelib.core.events import QueueRecord
+    from chalicelib.core.jobs import Job
 
 _Entry = TypeVar("_Entry", bound="Mapping[str, Any]")
 
@@ -43,38 +43,6 @@ FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\u
 These are few; to write it as all but the many that SQS takes makes every cold start 5 ms longer.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
-
-
-class Outbox(Protocol):
-    """Where jobs wait for the broadcast, in order within each group.
-
-    Every method raises `UnavailableError` when the queue does not answer, or refuses any part of
-    what was asked; the rest may have been done nevertheless. All of it may be asked again.
-    """
-
-    def publish(self, job: Job) -> None:
-        """Queue a job, unless one with its id was queued for the room within the last 5 minutes."""
-
-    def publish_all(self, jobs: Sequence[Job]) -> None:
-        """Queue jobs like `publish`, in order; each has to fit (`jobs.cut`)."""
-
-    def bury(self, record: QueueRecord, reason: str) -> None:
-        """Put what can't be carried out where people look at it, with the reason."""
-
-    def delete(self, records: Sequence[QueueRecord]) -> None:
-        """Take records that are done off the queue, whatever becomes of the rest of their batch.
-
-        One that the queue does not delete comes again after the visibility timeout.
-        """
-
-    def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
-        """Let records come again after some time.
-
-        One that the queue does not delay comes again after the visibility timeout.
-        """
-
-    def waiting(self) -> Waiting:
-        """Count what waits, about."""
 
 
 class SqsOutbox:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
-_FOLDER: Final = Path(__file__).parent.parent / "static"
+_FOLDER: Final = Path(__file__).parents[2] / "static"
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from chalicelib.meter import Metric, Unit
+from chalicelib.core.ports.meter import Metric, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

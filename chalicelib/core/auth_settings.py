@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from chalicelib.origins import Origins
-from chalicelib.record import Record
+from chalicelib.core.origin_policy import Origins
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.identity import Patterns
+    from chalicelib.core.identity import Patterns
 
 
 class AuthMode(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.model import ConnectionId
+from chalicelib.core.model import ConnectionId
 
 
 class EventType(StrEnum):

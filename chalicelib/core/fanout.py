@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.model import Span
+    from chalicelib.core.model import Span
 
 
 class Fanout(Record, frozen=True):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import field
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.model import RoomId, User
+    from chalicelib.core.model import RoomId, User
 
 WARNED_SECONDS: Final = 300
 """How long before a token's end its connection is warned with every answer.

@@ -6,17 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from chalicelib.bulletin import Bulletin, SignalSent, gather
-from chalicelib.model import (
-    Census,
-    Member,
-    Message,
-    Numbered,
-    RoomId,
-    Span,
-    User,
-)
-from chalicelib.record import Record
+from chalicelib.core.model import Census, Member, Message, Numbered, RoomId, Span, User
+from chalicelib.core.record import Record
+from chalicelib.core.room_update import Bulletin, SignalSent, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal, NewType
 
 from msgspec import field
 
-from chalicelib.identity import Rights
-from chalicelib.record import Record
+from chalicelib.core.identity import Rights
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,20 +1,18 @@
-"""Pure decisions about rooms: which number a message gets, and what a client reads of the past."""
+"""Numbering: each message of a room gets one number, whatever is retried."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chalicelib import protocol
-from chalicelib.model import Numbered
-from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.record import Record
+from chalicelib.core.model import Numbered
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from chalicelib.model import Head, Message, MessageKey
+    from chalicelib.core.model import Head, Message, MessageKey
 
 
 class Numbering(Record, frozen=True):
@@ -31,7 +29,9 @@ class Numbering(Record, frozen=True):
     head: Head
 
 
-def number(head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]) -> Numbering:
+def assign_numbers(
+    head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]
+) -> Numbering:
     """Give each message the number it has, or the next one.
 
     Given the same head, the same messages in the same order get the same numbers, so a batch that
@@ -52,80 +52,3 @@ def number(head: Head, known: Mapping[MessageKey, int], messages: Iterable[Messa
             fresh.append(Numbered(head.seq, head.epoch, message))
         numbered.append(Numbered(seqs[message.key], head.epoch, message))
     return Numbering(tuple(numbered), tuple(fresh), head)
-
-
-ERASED: Final = "Deleted user"
-"""The name that stands with the messages of somebody whose data has been erased."""
-
-
-def erased(message: Message) -> Message:
-    """Return a message without its text, its author's name and the connection it came over.
-
-    It is `deleted`, as one that a moderator has taken away; a `delete` stays one.
-    """
-    return replace(
-        message,
-        type="deleted" if message.type == "chat" else message.type,
-        text="",
-        user=replace(message.user, username=ERASED),
-        sender=None,
-        origin=None,
-    )
-
-
-ENVELOPE: Final = 1024
-"""Bytes that a `joined` or `history` frame takes besides its messages, names at their longest."""
-
-
-class Page(Record, frozen=True):
-    """Consecutive messages, oldest first, that fit into one answer.
-
-    Attributes:
-        more: whether the page was cut.
-    """
-
-    messages: tuple[Numbered, ...]
-    more: bool
-
-
-def page(messages: Iterable[Numbered], *, newest_first: bool, last: int) -> Page:
-    """Take messages, in the order they are read, as long as they fit into a frame; one always does.
-
-    No more are asked for than that. Numbers have no gaps, so the number of the `last` message there
-    may be in that order tells whether there are more; some of those may have expired.
-    """
-    taken: list[Numbered] = []
-    size = 0
-    for message in messages:
-        size += len(protocol.encode(protocol.message_frame(message))) + len(",")
-        if taken and size > FRAME_LIMIT - ENVELOPE:
-            break
-        taken.append(message)
-    more = bool(taken) and taken[-1].seq != last
-    return Page(tuple(reversed(taken) if newest_first else taken), more)
-
-
-class Recovery(Record, frozen=True):
-    """What a client that comes back is given; `reason` is None when it is all it missed."""
-
-    messages: tuple[Numbered, ...]
-    reason: Literal["more", "expired", "epoch"] | None
-
-
-def recover(head: Head, since: int, epoch: str, missed: Page) -> Recovery:
-    """Decide what a client that has everything up to `since` is given.
-
-    `missed` are the messages after `since`, as far as they are kept.
-    """
-    if epoch != head.epoch or since > head.seq:
-        return Recovery((), "epoch")
-    reached = since
-    for message in missed.messages:
-        if message.seq != reached + 1:
-            break
-        reached = message.seq
-    if reached == head.seq:
-        return Recovery(missed.messages, None)
-    if missed.messages and reached == missed.messages[-1].seq:
-        return Recovery(missed.messages, "more")
-    return Recovery(missed.messages, "expired")

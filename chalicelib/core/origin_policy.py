@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 _ORIGIN: Final = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?",

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib import protocol
-from chalicelib.model import ConnectionId, Numbered, Protocol, Span, User
-from chalicelib.protocol import PresenceFrame, SignalFrame
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.model import ConnectionId, Numbered, Protocol, Span, User
+from chalicelib.core.protocol import PresenceFrame, SignalFrame
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.model import Member, Origin, RoomId
+    from chalicelib.core.model import Member, Origin, RoomId
 
 
 LIVE: Final = 3000

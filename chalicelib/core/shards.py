@@ -14,13 +14,13 @@ from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.model import Span, slot
-from chalicelib.record import Record
+from chalicelib.core.model import Span, slot
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from chalicelib.model import ConnectionId
+    from chalicelib.core.model import ConnectionId
 
 CAPACITY: Final = (500, 10_000)
 """Members above which a room goes on to the next level; the last level has no bound.

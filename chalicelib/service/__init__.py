@@ -1,1 +1,1 @@
-"""The use cases, one per Lambda function: load, decide, perform."""
+"""Use cases: one for each Lambda function and request, each a noun with one verb."""

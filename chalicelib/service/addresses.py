@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalicelib.model import Connection, UserId
-    from chalicelib.store import Store
+    from chalicelib.core.model import Connection, UserId
+    from chalicelib.core.ports.store import Store
 
 
 def connections_of(store: Store, user_id: UserId) -> Iterator[Connection]:

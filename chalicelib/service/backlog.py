@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from chalicelib.errors import Code, FrameError
-from chalicelib.model import Head
-from chalicelib.recent import Recent
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.model import Head
+from chalicelib.core.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.model import RoomId, Wait
-    from chalicelib.store import Store
+    from chalicelib.core.model import RoomId, Wait
+    from chalicelib.core.ports.store import Store
 
 MESSAGES_WAIT: Final = 3000
 SIGNALS_WAIT: Final = 1000

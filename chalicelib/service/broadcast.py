@@ -12,11 +12,9 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from chalicelib import rooms
-from chalicelib.bulletin import Bulletin, Presence, gather, is_timely
-from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.events import QueueRecord
-from chalicelib.jobs import (
+from chalicelib.core.errors import BatchError, UnavailableError
+from chalicelib.core.events import QueueRecord
+from chalicelib.core.jobs import (
     RECEIVE_BATCH,
     EndJob,
     FanoutJob,
@@ -28,24 +26,26 @@ from chalicelib.jobs import (
     cut,
     decode,
 )
-from chalicelib.meter import Metric
-from chalicelib.model import Protocol, Span, Wait
-from chalicelib.record import Record
+from chalicelib.core.model import Protocol, Span, Wait
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.record import Record
+from chalicelib.core.room_update import Bulletin, Presence, gather, is_timely
 from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from chalicelib.events import QueueEvent
-    from chalicelib.fanout import Fanout
-    from chalicelib.members import LastCount, MemberCache, MemberCount
-    from chalicelib.meter import Meter
-    from chalicelib.model import Census, Head, Message, Numbered, RoomId
-    from chalicelib.outbox import Outbox
+    from chalicelib.core.events import QueueEvent
+    from chalicelib.core.fanout import Fanout
+    from chalicelib.core.model import Census, Head, Message, Numbered, RoomId
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.store import Store
     from chalicelib.service.delivery import Delivery
-    from chalicelib.service.expiry import Expiry
-    from chalicelib.store import Store
+    from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
+    from chalicelib.service.token_expiry import Expiry
 
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
@@ -310,7 +310,7 @@ class Broadcast(Record, frozen=True):
         keys = {message.key for message in messages}
         while time.monotonic() < deadline:
             head, known = self.store.numbers(room, keys)
-            numbering = rooms.number(head, known, messages)
+            numbering = assign_numbers(head, known, messages)
             if not numbering.fresh:
                 return numbering.numbered, head
             self.store.append(numbering.fresh)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from chalicelib import events, protocol
-from chalicelib.auth import Credentials
-from chalicelib.errors import FrameError, HandshakeError
-from chalicelib.model import LOBBY, Connection, Origin, Protocol
-from chalicelib.record import Record
+from chalicelib.core import events, protocol
+from chalicelib.core.errors import FrameError, HandshakeError
+from chalicelib.core.model import LOBBY, Connection, Origin, Protocol
+from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.auth import Authenticator
-    from chalicelib.events import GatewayEvent
-    from chalicelib.identity import Patterns
-    from chalicelib.members import MemberCount
-    from chalicelib.model import Head
-    from chalicelib.origins import Origins
-    from chalicelib.service.door import Door
-    from chalicelib.service.guard import Guard
+    from chalicelib.core.events import GatewayEvent
+    from chalicelib.core.identity import Patterns
+    from chalicelib.core.model import Head
+    from chalicelib.core.origin_policy import Origins
+    from chalicelib.core.ports.authenticator import Authenticator
+    from chalicelib.core.ports.store import Store
+    from chalicelib.service.connection_quota import Door
+    from chalicelib.service.member_cache import MemberCount
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
+    from chalicelib.service.sanction_check import Guard
 
 ORIGIN_SHOWN: Final = 200
 """Characters of a refused origin that the log shows: a header may have thousands."""

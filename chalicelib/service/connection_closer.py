@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.errors import UnavailableError
-from chalicelib.meter import Metric
-from chalicelib.record import Record
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.meter import Meter
-    from chalicelib.model import ConnectionId, Origin, RoomId
-    from chalicelib.posting import Manager
+    from chalicelib.core.model import ConnectionId, Origin, RoomId
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.poster import Manager
+    from chalicelib.core.ports.store import Store
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
 
 CLOSE_SECONDS: Final = 2.0
 """How long the gateway may take to close a connection."""

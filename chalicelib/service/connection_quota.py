@@ -7,19 +7,20 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.errors import HandshakeError
-from chalicelib.limits import HANDSHAKE_SECONDS
-from chalicelib.posting import Reason
-from chalicelib.record import Record
+from chalicelib.core.errors import HandshakeError
+from chalicelib.core.limits import HANDSHAKE_SECONDS
+from chalicelib.core.ports.poster import Reason
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chalicelib.limits import Limits
-    from chalicelib.model import Address, Connection, Origin, UserId
-    from chalicelib.posting import Manager
-    from chalicelib.service.closing import Closing
-    from chalicelib.store import Account, Store
+    from chalicelib.core.limits import Limits
+    from chalicelib.core.model import Address, Connection, Origin, UserId
+    from chalicelib.core.ports.poster import Manager
+    from chalicelib.core.ports.rate_limits import Account
+    from chalicelib.core.ports.store import Store
+    from chalicelib.service.connection_closer import Closing
 
 INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from chalicelib.model import UserId
-from chalicelib.recent import Recent
+from chalicelib.core.model import UserId
+from chalicelib.core.recent import Recent
 
 if TYPE_CHECKING:
-    from chalicelib.model import ConnectionId
+    from chalicelib.core.model import ConnectionId
 
 CHARGE_INTERVAL: Final = 200
 """Milliseconds for which the frames of a connection that sends too many are charged together."""

@@ -7,25 +7,25 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.errors import UnavailableError
-from chalicelib.jobs import EndJob, RetryJob, cut
-from chalicelib.limits import HANDSHAKE_SECONDS
-from chalicelib.meter import Metric
-from chalicelib.model import Protocol
-from chalicelib.posting import Reason, Report
-from chalicelib.record import Record
-from chalicelib.shards import WHOLE
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.jobs import EndJob, RetryJob, cut
+from chalicelib.core.limits import HANDSHAKE_SECONDS
+from chalicelib.core.model import Protocol
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.ports.poster import Reason, Report
+from chalicelib.core.record import Record
+from chalicelib.core.shards import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from chalicelib.bulletin import Bulletin
-    from chalicelib.meter import Meter
-    from chalicelib.model import Member, Origin, RoomId, Span
-    from chalicelib.outbox import Outbox
-    from chalicelib.posting import Post, Poster
+    from chalicelib.core.model import Member, Origin, RoomId, Span
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.poster import Post, Poster
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.room_update import Bulletin
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
 
 ATTEMPTS: Final = 3
 """How often missed posts are tried again; after that the client's gap detection is left."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.events import GatewayEvent
+    from chalicelib.core.events import GatewayEvent
+    from chalicelib.core.ports.store import Store
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
 
 
 class Disconnect(Record, frozen=True):

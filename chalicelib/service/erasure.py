@@ -6,21 +6,21 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from chalicelib import protocol
-from chalicelib.jobs import Waiting
-from chalicelib.model import Connection, Numbered
-from chalicelib.record import Record
-from chalicelib.service.closing import CLOSE_SECONDS
-from chalicelib.store.traces import Membership
+from chalicelib.core import protocol
+from chalicelib.core.jobs import Waiting
+from chalicelib.core.model import Connection, Numbered
+from chalicelib.core.ports.traces import Membership
+from chalicelib.core.record import Record
+from chalicelib.service.connection_closer import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.model import ConnectionId, Origin, UserId
-    from chalicelib.service.closing import Closing
+    from chalicelib.core.model import ConnectionId, Origin, UserId
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.ports.traces import Trace, Traces
+    from chalicelib.service.connection_closer import Closing
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
-    from chalicelib.store.traces import Trace, Traces
 
 FUNCTION_SECONDS: Final = 30
 """How long a function may go on with what a client has sent: the gateway waits for 29 s.

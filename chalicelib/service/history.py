@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from chalicelib import protocol, rooms
-from chalicelib.model import RoomId
-from chalicelib.protocol import PAGE_LIMIT, HistoryFrame, PongFrame, Position, WhoFrame
-from chalicelib.record import Record
+from chalicelib.core import history, protocol
+from chalicelib.core.model import RoomId
+from chalicelib.core.protocol import PAGE_LIMIT, HistoryFrame, PongFrame, Position, WhoFrame
+from chalicelib.core.record import Record
 from chalicelib.service.membership import require_member
 
 if TYPE_CHECKING:
-    from chalicelib.model import Connection
-    from chalicelib.protocol import Ping, ReadHistory, Who
-    from chalicelib.service.admission import ChargeReads
-    from chalicelib.store import Store
+    from chalicelib.core.model import Connection
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Ping, ReadHistory, Who
+    from chalicelib.service.rate_limiter import ChargeReads
 
 WHO_PAGE: Final = 100
 """Members in one answer to `who`, or a few more."""
@@ -46,7 +46,9 @@ class Reading(Record, frozen=True):
             limit=min(request.limit, self.page),
             newest_first=newest_first,
         )
-        page = rooms.page(messages, newest_first=newest_first, last=1 if newest_first else head.seq)
+        page = history.page(
+            messages, newest_first=newest_first, last=1 if newest_first else head.seq
+        )
         self.charge_reads(connection.id, messages.units + 1, request)
         return HistoryFrame(
             room=room,

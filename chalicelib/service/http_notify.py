@@ -6,22 +6,22 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from chalicelib import protocol
-from chalicelib.errors import forbidden
-from chalicelib.identity import is_over
-from chalicelib.model import Protocol, UserId
-from chalicelib.protocol import NoticeFrame
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.errors import forbidden
+from chalicelib.core.identity import is_over
+from chalicelib.core.model import Protocol, UserId
+from chalicelib.core.protocol import NoticeFrame
+from chalicelib.core.record import Record
 from chalicelib.service.addresses import connections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.model import ConnectionId, Origin
-    from chalicelib.posting import Poster
-    from chalicelib.protocol import Bounds
+    from chalicelib.core.model import ConnectionId, Origin
+    from chalicelib.core.ports.poster import Poster
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Bounds
     from chalicelib.service.publishers import Publishers
-    from chalicelib.store import Store
 
 POST_SECONDS: Final = 10.0
 """How long the posts to a user's connections may take together."""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib import protocol
-from chalicelib.errors import forbidden
-from chalicelib.jobs import MessageJob
-from chalicelib.meter import Metric
-from chalicelib.model import Message, RoomId
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.errors import forbidden
+from chalicelib.core.jobs import MessageJob
+from chalicelib.core.model import Message, RoomId
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.identity import Patterns
-    from chalicelib.meter import Meter
-    from chalicelib.outbox import Outbox
-    from chalicelib.protocol import Bounds
+    from chalicelib.core.identity import Patterns
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.protocol import Bounds
     from chalicelib.service.backlog import Backlog
-    from chalicelib.service.guard import Guard
     from chalicelib.service.publishers import Publishers
+    from chalicelib.service.sanction_check import Guard
 
 
 class Publish(Record, frozen=True):

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from chalicelib.identity import is_over
-from chalicelib.model import Span, slot
-from chalicelib.recent import Recent
-from chalicelib.record import Record
-from chalicelib.shards import LEVELS, WHOLE, ShardState, shards_of
+from chalicelib.core.identity import is_over
+from chalicelib.core.model import Span, slot
+from chalicelib.core.recent import Recent
+from chalicelib.core.record import Record
+from chalicelib.core.shards import LEVELS, WHOLE, ShardState, shards_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from chalicelib.model import Census, ConnectionId, Epoch, Head, Member, RoomId
-    from chalicelib.shards import Shard
-    from chalicelib.store import Store
+    from chalicelib.core.model import Census, ConnectionId, Epoch, Head, Member, RoomId
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.shards import Shard
 
     Version = tuple[Epoch, int]
     Key = tuple[RoomId, Shard, Span]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib import protocol, rooms
-from chalicelib.errors import Code, FrameError, forbidden
-from chalicelib.model import RoomId
-from chalicelib.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
-from chalicelib.record import Record
-from chalicelib.rooms import Recovery
-from chalicelib.service.guard import require_voice
+from chalicelib.core import history, protocol
+from chalicelib.core.errors import Code, FrameError, forbidden
+from chalicelib.core.history import Recovery
+from chalicelib.core.model import RoomId
+from chalicelib.core.protocol import PAGE_LIMIT, JoinedFrame, LeftFrame
+from chalicelib.core.record import Record
+from chalicelib.service.sanction_check import require_voice
 
 if TYPE_CHECKING:
-    from chalicelib.identity import Patterns
-    from chalicelib.members import MemberCount
-    from chalicelib.model import Connection, Head
-    from chalicelib.protocol import Join, Leave
-    from chalicelib.service.admission import ChargeReads
-    from chalicelib.service.guard import Guard
+    from chalicelib.core.identity import Patterns
+    from chalicelib.core.model import Connection, Head
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Join, Leave
+    from chalicelib.service.member_cache import MemberCount
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
+    from chalicelib.service.rate_limiter import ChargeReads
+    from chalicelib.service.sanction_check import Guard
 
 
 class Membership(Record, frozen=True):
@@ -84,9 +84,9 @@ class Membership(Record, frozen=True):
         missed = self.store.messages(
             room, head.epoch, above=above, below=head.seq + 1, limit=self.page
         )
-        page = rooms.page(missed, newest_first=False, last=head.seq)
+        page = history.page(missed, newest_first=False, last=head.seq)
         self.charge_reads(connection.id, missed.units, request)
-        return rooms.recover(head, request.since, request.epoch, page)
+        return history.recover(head, request.since, request.epoch, page)
 
 
 def require_member(connection: Connection, room: RoomId) -> None:

@@ -5,29 +5,29 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from chalicelib import protocol
-from chalicelib.errors import FrameError, UnansweredError, UnavailableError, unavailable
-from chalicelib.meter import Metric
-from chalicelib.model import Origin, Protocol
-from chalicelib.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.errors import FrameError, UnansweredError, UnavailableError, unavailable
+from chalicelib.core.model import Origin, Protocol
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.errors import Code
-    from chalicelib.events import GatewayEvent
-    from chalicelib.meter import Meter
-    from chalicelib.model import Connection
-    from chalicelib.posting import Poster
-    from chalicelib.protocol import Act, Frame
-    from chalicelib.service.admission import Admission
-    from chalicelib.service.closing import Closing
+    from chalicelib.core.errors import Code
+    from chalicelib.core.events import GatewayEvent
+    from chalicelib.core.model import Connection
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.poster import Poster
+    from chalicelib.core.protocol import Act, Frame
+    from chalicelib.service.connection_closer import Closing
+    from chalicelib.service.history import Reading
     from chalicelib.service.membership import Membership
     from chalicelib.service.moderation import Moderation
-    from chalicelib.service.reading import Reading
-    from chalicelib.service.renewal import Renewal
-    from chalicelib.service.saying import Saying
+    from chalicelib.service.rate_limiter import Admission
+    from chalicelib.service.sending import Saying
+    from chalicelib.service.token_renewal import Renewal
 
     Action = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Act
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
-from chalicelib import protocol
-from chalicelib.errors import Code, FrameError, forbidden
-from chalicelib.jobs import MessageJob
-from chalicelib.model import Message, Protocol, RoomId, Sanction, UserId
-from chalicelib.protocol import Ban, Delete, Kick, LeftFrame, ModeratedFrame, Mute
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.errors import Code, FrameError, forbidden
+from chalicelib.core.jobs import MessageJob
+from chalicelib.core.model import Message, Protocol, RoomId, Sanction, UserId
+from chalicelib.core.protocol import Ban, Delete, Kick, LeftFrame, ModeratedFrame, Mute
+from chalicelib.core.record import Record
 from chalicelib.service.addresses import connections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.meter import Meter
-    from chalicelib.model import Connection, Origin
-    from chalicelib.outbox import Outbox
-    from chalicelib.posting import Poster
-    from chalicelib.protocol import Act
-    from chalicelib.service.closing import Closing
+    from chalicelib.core.model import Connection, Origin
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.poster import Poster
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Act
+    from chalicelib.service.connection_closer import Closing
     from chalicelib.service.membership import Membership
-    from chalicelib.store import Store
 
 POST_SECONDS: Final = 2.0
 """How long it may take to tell somebody who is put out; the room hears of it in any case."""

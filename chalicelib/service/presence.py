@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.errors import UnavailableError
-from chalicelib.jobs import PresenceJob
-from chalicelib.record import Record
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.jobs import PresenceJob
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.members import MemberCount
-    from chalicelib.meter import Meter
-    from chalicelib.model import Connection, RoomId, User
-    from chalicelib.outbox import Outbox
-    from chalicelib.store import Departure
+    from chalicelib.core.model import Connection, RoomId, User
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.store import Departure
+    from chalicelib.service.member_cache import MemberCount
 
 
 PRESENCE_LIMIT: Final = 200

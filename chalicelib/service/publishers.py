@@ -5,14 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from chalicelib.auth import Credentials
-from chalicelib.errors import HandshakeError
-from chalicelib.record import Record
+from chalicelib.core.errors import HandshakeError
+from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.auth import Authenticator
-    from chalicelib.identity import Identity
-    from chalicelib.service.admission import Admission
+    from chalicelib.core.identity import Identity
+    from chalicelib.core.ports.authenticator import Authenticator
+    from chalicelib.service.rate_limiter import Admission
 
 
 class Publishers(Record, frozen=True):

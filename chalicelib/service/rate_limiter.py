@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import field
 
-from chalicelib.errors import Code, FrameError, UnansweredError, unknown_connection
-from chalicelib.limits import price, reads_price
-from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
-from chalicelib.record import Record
-from chalicelib.service.tabs import ANSWER_INTERVAL, Tabs, UserTabs
+from chalicelib.core.errors import Code, FrameError, UnansweredError, unknown_connection
+from chalicelib.core.limits import price, reads_price
+from chalicelib.core.protocol import Join, Ping, ReadHistory, Renew, Say
+from chalicelib.core.record import Record
+from chalicelib.service.debt_cache import ANSWER_INTERVAL, Tabs, UserTabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.limits import Limits
-    from chalicelib.model import Connection, ConnectionId, UserId
-    from chalicelib.protocol import Request
-    from chalicelib.store import Entry, Store
+    from chalicelib.core.limits import Limits
+    from chalicelib.core.model import Connection, ConnectionId, UserId
+    from chalicelib.core.ports.rate_limits import Entry
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Request
 
     ChargeReads = Callable[[ConnectionId, float, Request | None], None]
     """Charges a connection for the read units of one of its frames."""

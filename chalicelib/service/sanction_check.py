@@ -5,15 +5,15 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from chalicelib.errors import Code, FrameError
-from chalicelib.model import Sanction
-from chalicelib.record import Record
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.model import Sanction
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.model import Connection, Head, RoomId, UserId
-    from chalicelib.store import Store
+    from chalicelib.core.model import Connection, Head, RoomId, UserId
+    from chalicelib.core.ports.store import Store
 
 
 class Guard(Record, frozen=True):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib import protocol
-from chalicelib.bulletin import SignalSent
-from chalicelib.jobs import MessageJob, SignalJob
-from chalicelib.meter import Metric
-from chalicelib.model import Message, Numbered, RoomId
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.jobs import MessageJob, SignalJob
+from chalicelib.core.model import Message, Numbered, RoomId
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.record import Record
+from chalicelib.core.room_update import SignalSent
 from chalicelib.service.membership import require_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.meter import Meter
-    from chalicelib.model import Connection
-    from chalicelib.outbox import Outbox
-    from chalicelib.protocol import AckFrame, Say, Signal
+    from chalicelib.core.model import Connection
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import AckFrame, Say, Signal
     from chalicelib.service.backlog import Backlog
-    from chalicelib.store import Store
 
 
 class Saying(Record, frozen=True):

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from chalicelib.errors import UnavailableError
-from chalicelib.identity import is_over
-from chalicelib.record import Record
-from chalicelib.service.closing import CLOSE_SECONDS
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.identity import is_over
+from chalicelib.core.record import Record
+from chalicelib.service.connection_closer import CLOSE_SECONDS
 from chalicelib.service.delivery import ENDED_AT_ONCE, end_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chalicelib.jobs import EndJob
-    from chalicelib.meter import Meter
-    from chalicelib.model import Member, RoomId
-    from chalicelib.outbox import Outbox
-    from chalicelib.service.closing import Closing
+    from chalicelib.core.jobs import EndJob
+    from chalicelib.core.model import Member, RoomId
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.store import Store
+    from chalicelib.service.connection_closer import Closing
     from chalicelib.service.presence import Herald
-    from chalicelib.store import Store
 
 
 class Expiry(Record, frozen=True):

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chalicelib import protocol
-from chalicelib.auth import Credentials
-from chalicelib.errors import Code, FrameError, HandshakeError
-from chalicelib.identity import ends_soon, has_ended, is_over
-from chalicelib.model import Protocol
-from chalicelib.protocol import ExpiringFrame, LeftFrame, Renew, RenewedFrame
-from chalicelib.record import Record
+from chalicelib.core import protocol
+from chalicelib.core.errors import Code, FrameError, HandshakeError
+from chalicelib.core.identity import ends_soon, has_ended, is_over
+from chalicelib.core.model import Protocol
+from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.protocol import ExpiringFrame, LeftFrame, Renew, RenewedFrame
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.auth import Authenticator
-    from chalicelib.identity import Identity
-    from chalicelib.meter import Meter
-    from chalicelib.model import Connection
-    from chalicelib.protocol import Frame, Request
+    from chalicelib.core.identity import Identity
+    from chalicelib.core.model import Connection
+    from chalicelib.core.ports.authenticator import Authenticator
+    from chalicelib.core.ports.meter import Meter
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.protocol import Frame, Request
     from chalicelib.service.membership import Membership
-    from chalicelib.store import Store
 
 
 class Renewal(Record, frozen=True):

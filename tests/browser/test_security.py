@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
-from chalicelib import assets
+from chalicelib.adapters import static_files
 from tests.browser.chat import Chat
 from tests.browser.standin import StandIn
 
@@ -191,7 +191,7 @@ def test_over_tls_no_address_leads_to_another_server(browser: Browser, fanfare: 
 
     def send_as_in_production(route: Route) -> None:
         answer = route.fetch()
-        policy = assets.policy("wss://chat.example.com/api")
+        policy = static_files.policy("wss://chat.example.com/api")
         headers = {**answer.headers, "content-security-policy": policy}
         route.fulfill(response=answer, headers=headers)
 

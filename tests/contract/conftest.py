@@ -10,16 +10,16 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
-from chalicelib.posting.boto3_poster import CLIENT_CONFIG, Boto3Poster
-from chalicelib.posting.limits import Limits
-from chalicelib.posting.socket_poster import SocketPoster
+from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from tests.authority import Authority
 from tests.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.posting import Poster
+    from chalicelib.core.ports.poster import Poster
 
 CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "a session's token")
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
-from chalicelib.jobs import JOB_LIMIT, FanoutJob, MessageJob, RetryJob, cut, decode, encode
-from chalicelib.limits import NAME_LIMIT
-from chalicelib.model import (
+from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.core.jobs import JOB_LIMIT, FanoutJob, MessageJob, RetryJob, cut, decode, encode
+from chalicelib.core.limits import NAME_LIMIT
+from chalicelib.core.model import (
     Census,
     ConnectionId,
     Epoch,
@@ -26,15 +26,15 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.outbox import SqsOutbox
-from chalicelib.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
+from chalicelib.core.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
+from chalicelib.core.room_update import Bulletin, Presence, SignalSent, gather
 from tests.people import gateway_id
 from tests.strict_sqs import StrictSqs
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.jobs import Job
+    from chalicelib.core.jobs import Job
 
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ROOM = RoomId("漢" * ROOM_NAME_LIMIT)

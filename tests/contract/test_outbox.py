@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from chalicelib.bulletin import Bulletin, SignalSent
-from chalicelib.errors import UnavailableError
-from chalicelib.events import QueueRecord
-from chalicelib.jobs import (
+from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.events import QueueRecord
+from chalicelib.core.jobs import (
     EndJob,
     FanoutJob,
     MessageJob,
@@ -23,7 +23,7 @@ from chalicelib.jobs import (
     decode,
     encode,
 )
-from chalicelib.model import (
+from chalicelib.core.model import (
     Census,
     ConnectionId,
     Epoch,
@@ -37,7 +37,7 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.outbox import SqsOutbox
+from chalicelib.core.room_update import Bulletin, SignalSent
 from tests.strict_sqs import FORBIDDEN, MESSAGE_BYTES, StrictSqs
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.jobs import Job
+    from chalicelib.core.jobs import Job
 
 ORIGIN = Origin("a1b2c3d4e5", "api")
 ADA = User(UserId("user-1"), "Ada")

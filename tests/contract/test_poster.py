@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting import Info, Reason, Report
-from chalicelib.posting.limits import Limits
-from chalicelib.posting.port import Identity
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.core.model import ConnectionId
+from chalicelib.core.ports.poster import Identity, Info, Reason, Report
 from tests import misbehaviour
 from tests.connections import Connections
 from tests.contract.conftest import soon
@@ -21,7 +20,7 @@ from tests.contract.conftest import soon
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.posting import Manager, Poster
+    from chalicelib.core.ports.poster import Manager, Poster
     from tests.authority import Authority
     from tests.connections import Exchange
 

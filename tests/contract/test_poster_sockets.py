@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting import Reason
-from chalicelib.posting.limits import Limits
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.core.model import ConnectionId
+from chalicelib.core.ports.poster import Reason
 from tests import misbehaviour
 from tests.connections import Connections
 from tests.contract.conftest import CREDENTIALS, soon
@@ -23,9 +23,9 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.posting import Post
-    from chalicelib.posting.endpoint import Address, Endpoint
-    from chalicelib.posting.socket_poster import SocketPoster
+    from chalicelib.adapters.apigateway.endpoint import Address, Endpoint
+    from chalicelib.adapters.apigateway.socket_poster import SocketPoster
+    from chalicelib.core.ports.poster import Post
     from tests.connections import Exchange
 
 ADA = ConnectionId("PJqB0fHsqRcCHlw=")

@@ -13,12 +13,13 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from msgspec.structs import replace
 
-from chalicelib import rooms
-from chalicelib.errors import Code, FrameError, UnavailableError
-from chalicelib.identity import Rights
-from chalicelib.limits import ROOMS_LIMIT
-from chalicelib.members import MemberCache, MemberCount
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.items import head_key, place_key, user_connection_key
+from chalicelib.adapters.dynamodb.members import REFRESH
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.errors import Code, FrameError, UnavailableError
+from chalicelib.core.identity import Rights
+from chalicelib.core.limits import ROOMS_LIMIT
+from chalicelib.core.model import (
     LOBBY,
     Address,
     Connection,
@@ -39,11 +40,10 @@ from chalicelib.model import (
     room_digest,
     slot,
 )
-from chalicelib.shards import CAPACITY, LEVELS, PARTS, WHOLE, ShardState, shard_of, shards_of
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.dynamo_members import REFRESH
-from chalicelib.store.items import head_key, place_key, user_connection_key
-from chalicelib.store.port import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.ports.store import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
+from chalicelib.core.shards import CAPACITY, LEVELS, PARTS, WHOLE, ShardState, shard_of, shards_of
+from chalicelib.service.member_cache import MemberCache, MemberCount
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import MemoryStore
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.shards import Shard
-    from chalicelib.store import Store
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.shards import Shard
 
 NOW = 1_795_543_903
 ATTIC = RoomId("attic")
@@ -149,7 +149,7 @@ def message(number: int, text: str = "hi", room: RoomId = LOBBY) -> Message:
 def say(store: Store, messages: Sequence[Message], room: RoomId = LOBBY) -> Head:
     """Number messages as the broadcast does, and return where the room stands then."""
     head, known = store.numbers(room, {one.key for one in messages})
-    numbering = rooms.number(head, known, messages)
+    numbering = assign_numbers(head, known, messages)
     store.append(numbering.fresh)
     advanced = store.advance(room, head, numbering.head)
     assert advanced is not None
@@ -471,10 +471,10 @@ def test_another_epochs_messages_are_not_mixed_in(store: Store) -> None:
 def test_a_head_moves_only_from_where_it_is_known_to_be(store: Store) -> None:
     """The second of two workers that number the same batch is told that it lost."""
     start = store.head(LOBBY)
-    first = rooms.number(start, {}, [message(1)])
+    first = assign_numbers(start, {}, [message(1)])
     assert store.advance(LOBBY, start, first.head) is not None
     assert store.advance(LOBBY, start, first.head) is None
-    other = rooms.number(store.head(RoomId("new")), {}, [message(1)])
+    other = assign_numbers(store.head(RoomId("new")), {}, [message(1)])
     assert store.advance(LOBBY, replace(start, epoch=Epoch("x")), other.head) is None
     assert store.head(LOBBY).seq == 1
 
@@ -483,7 +483,7 @@ def test_a_head_made_by_a_join_is_not_lost_to_a_first_message(store: Store) -> N
     """A worker that saw no head loses against a join that made one, and then goes on from it."""
     unseen = store.head(LOBBY)
     _, joined = store.join(added(store, "Ada"), LOBBY)
-    numbering = rooms.number(unseen, {}, [message(1)])
+    numbering = assign_numbers(unseen, {}, [message(1)])
     assert store.advance(LOBBY, unseen, numbering.head) is None
     assert say(store, [message(1)]).epoch == joined.epoch
 

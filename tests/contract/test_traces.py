@@ -10,8 +10,11 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from msgspec.structs import replace
 
-from chalicelib.errors import UnavailableError
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.adapters.dynamodb.traces import READS_PER_SECOND, WRITES_PER_SECOND, DynamoTraces
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.history import ERASED, erased
+from chalicelib.core.model import (
     Address,
     Connection,
     Epoch,
@@ -25,11 +28,8 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.rooms import ERASED, erased
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.dynamo_traces import READS_PER_SECOND, WRITES_PER_SECOND, DynamoTraces
-from chalicelib.store.port import CONNECTION_LIFE, HISTORY_LIFE
-from chalicelib.store.traces import Membership
+from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE
+from chalicelib.core.ports.traces import Membership
 from tests import resources
 from tests.conftest import PROJECT
 from tests.contract.test_store import answer_from_the_past
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.store import Store
-    from chalicelib.store.traces import Trace, Traces
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.ports.traces import Trace, Traces
 
 NOW = 1_795_543_903
 ATTIC, CELLAR = RoomId("attic"), RoomId("cellar#1")

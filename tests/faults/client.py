@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bench.effects import Effect
-    from chalicelib.model import ConnectionId
+    from chalicelib.core.model import ConnectionId
 
 
 class Client:

@@ -7,17 +7,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.events import QueueRecord
-from chalicelib.jobs import Waiting, encode
-from chalicelib.posting import Reason, Report
+from chalicelib.core.events import QueueRecord
+from chalicelib.core.jobs import Waiting, encode
+from chalicelib.core.ports.poster import Reason, Report
 from tests.faults.lambdas import announce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from chalicelib.jobs import Job
-    from chalicelib.model import ConnectionId
-    from chalicelib.posting import Info, Post
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.model import ConnectionId
+    from chalicelib.core.ports.poster import Info, Post
 
 DEDUPLICATION_SECONDS = 300
 BATCH = 10

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.jobs import MessageJob
-from chalicelib.model import Message, RoomId, User, UserId
+from chalicelib.core.jobs import MessageJob
+from chalicelib.core.model import Message, RoomId, User, UserId
 from chalicelib.service.backlog import UNCONFIRMED
 from tests.faults.services import DEDUPLICATION_SECONDS
 from tests.faults.test_delivery import content

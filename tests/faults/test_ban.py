@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from chalicelib.model import Span
-from chalicelib.shards import WHOLE
+from chalicelib.core.model import Span
+from chalicelib.core.shards import WHOLE
 from tests.faults.test_join import TEA, interleavings, meeting, run
 
 

@@ -17,14 +17,14 @@ from hypothesis.stateful import (
 )
 from moto import mock_aws
 
-from chalicelib.errors import UnavailableError
-from chalicelib.fanout import Fanout
-from chalicelib.limits import Limits
-from chalicelib.model import Message, RoomId, User
-from chalicelib.posting import Reason
-from chalicelib.protocol import MESSAGE_LIMIT
-from chalicelib.shards import CAPACITY
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.limits import Limits
+from chalicelib.core.model import Message, RoomId, User
+from chalicelib.core.ports.poster import Reason
+from chalicelib.core.protocol import MESSAGE_LIMIT
+from chalicelib.core.shards import CAPACITY
 from tests import resources
 from tests.conftest import PROJECT
 from tests.faults.lambdas import announce
@@ -34,7 +34,7 @@ from tests.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.store import Store
+    from chalicelib.core.ports.store import Store
     from tests.faults.client import Client
 
 rooms = st.sampled_from(ROOMS)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.jobs import MessageJob, Waiting, decode
-from chalicelib.members import MemberCount
-from chalicelib.model import RoomId, UserId
-from chalicelib.service.closing import Closing
+from chalicelib.core.jobs import MessageJob, Waiting, decode
+from chalicelib.core.model import RoomId, UserId
+from chalicelib.service.connection_closer import Closing
 from chalicelib.service.erasure import Erased, Erasure
+from chalicelib.service.member_cache import MemberCount
 from chalicelib.service.presence import Herald
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import meeting
@@ -20,7 +20,7 @@ from tests.faults.test_rights import known
 from tests.memory import MemoryStore, MemoryTraces
 
 if TYPE_CHECKING:
-    from chalicelib.model import Numbered
+    from chalicelib.core.model import Numbered
     from tests.faults.client import Client
     from tests.faults.world import World
 

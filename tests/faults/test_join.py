@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.model import RoomId
+from chalicelib.core.model import RoomId
 from tests.faults.lambdas import announce
 from tests.faults.world import World
 from tests.memory import MemoryStore
@@ -15,7 +15,7 @@ from tests.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.store import Store
+    from chalicelib.core.ports.store import Store
     from tests.faults.client import Client
 
 TEA = RoomId("tea")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.simulation.table import Table
-from chalicelib.model import Connection, RoomId, Span
-from chalicelib.shards import shards_of
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.model import Connection, RoomId, Span
+from chalicelib.core.shards import shards_of
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import interleavings
 from tests.memory import MemoryStore
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.store import Store
+    from chalicelib.core.ports.store import Store
 
 TEA = RoomId("tea")
 ADA = connection("Ada")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model import Connection, RoomId, Span
-from chalicelib.shards import WHOLE
+from chalicelib.core.model import Connection, RoomId, Span
+from chalicelib.core.shards import WHOLE
 from tests.faults.test_join import interleavings, meeting, run
 
 if TYPE_CHECKING:

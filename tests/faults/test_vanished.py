@@ -16,11 +16,11 @@ from simpy import Environment
 from bench import quotas
 from bench.simulation.blocking import blocking, wait
 from bench.simulation.table import Table
-from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.fanout import Fanout
-from chalicelib.jobs import MessageJob, encode
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.events import QueueEvent, QueueRecord
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.jobs import MessageJob, encode
+from chalicelib.core.model import (
     Connection,
     ConnectionId,
     Message,
@@ -30,13 +30,13 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.posting import Reason, Report
+from chalicelib.core.ports.poster import Reason, Report
 from chalicelib.service.broadcast import POSTING_SHARE, Broadcast
-from chalicelib.service.closing import Closing
+from chalicelib.service.connection_closer import Closing
 from chalicelib.service.delivery import Delivery
-from chalicelib.service.expiry import Expiry
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import Herald
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.service.token_expiry import Expiry
 from tests.faults.services import BATCH, DEDUPLICATION_SECONDS
 from tests.people import gateway_id
 from tests.tally import Tally
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.jobs import Job
-    from chalicelib.outbox import Outbox
-    from chalicelib.posting import Post
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.poster import Post
 
 TEA: Final = RoomId("tea")
 HERE: Final = Origin("a1b2c3d4e5", "api")

@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from chalicelib.auth.anonymous import Anonymous
-from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.events import EventType, GatewayEvent, QueueEvent, RequestContext
-from chalicelib.fanout import Fanout
-from chalicelib.identity import Identity, Rights
-from chalicelib.limits import Limits
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.model import ConnectionId, RoomId, User, UserId
-from chalicelib.origins import Origins
-from chalicelib.protocol import SUBPROTOCOL
-from chalicelib.service.admission import Admission
+from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.core.errors import BatchError, UnavailableError
+from chalicelib.core.events import EventType, GatewayEvent, QueueEvent, RequestContext
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.identity import Identity, Rights
+from chalicelib.core.limits import Limits
+from chalicelib.core.model import ConnectionId, RoomId, User, UserId
+from chalicelib.core.origin_policy import Origins
+from chalicelib.core.protocol import SUBPROTOCOL
 from chalicelib.service.backlog import Backlog
 from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.closing import Closing
 from chalicelib.service.connect import Connect
+from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_quota import Door
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.disconnect import Disconnect
-from chalicelib.service.door import Door
-from chalicelib.service.expiry import Expiry
-from chalicelib.service.guard import Guard
+from chalicelib.service.history import Reading
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.membership import Membership
 from chalicelib.service.message import Receive
 from chalicelib.service.moderation import Moderation
 from chalicelib.service.presence import Herald
-from chalicelib.service.reading import Reading
-from chalicelib.service.renewal import Renewal
-from chalicelib.service.saying import Saying
+from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.sanction_check import Guard
+from chalicelib.service.sending import Saying
+from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.token_renewal import Renewal
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
 from tests.faults.services import FifoQueue, Gateway, Socket
@@ -43,9 +43,9 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.auth import Credentials
-    from chalicelib.events import QueueRecord
-    from chalicelib.store import Store
+    from chalicelib.core.events import QueueRecord
+    from chalicelib.core.ports.authenticator import Credentials
+    from chalicelib.core.ports.store import Store
 
 ROOMS = ("tea", "coffee")
 START = 1_795_543_903.0

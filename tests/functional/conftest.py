@@ -13,7 +13,7 @@ from chalice.test import Client, InvokeResponse, TestLambdaClient
 from moto import mock_aws
 
 from app import app
-from chalicelib import settings, wiring
+from chalicelib import container, settings
 from chalicelib.graph import Graph
 from tests import resources, strict
 from tests.conftest import PROJECT
@@ -152,7 +152,7 @@ class Lambdas:
 
     def begin_anew(self) -> None:
         """Let a new container begin, which finds the settings as they are now."""
-        with wiring.fresh():
+        with container.fresh():
             pass
 
     def _event(self, name: str, connection_id: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def client(
         graph = Graph(settings.load(), clock)
         for each in (graph.dynamodb, graph.sqs):
             strict.check(each.meta.events)
-        with wiring.fresh(graph):
+        with container.fresh(graph):
             yield chalice_client
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from chalicelib import wiring
+from chalicelib import container
 from tests.functional.test_identity import HS256, PRIVATE
 from tests.issuer import SECRET
 
@@ -19,5 +19,5 @@ def want_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     boto3.client("ssm").put_parameter(Name="/fanfare-dev/secret", Value=SECRET, Type="SecureString")
     for key, value in (HS256 | PRIVATE).items():
         monkeypatch.setenv(key, value)
-    with wiring.fresh():
+    with container.fresh():
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import resources
 from tests.conftest import PROJECT
 

@@ -11,9 +11,10 @@ import boto3
 import pytest
 from msgspec.structs import replace
 
-from chalicelib import wiring
-from chalicelib.limits import NAME_LIMIT, ROOMS_LIMIT
-from chalicelib.model import (
+from chalicelib import container
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.limits import NAME_LIMIT, ROOMS_LIMIT
+from chalicelib.core.model import (
     Connection,
     Head,
     Message,
@@ -25,10 +26,9 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.protocol import MESSAGE_LIMIT, SUBPROTOCOL
-from chalicelib.rooms import number as number_all
-from chalicelib.shards import WHOLE
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.protocol import MESSAGE_LIMIT, SUBPROTOCOL
+from chalicelib.core.shards import WHOLE
 from tests import resources
 from tests.functional.conftest import standing_clock
 from tests.people import gateway_id
@@ -60,7 +60,7 @@ def calls(lambdas: Lambdas) -> Callable[[], Counter[str]]:
     def note(model: Any, **_: object) -> None:
         count[model.name] += 1
 
-    graph = wiring.graph()
+    graph = container.graph()
     for client in (graph.dynamodb, graph.sqs):
         client.meta.events.register("before-call", note)
 
@@ -239,7 +239,7 @@ class Table:
         for number in range(messages):
             head = self.store.head(room)
             one = Message(f"old-{number}", room, "chat", text, user, gateway_id("Ada"), now)
-            numbering = number_all(head, {}, [one])
+            numbering = assign_numbers(head, {}, [one])
             self.store.append(numbering.fresh)
             assert self.store.advance(room, head, numbering.head)
         return self.store.head(room)
@@ -316,7 +316,7 @@ def test_a_message_costs_two_write_units_and_its_batch_one(table: Table) -> None
         Message(f"new-{number}", room, "chat", "x" * 100, user, gateway_id("Ada"), 7)
         for number in range(10)
     ]
-    numbering = number_all(head, known, messages)
+    numbering = assign_numbers(head, known, messages)
     table.store.append(numbering.fresh)
     table.store.advance(room, head, numbering.head)
     assert (table.units.writes, table.units.reads) == (2 * 10 + 1, 1 + 10)
@@ -347,7 +347,7 @@ def test_what_is_read_is_about_what_is_answered(
     lambdas.message(ADA, {"action": "join", "room": "tea"})
     told = json.loads(connections.received[ADA][-1])
     head = table.talk(RoomId("tea"), 20, LONG, UserId(told["you"]["userId"]))
-    counted = Units(wiring.graph().dynamodb, resources.client("dynamodb"))
+    counted = Units(container.graph().dynamodb, resources.client("dynamodb"))
     epoch = {"epoch": head.epoch} if "since" in frame else {}
     lambdas.message(ADA, {"room": "tea", **frame, **epoch})
     answer = json.loads(connections.received[ADA][-1]) if frame.get("id") != "unheard of" else {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import telemetry
-from chalicelib.protocol import MESSAGE_LIMIT
+from chalicelib.adapters import telemetry
+from chalicelib.core.protocol import MESSAGE_LIMIT
 from tests import resources
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib import wiring
-from chalicelib.model import UserId
-from chalicelib.protocol import SUBPROTOCOL
-from chalicelib.rooms import ERASED
+from chalicelib import container
+from chalicelib.core.history import ERASED
+from chalicelib.core.model import UserId
+from chalicelib.core.protocol import SUBPROTOCOL
 
 if TYPE_CHECKING:
     from tests.connections import Connections
@@ -32,7 +32,7 @@ class Diary:
         self.say(BOB, "his", "b-1")
         [self.user] = {one["data"]["userId"] for one in self.heard(BOB) if one["type"] == "message"}
         connections.received.clear()
-        erasure = replace(wiring.graph().erasure(), sleep=lambda _: None)
+        erasure = replace(container.graph().erasure(), sleep=lambda _: None)
         self.erased = erasure(UserId(self.user))
         lambdas.broadcast()
 

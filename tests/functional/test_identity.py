@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import pytest
 
-from chalicelib import wiring
-from chalicelib.identity import GRACE_SECONDS, WARNED_SECONDS
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib import container
+from chalicelib.core.identity import GRACE_SECONDS, WARNED_SECONDS
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import resources
 from tests.functional.test_rooms import ADA, BOB, CAT, PLAIN, Chat, texts
 from tests.issuer import AUDIENCE, ISSUER, SECRET, Jwks, public, shared, signed
@@ -60,7 +60,7 @@ class Tokens:
             if own and "until" in item:
                 item["until"] = {"N": str(int(self.lambdas.clock() + end))}
                 table.put_item(TableName=resources.TABLE, Item=item)
-        with wiring.fresh():
+        with container.fresh():
             pass
 
     def closed(self) -> list[str]:
@@ -76,7 +76,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def set_environment(env: dict[str, str]) -> None:
         for key, value in env.items():
             monkeypatch.setenv(key, value)
-        with wiring.fresh():
+        with container.fresh():
             pass
 
     return set_environment

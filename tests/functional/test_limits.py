@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import wiring
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib import container
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import resources
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def ada(settings: pytest.MonkeyPatch, lambdas: Lambdas) -> str:
     """A member of the room `tea`, who may send five frames at once and one every ten seconds."""
     del settings
-    with wiring.fresh():
+    with container.fresh():
         lambdas.connect(ADA, SESSION, SUBPROTOCOL)
         lambdas.message(ADA, {"action": "join", "room": "tea"})
     return ADA
@@ -84,7 +84,7 @@ def test_who_does_not_heed_is_closed_and_forgotten(
 ) -> None:
     """The connection is closed by DeleteConnection, and its user has to wait."""
     monkeypatch.setenv("FANFARE_ABUSE_SECONDS", "1")
-    with wiring.fresh():
+    with container.fresh():
         say(lambdas, ada, 5)
     [closing] = [one for one in connections.requests if one.method == "DELETE"]
     assert closing.connection_id == ada

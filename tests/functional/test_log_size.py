@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import quotas
-from chalicelib import telemetry
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.adapters import telemetry
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:

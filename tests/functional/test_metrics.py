@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import wiring
-from chalicelib.meter import Metric
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib import container
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import misbehaviour, resources
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def the_gateway_is_asked_too_much(lambdas: Lambdas, connections: Connections) ->
     """It answers 429, and the poster of boto3 can't tell for whom."""
     open_both(lambdas)
     connections.acts[BOB] = [misbehaviour.status(HTTPStatus.TOO_MANY_REQUESTS)] * 30
-    with pytest.MonkeyPatch.context() as patch, wiring.fresh():
+    with pytest.MonkeyPatch.context() as patch, container.fresh():
         patch.setenv("FANFARE_POSTER", "boto3")
         lambdas.invoke_broadcast(said(lambdas))
 

@@ -12,13 +12,13 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from chalicelib import settings, wiring
-from chalicelib.auth.names import user_of_subject
+from chalicelib import container, settings
+from chalicelib.adapters.auth.names import user_of_subject
+from chalicelib.adapters.dynamodb.items import head_key
+from chalicelib.core.identity import GRACE_SECONDS
+from chalicelib.core.model import RoomId
+from chalicelib.core.protocol import SUBPROTOCOL
 from chalicelib.graph import Graph
-from chalicelib.identity import GRACE_SECONDS
-from chalicelib.model import RoomId
-from chalicelib.protocol import SUBPROTOCOL
-from chalicelib.store.items import head_key
 from infra import policies
 from tests import misbehaviour
 from tests.conftest import PROJECT
@@ -122,7 +122,7 @@ class Recorder:
         uses, posts = self.uses[function], len(self._connections.requests)
         graph = Graph(settings.load(), self._clock)
         self._listen(graph, uses)
-        with wiring.fresh(graph):
+        with container.fresh(graph):
             try:
                 yield
             finally:

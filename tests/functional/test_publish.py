@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib import wiring
-from chalicelib.identity import GRACE_SECONDS
-from chalicelib.protocol import FRAME_LIMIT, MESSAGE_LIMIT
+from chalicelib import container
+from chalicelib.core.identity import GRACE_SECONDS
+from chalicelib.core.protocol import FRAME_LIMIT, MESSAGE_LIMIT
 from tests.functional.issued import want_tokens
 from tests.functional.test_identity import Tokens
 from tests.functional.test_rooms import ADA, BOB, PLAIN, texts
@@ -139,7 +139,7 @@ def test_where_clients_need_no_token_nobody_publishes(
 ) -> None:
     """There is nobody to trust, and no connection to limit."""
     monkeypatch.setenv("FANFARE_AUTH", "anonymous")
-    with wiring.fresh():
+    with container.fresh():
         assert desk.publish({"message": "hi"}).status_code == HTTPStatus.UNAUTHORIZED
 
 
@@ -177,7 +177,7 @@ def test_a_server_is_held_to_the_limits(desk: Desk, monkeypatch: pytest.MonkeyPa
     """It may say as much a second as a user may, and is told how long to wait."""
     monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "1")
     monkeypatch.setenv("FANFARE_BURST_SECONDS", "1")
-    with wiring.fresh():
+    with container.fresh():
         responses = [desk.publish({"message": "hi"}) for _ in range(4)]
     assert responses[0].status_code == HTTPStatus.ACCEPTED
     assert code(responses[-1]) == (429, "slow_down")
@@ -190,7 +190,7 @@ def test_a_custom_domain_needs_no_further_setting(
     """It tells neither the API's id nor its stage, which the members carry themselves."""
     monkeypatch.setenv("WEBSOCKET_URL", "wss://chat.example.com")
     monkeypatch.delenv("WEBSOCKET_ENDPOINT")
-    with wiring.fresh():
+    with container.fresh():
         assert desk.publish({"message": "hi"}).status_code == HTTPStatus.ACCEPTED
     [job] = desk.lambdas.queued_messages()
     assert job["message"]["origin"] is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import resources
 
 if TYPE_CHECKING:

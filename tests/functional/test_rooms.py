@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.protocol import FRAME_LIMIT, MESSAGE_LIMIT, SUBPROTOCOL
+from chalicelib.core.protocol import FRAME_LIMIT, MESSAGE_LIMIT, SUBPROTOCOL
 from tests import resources
 
 if TYPE_CHECKING:

@@ -18,18 +18,19 @@ from hypothesis import HealthCheck, settings
 from msgspec.structs import replace
 
 import app
-from chalicelib import telemetry, wiring
-from chalicelib.access import Access, AuthMode
-from chalicelib.errors import RETRY, Code
-from chalicelib.fanout import Fanout
+from chalicelib import container
+from chalicelib.adapters import telemetry
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.auth_settings import Access, AuthMode
+from chalicelib.core.errors import RETRY, Code
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.jobs import encode
+from chalicelib.core.limits import Limits
+from chalicelib.core.model import ConnectionId
+from chalicelib.core.origin_policy import Origins
+from chalicelib.core.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.graph import Graph
-from chalicelib.jobs import encode
-from chalicelib.limits import Limits
-from chalicelib.model import ConnectionId
-from chalicelib.origins import Origins
-from chalicelib.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.settings import Settings
-from chalicelib.store.dynamo import DynamoStore
 from tests import issuer, resources
 from tests.conftest import PROJECT
 from tests.fuzz.strategies.handshakes import ORIGINS
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model import Origin
-    from chalicelib.posting import Gateway
-    from chalicelib.store import Store
+    from chalicelib.core.model import Origin
+    from chalicelib.core.ports.poster import Gateway
+    from chalicelib.core.ports.store import Store
 
 AnyServer = TypeVar("AnyServer", bound="Server")
 
@@ -317,7 +318,7 @@ def serving(server: AnyServer) -> Iterator[AnyServer]:
     """Serve the block's events; at the end the log is looked at."""
     logger, handler = logging.getLogger(telemetry.logger.name), telemetry.logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
-    with contextlib.redirect_stdout(server.log), wiring.fresh(server.graph):
+    with contextlib.redirect_stdout(server.log), container.fresh(server.graph):
         stream = handler.setStream(server.log)
         # pytest would keep a copy of each line as well.
         logger.propagate = False

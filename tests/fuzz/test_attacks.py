@@ -8,10 +8,10 @@ import time
 
 from msgspec.structs import replace
 
-from chalicelib.jobs import encode
-from chalicelib.limits import LIMITS
-from chalicelib.model import RoomId
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.jobs import encode
+from chalicelib.core.limits import LIMITS
+from chalicelib.core.model import RoomId
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests.fuzz.server import ANONYMOUS, SETTINGS, MemoryServer, Server, serving, token
 
 EVE, ADA = "eve=", "ada="

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import protocol
-from chalicelib.identity import matches
-from chalicelib.jobs import MessageJob
-from chalicelib.model import ConnectionId
+from chalicelib.core import protocol
+from chalicelib.core.identity import matches
+from chalicelib.core.jobs import MessageJob
+from chalicelib.core.model import ConnectionId
 from tests.fuzz.server import (
     SETTINGS,
     MemoryServer,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.jobs import Job
-    from chalicelib.model import RoomId
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.model import RoomId
 
 ACTIONS = {str(request.__struct_config__.tag) for request in get_args(protocol.Request)}
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests.fuzz.server import SETTINGS, MemoryServer, Server, fuzz, serving, token
 from tests.fuzz.strategies.frames import ROOMS, publications
 from tests.fuzz.strategies.handshakes import forged_tokens

@@ -10,9 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.bulletin import Bulletin, Presence, SignalSent
-from chalicelib.jobs import EndJob, FanoutJob, MessageJob, PresenceJob, RetryJob, SignalJob, encode
-from chalicelib.model import (
+from chalicelib.core.jobs import (
+    EndJob,
+    FanoutJob,
+    MessageJob,
+    PresenceJob,
+    RetryJob,
+    SignalJob,
+    encode,
+)
+from chalicelib.core.model import (
     Census,
     ConnectionId,
     Epoch,
@@ -26,7 +33,8 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.protocol import SUBPROTOCOL
+from chalicelib.core.room_update import Bulletin, Presence, SignalSent
 from tests.fuzz.server import ANONYMOUS, MemoryServer, fuzz, serving
 from tests.fuzz.strategies.values import broken, garbage, written
 from tests.fuzz.tally import tried
@@ -34,7 +42,7 @@ from tests.fuzz.tally import tried
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.jobs import Job
+    from chalicelib.core.jobs import Job
 
 TEA = RoomId("tea")
 API = Origin("a1b2c3d4e5", "api")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.meter import Metric, Unit
-from chalicelib.telemetry import NAMESPACE
+from chalicelib.adapters.telemetry import NAMESPACE
+from chalicelib.core.ports.meter import Metric, Unit
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:

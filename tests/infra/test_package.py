@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.jobs import MAXIMUM_CONCURRENCY
+from chalicelib.core.jobs import MAXIMUM_CONCURRENCY
 from infra import rest_api
 from infra.concurrency import UNRESERVED, Room, Share, fit
 from tests import strict

@@ -13,18 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from chalicelib.limits import HANDSHAKE_SECONDS
-from chalicelib.model import (
-    LOBBY,
-    Connection,
-    ConnectionId,
-    Origin,
-    Protocol,
-    User,
-    UserId,
-)
-from chalicelib.shards import WHOLE
-from chalicelib.store.items import member_item, members_pk
+from chalicelib.adapters.dynamodb.items import member_item, members_pk
+from chalicelib.core.limits import HANDSHAKE_SECONDS
+from chalicelib.core.model import LOBBY, Connection, ConnectionId, Origin, Protocol, User, UserId
+from chalicelib.core.shards import WHOLE
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

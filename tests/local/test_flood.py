@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.flood import talk
 from bench.flooder import flooding
-from chalicelib.limits import LIMITS
+from chalicelib.core.limits import LIMITS
 
 if TYPE_CHECKING:
     from tests.running import Fanfare

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bench.client import Client
-from chalicelib.model import LOBBY
+from chalicelib.core.model import LOBBY
 from tests.conftest import PROJECT
 from tests.running import Fanfare
 

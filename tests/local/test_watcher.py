@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WATCHED = (
     "app.py",
-    "chalicelib/rooms.py",
+    "chalicelib/core/numbering.py",
     "chalicelib/docs/page.html",
     "static/app.js",
     ".chalice/config.json",
@@ -27,7 +27,7 @@ IGNORED = (
     "env/pyvenv.cfg",
     "chalicelib/__pycache__/rooms.pyc",
     "chalicelib/.rooms.py.swp",
-    "chalicelib/rooms.py~",
+    "chalicelib/core/numbering.py~",
     "node_modules/a/index.js",
     "tests/test_rooms.py",
 )
@@ -97,7 +97,7 @@ def test_a_deleted_source_reloads(project: Project) -> None:
     """A module that is taken away counts as a change."""
     project.reloads()
 
-    (project.root / "chalicelib/rooms.py").unlink()
+    (project.root / "chalicelib/core/numbering.py").unlink()
 
     assert [project.reloads(), project.reloads()] == [1, 0]
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from chalicelib import protocol
-from chalicelib.errors import Code, FrameError
-from chalicelib.protocol import SANCTION_LIMIT, Ban, Delete, Kick, Mute
+from chalicelib.core import protocol
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.protocol import SANCTION_LIMIT, Ban, Delete, Kick, Mute
 
 
 @pytest.mark.parametrize(

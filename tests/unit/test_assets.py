@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from chalicelib import assets
+from chalicelib.adapters import static_files
 
 
 def test_names_that_do_not_exist_are_not_kept() -> None:
     """A million names that somebody makes up leave nothing in memory."""
-    assert assets.find("index.html")
+    assert static_files.find("index.html")
     gc.collect()
     before = sys.getallocatedblocks()
-    assert not any(assets.find(f"made-up-{number}.js") for number in range(1_000_000))
+    assert not any(static_files.find(f"made-up-{number}.js") for number in range(1_000_000))
     gc.collect()
     assert sys.getallocatedblocks() - before < 1000
 
@@ -26,4 +26,4 @@ def test_names_that_do_not_exist_are_not_kept() -> None:
 )
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     """A name is compared, and never taken for a path."""
-    assert assets.find(name) is None
+    assert static_files.find(name) is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from chalicelib import rooms
-from chalicelib.errors import Code, FrameError
-from chalicelib.model import Message, RoomId, User, UserId, Wait
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.model import Message, RoomId, User, UserId, Wait
+from chalicelib.core.numbering import assign_numbers
 from chalicelib.service.backlog import (
     COPY_LIFE,
     LONGEST_PAUSE,
@@ -42,7 +42,7 @@ class Scene:
         message = Message(
             str(head.seq), room, "chat", "hi", User(UserId("u"), "U"), None, int(START * 1000)
         )
-        after = rooms.number(head, {}, [message]).head
+        after = assign_numbers(head, {}, [message]).head
         noted = Wait(wait, round(self.now * 1000))
         assert self.store.advance(room, head, replace(after, numbering=noted))
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import protocol
-from chalicelib.auth.names import clean_name
-from chalicelib.errors import Code, FrameError
-from chalicelib.protocol import Bounds, Say, is_room_name
+from chalicelib.adapters.auth.names import clean_name
+from chalicelib.core import protocol
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.protocol import Bounds, Say, is_room_name
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib import rooms
-from chalicelib.bulletin import LIVE, Bulletin, SignalSent
-from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.fanout import Fanout
-from chalicelib.jobs import (
+from chalicelib.core.errors import BatchError, UnavailableError
+from chalicelib.core.events import QueueEvent, QueueRecord
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.jobs import (
     RECEIVE_BATCH,
     EndJob,
     FanoutJob,
@@ -25,10 +23,8 @@ from chalicelib.jobs import (
     SignalJob,
     encode,
 )
-from chalicelib.limits import HANDSHAKE_SECONDS
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.meter import Metric
-from chalicelib.model import (
+from chalicelib.core.limits import HANDSHAKE_SECONDS
+from chalicelib.core.model import (
     Connection,
     ConnectionId,
     Member,
@@ -42,8 +38,12 @@ from chalicelib.model import (
     UserId,
     Wait,
 )
-from chalicelib.posting import Reason
-from chalicelib.protocol import MESSAGE_LIMIT
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.ports.poster import Reason
+from chalicelib.core.protocol import MESSAGE_LIMIT
+from chalicelib.core.room_update import LIVE, Bulletin, SignalSent
+from chalicelib.core.shards import WHOLE, ShardState
 from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.broadcast import (
     BATCH_TIME,
@@ -53,11 +53,11 @@ from chalicelib.service.broadcast import (
     POSTING_SHARE,
     Broadcast,
 )
-from chalicelib.service.closing import Closing
+from chalicelib.service.connection_closer import Closing
 from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
-from chalicelib.service.expiry import Expiry
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import Herald
-from chalicelib.shards import WHOLE, ShardState
+from chalicelib.service.token_expiry import Expiry
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import gateway_id
 from tests.tally import Tally
@@ -65,8 +65,8 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.jobs import Job
-    from chalicelib.model import Head
+    from chalicelib.core.jobs import Job
+    from chalicelib.core.model import Head
 
 NOW = 1_795_543_903.0
 ORIGIN = Origin("a1b2c3d4e5", "api")
@@ -488,7 +488,7 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
     head = scene.store.head(TEA)
     jobs: list[Job] = []
     for number in (1, 2, 3):
-        numbering = rooms.number(scene.store.head(TEA), {}, [said(number).message])
+        numbering = assign_numbers(scene.store.head(TEA), {}, [said(number).message])
         scene.store.append(numbering.fresh)
         scene.store.advance(TEA, scene.store.head(TEA), numbering.head)
         bulletin = Bulletin(numbering.numbered)

@@ -11,10 +11,19 @@ from bench import quotas
 from bench.simulation import scenarios
 from bench.simulation.churn import Storm, churn, storm
 from bench.simulation.table import Meter, Table
-from chalicelib.errors import FrameError
-from chalicelib.model import Connection, ConnectionId, Origin, Protocol, RoomId, Span, User, UserId
-from chalicelib.shards import WHOLE
-from chalicelib.store.dynamo import DynamoStore
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.core.errors import FrameError
+from chalicelib.core.model import (
+    Connection,
+    ConnectionId,
+    Origin,
+    Protocol,
+    RoomId,
+    Span,
+    User,
+    UserId,
+)
+from chalicelib.core.shards import WHOLE
 from tests import resources
 from tests.conftest import PROJECT
 

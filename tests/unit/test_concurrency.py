@@ -8,7 +8,7 @@ import re
 from chalice.app import SQSEventConfig
 
 from app import app
-from chalicelib.jobs import MAXIMUM_CONCURRENCY
+from chalicelib.core.jobs import MAXIMUM_CONCURRENCY
 from tests.conftest import PROJECT
 
 
@@ -33,4 +33,4 @@ def test_the_documents_say_how_many_and_where() -> None:
     assert f"At its maximum ({MAXIMUM_CONCURRENCY})" in operations
     assert f"{MAXIMUM_CONCURRENCY} of it are reserved for the broadcast of prod" in operations
     places = re.findall(r"`MAXIMUM_CONCURRENCY` in `([\w/.]+)`", deploy + operations)
-    assert set(places) == {"chalicelib/jobs.py"}
+    assert set(places) == {"chalicelib/core/jobs.py"}

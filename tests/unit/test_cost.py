@@ -23,9 +23,9 @@ from bench.billing.sharing import MEASURED, posts_per_delivered
 from bench.billing.workload import Workload
 from bench.simulation.path import World
 from bench.simulation.run import Load, run
-from chalicelib import protocol
-from chalicelib.model import ConnectionId, Epoch, Message, Numbered, RoomId, User, UserId
-from chalicelib.store.items import message_item
+from chalicelib.adapters.dynamodb.items import message_item
+from chalicelib.core import protocol
+from chalicelib.core.model import ConnectionId, Epoch, Message, Numbered, RoomId, User, UserId
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:

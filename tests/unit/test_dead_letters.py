@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.events import QueueEvent, QueueRecord
-from chalicelib.fanout import Fanout
-from chalicelib.members import LastCount, MemberCache, MemberCount
-from chalicelib.outbox import REASON_CHARACTERS, SqsOutbox
+from chalicelib.adapters.sqs import REASON_CHARACTERS, SqsOutbox
+from chalicelib.core.errors import BatchError, UnavailableError
+from chalicelib.core.events import QueueEvent, QueueRecord
+from chalicelib.core.fanout import Fanout
 from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from tests.memory import MemoryOutbox, MemoryStore
 from tests.strict_sqs import FORBIDDEN
 from tests.tally import Tally
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.service.delivery import Delivery
-    from chalicelib.service.expiry import Expiry
+    from chalicelib.service.token_expiry import Expiry
 
 NOW = 1_795_543_903.0
 

@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 from botocore.loaders import Loader
 
-from chalicelib.descriptions import SERVICES, Descriptions
+from chalicelib.adapters.service_models import SERVICES, Descriptions
 
 KINDS = ("service-2", "endpoint-rule-set-1")
 PREFIXES = {"dynamodb", "execute-api", "secretsmanager", "sqs", "ssm"}

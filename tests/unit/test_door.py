@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chalicelib.errors import HandshakeError
-from chalicelib.limits import HANDSHAKE_SECONDS, LIMITS, Limits
-from chalicelib.members import MemberCount
-from chalicelib.model import Address, ConnectionId, UserId
-from chalicelib.posting import Reason
-from chalicelib.service.closing import Closing
-from chalicelib.service.door import INQUIRIES, INQUIRY_INTERVAL, Door
+from chalicelib.core.errors import HandshakeError
+from chalicelib.core.limits import HANDSHAKE_SECONDS, LIMITS, Limits
+from chalicelib.core.model import Address, ConnectionId, UserId
+from chalicelib.core.ports.poster import Reason
+from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, Door
+from chalicelib.service.member_cache import MemberCount
 from chalicelib.service.presence import Herald
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import START, connection
@@ -22,7 +22,7 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.posting import Info
+    from chalicelib.core.ports.poster import Info
 
 LATER = HANDSHAKE_SECONDS
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting.engine import SILENCE, SWEEP
-from chalicelib.posting.limits import Limits
-from chalicelib.posting.pacing import BURST
-from chalicelib.posting.pool import HANDSHAKES
+from chalicelib.adapters.apigateway.connection_pool import HANDSHAKES
+from chalicelib.adapters.apigateway.engine import SILENCE, SWEEP
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.rate_controller import BURST
+from chalicelib.core.model import ConnectionId
 from tests.virtual import Network, answer
 
 if TYPE_CHECKING:
-    from chalicelib.posting import Post
+    from chalicelib.core.ports.poster import Post
     from tests.virtual import Request
 
 ROUNDING: Final = 1e-6

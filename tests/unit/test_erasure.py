@@ -12,10 +12,13 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from msgspec.structs import replace
 
-from chalicelib.errors import FrameError, UnavailableError
-from chalicelib.jobs import PresenceJob, Waiting
-from chalicelib.members import MemberCount
-from chalicelib.model import (
+from chalicelib.adapters.dynamodb.items import connection_key
+from chalicelib.adapters.dynamodb.store import DynamoStore
+from chalicelib.adapters.dynamodb.traces import DynamoTraces
+from chalicelib.core.errors import FrameError, UnavailableError
+from chalicelib.core.history import ERASED
+from chalicelib.core.jobs import PresenceJob, Waiting
+from chalicelib.core.model import (
     Address,
     Connection,
     Epoch,
@@ -29,13 +32,10 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.rooms import ERASED
-from chalicelib.service.closing import Closing
+from chalicelib.service.connection_closer import Closing
 from chalicelib.service.erasure import FUNCTION_SECONDS, Erased, Erasure
+from chalicelib.service.member_cache import MemberCount
 from chalicelib.service.presence import Herald
-from chalicelib.store.dynamo import DynamoStore
-from chalicelib.store.dynamo_traces import DynamoTraces
-from chalicelib.store.items import connection_key
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import Announce, MemoryOutbox, MemoryPoster, MemoryStore, MemoryTraces, silence
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.store import Store
-    from chalicelib.store.traces import Traces
+    from chalicelib.core.ports.store import Store
+    from chalicelib.core.ports.traces import Traces
 
 ADA, BOB = UserId("ada"), UserId("ada-2")
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.errors import BatchError, UnavailableError
-from chalicelib.identity import GRACE_SECONDS
-from chalicelib.jobs import EndJob, PresenceJob, RetryJob
-from chalicelib.meter import Metric
-from chalicelib.model import Connection, Member, Protocol, Span, User, UserId
-from chalicelib.posting import Reason
+from chalicelib.core.errors import BatchError, UnavailableError
+from chalicelib.core.identity import GRACE_SECONDS
+from chalicelib.core.jobs import EndJob, PresenceJob, RetryJob
+from chalicelib.core.model import Connection, Member, Protocol, Span, User, UserId
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.ports.poster import Reason
+from chalicelib.core.shards import WHOLE
 from chalicelib.service.delivery import ENDED_AT_ONCE, end_jobs
-from chalicelib.shards import WHOLE
 from tests.people import gateway_id
 from tests.unit.test_broadcast import (
     ADA,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.fanout import Fanout
-from chalicelib.model import ConnectionId, Span, slot
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.model import ConnectionId, Span, slot
 
 
 def test_a_room_that_one_worker_can_serve_is_not_shared() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.access import AuthMode
-from chalicelib.errors import SettingsError
-from chalicelib.identity import (
+from chalicelib.core.auth_settings import AuthMode
+from chalicelib.core.errors import SettingsError
+from chalicelib.core.identity import (
     GRACE_SECONDS,
     WARNED_SECONDS,
     Rights,
@@ -15,7 +15,7 @@ from chalicelib.identity import (
     is_over,
     matches,
 )
-from chalicelib.model import RoomId
+from chalicelib.core.model import RoomId
 from chalicelib.settings import Settings
 from tests.unit.test_settings import GOOD
 

@@ -99,5 +99,6 @@ def test_a_wrong_setting_is_named_by_the_import_on_lambda() -> None:
     done = run("import app", _HANDLER="app.on_ws_message", FANFARE_POSTER="pigeons")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "chalicelib.errors.SettingsError: FANFARE_POSTER is 'pigeons': it takes sockets or boto3"
+        "chalicelib.core.errors.SettingsError:"
+        " FANFARE_POSTER is 'pigeons': it takes sockets or boto3"
     )

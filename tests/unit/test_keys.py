@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib.auth.keys import (
+from chalicelib.adapters.auth.keys import (
     COOLDOWN_SECONDS,
     KEPT_SECONDS,
     RETRY_SECONDS,
@@ -24,7 +24,7 @@ from chalicelib.auth.keys import (
     parameter,
     secret,
 )
-from chalicelib.errors import SettingsError, UnavailableError
+from chalicelib.core.errors import SettingsError, UnavailableError
 from tests.issuer import SECRET, Jwks, public
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting import Reason, Report
-from chalicelib.posting.lanes import HELD, Lanes
+from chalicelib.adapters.apigateway.send_queue import HELD, Lanes
+from chalicelib.core.model import ConnectionId
+from chalicelib.core.ports.poster import Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalicelib.posting import Post
-    from chalicelib.posting.lanes import Task
+    from chalicelib.adapters.apigateway.send_queue import Task
+    from chalicelib.core.ports.poster import Post
 
 ADA = ConnectionId("ada")
 BOB = ConnectionId("bob")

@@ -13,33 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PURE = (
-    "record",
-    "errors",
-    "meter",
-    "ignorable",
-    "text",
-    "identity",
-    "origins",
-    "access",
-    "model",
-    "shards",
-    "recent",
-    "limits",
-    "protocol/__init__",
-    "protocol/limits",
-    "protocol/acts",
-    "protocol/requests",
-    "protocol/frames",
-    "events",
-    "rooms",
-    "bulletin",
-    "jobs",
-    "fanout",
-)
-PURE_PACKAGES = tuple(f"chalicelib.{name.split('/')[0]}" for name in PURE)
 AWS = ("boto3", "botocore", "aws_lambda_powertools")
 MODULES = sorted((PROJECT / "chalicelib").rglob("*.py"))
+CORE, SERVICE, ADAPTERS = (
+    sorted((PROJECT / "chalicelib" / layer).rglob("*.py"))
+    for layer in ("core", "service", "adapters")
+)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -57,28 +36,32 @@ def within(name: str, packages: tuple[str, ...]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_the_core_knows_no_aws_no_clock_and_no_environment(name: str) -> None:
+@pytest.mark.parametrize("path", CORE)
+def test_the_core_knows_no_aws_no_clock_and_no_environment(path: Path) -> None:
     """Decisions and wire types import nothing but each other and the standard library's tools."""
-    path = PROJECT / "chalicelib" / f"{name}.py"
     for imported in imports(path):
         assert not within(imported, (*AWS, "chalice", "os", "time", "random")), imported
-        if within(imported, ("chalicelib",)) and imported != "chalicelib":
-            assert within(imported, PURE_PACKAGES), f"{name} imports {imported}"
+        if within(imported, ("chalicelib",)):
+            assert within(imported, ("chalicelib.core",)), f"{path.name} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "chalicelib/service").glob("*.py")))
-def test_use_cases_know_ports_only(path: Path) -> None:
-    """A use case imports neither an AWS library nor the wiring nor an adapter of the poster."""
-    forbidden = (
-        *AWS,
-        "chalicelib.wiring",
-        "chalicelib.settings",
-        "chalicelib.posting.boto3_poster",
-        "chalicelib.posting.socket_poster",
-    )
+@pytest.mark.parametrize("path", SERVICE)
+def test_use_cases_know_the_core_only(path: Path) -> None:
+    """A use case imports neither an AWS library nor an adapter nor what builds it."""
     for imported in imports(path):
-        assert not within(imported, forbidden), f"{path.name} imports {imported}"
+        assert not within(imported, AWS), f"{path.name} imports {imported}"
+        if within(imported, ("chalicelib",)):
+            inner = ("chalicelib.core", "chalicelib.service")
+            assert within(imported, inner), f"{path.name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", ADAPTERS)
+def test_adapters_know_the_core_only(path: Path) -> None:
+    """An adapter imports neither a use case nor what builds it."""
+    for imported in imports(path):
+        if within(imported, ("chalicelib",)):
+            inner = ("chalicelib.core", "chalicelib.adapters")
+            assert within(imported, inner), f"{path.name} imports {imported}"
 
 
 @pytest.mark.parametrize("path", MODULES)

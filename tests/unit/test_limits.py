@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.errors import Code, FrameError, UnansweredError
-from chalicelib.limits import LIMITS, READ_UNITS_PER_SECOND, Limits, price, reads_price
-from chalicelib.model import ConnectionId, UserId
-from chalicelib.protocol import Join, Ping, ReadHistory, Renew, Say
-from chalicelib.service.admission import Admission
-from chalicelib.service.tabs import CHARGE_INTERVAL, FORGIVEN_SHARE, Tabs, UserTabs
+from chalicelib.core.errors import Code, FrameError, UnansweredError
+from chalicelib.core.limits import LIMITS, READ_UNITS_PER_SECOND, Limits, price, reads_price
+from chalicelib.core.model import ConnectionId, UserId
+from chalicelib.core.protocol import Join, Ping, ReadHistory, Renew, Say
+from chalicelib.service.debt_cache import CHARGE_INTERVAL, FORGIVEN_SHARE, Tabs, UserTabs
+from chalicelib.service.rate_limiter import Admission
 from tests.memory import MemoryStore
 from tests.people import START, connection
 
 if TYPE_CHECKING:
-    from chalicelib.protocol import Request
+    from chalicelib.core.protocol import Request
 
 HI = Say(message="hi", room="tea")
 ADA = UserId("ada")

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.members import COUNT_LIFE, READ_WHOLE, LastCount, MemberCache, MemberCount
-from chalicelib.model import Connection, ConnectionId, Origin, Protocol, RoomId, Span, User, UserId
-from chalicelib.shards import (
+from chalicelib.core.model import (
+    Connection,
+    ConnectionId,
+    Origin,
+    Protocol,
+    RoomId,
+    Span,
+    User,
+    UserId,
+)
+from chalicelib.core.shards import (
     CAPACITY,
     LEVELS,
     WHOLE,
@@ -22,13 +30,20 @@ from chalicelib.shards import (
     shard_of,
     shards_of,
 )
+from chalicelib.service.member_cache import (
+    COUNT_LIFE,
+    READ_WHOLE,
+    LastCount,
+    MemberCache,
+    MemberCount,
+)
 from tests.memory import MemoryStore
 from tests.people import START, gateway_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalicelib.model import Member
+    from chalicelib.core.model import Member
 
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 LEAVES = Span().cut(10)

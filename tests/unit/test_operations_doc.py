@@ -10,8 +10,8 @@ import botocore.session
 import pytest
 from msgspec.structs import fields
 
-from chalicelib.fanout import Fanout
-from chalicelib.meter import Metric
+from chalicelib.core.fanout import Fanout
+from chalicelib.core.ports.meter import Metric
 from tests.conftest import PROJECT
 
 DOC = (PROJECT / "docs/operations.md").read_text()

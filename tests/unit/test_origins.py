@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.errors import SettingsError
-from chalicelib.origins import Origins, normal
+from chalicelib.core.errors import SettingsError
+from chalicelib.core.origin_policy import Origins, normal
 from chalicelib.settings import Settings
 from tests.unit.test_settings import GOOD
 

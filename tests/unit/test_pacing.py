@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting.pacing import SLOWEST, UNLIMITED, Pace, full_jitter
+from chalicelib.adapters.apigateway.rate_controller import SLOWEST, UNLIMITED, Pace, full_jitter
+from chalicelib.core.model import ConnectionId
 
 
 class Gateway:

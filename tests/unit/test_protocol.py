@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from chalicelib import protocol
-from chalicelib.errors import RETRY, Code, FrameError
-from chalicelib.protocol import FRAME_LIMIT, MESSAGE_LIMIT, Say
+from chalicelib.core import protocol
+from chalicelib.core.errors import RETRY, Code, FrameError
+from chalicelib.core.protocol import FRAME_LIMIT, MESSAGE_LIMIT, Say
 
 
 def test_a_message_is_read() -> None:

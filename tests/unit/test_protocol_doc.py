@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from chalicelib import protocol
-from chalicelib.errors import RETRY, Code
-from chalicelib.limits import LIMITS, NAME_LIMIT, ROOMS_LIMIT
-from chalicelib.protocol import Frame, Request
-from chalicelib.service.reading import WHO_PAGE
+from chalicelib.core import protocol
+from chalicelib.core.errors import RETRY, Code
+from chalicelib.core.limits import LIMITS, NAME_LIMIT, ROOMS_LIMIT
+from chalicelib.core.protocol import Frame, Request
+from chalicelib.service.history import WHO_PAGE
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib import protocol, rooms
-from chalicelib.bulletin import Bulletin, Presence, SignalSent, gather
-from chalicelib.model import (
+from chalicelib.core import history, protocol
+from chalicelib.core.history import Page
+from chalicelib.core.model import (
     ConnectionId,
     Epoch,
     Head,
@@ -27,8 +27,9 @@ from chalicelib.model import (
     User,
     UserId,
 )
-from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.rooms import Page
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.protocol import FRAME_LIMIT
+from chalicelib.core.room_update import Bulletin, Presence, SignalSent, gather
 from tests.people import gateway_id
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[An
 
 def test_new_messages_get_the_next_numbers() -> None:
     """Numbers go on from the head without a gap, in the order of the batch."""
-    result = rooms.number(head(7), {}, [message(8), message(9)])
+    result = assign_numbers(head(7), {}, [message(8), message(9)])
     assert [one.seq for one in result.numbered] == [8, 9]
     assert result.fresh == result.numbered
     assert result.head == replace(head(7), seq=9)
@@ -88,7 +89,7 @@ def test_new_messages_get_the_next_numbers() -> None:
 def test_known_messages_keep_their_numbers() -> None:
     """A batch that comes again, mixed with new messages and with itself, numbers nothing twice."""
     known = {message(6).key: 6, message(7).key: 7}
-    result = rooms.number(head(7), known, [message(6), message(8), message(8), message(7)])
+    result = assign_numbers(head(7), known, [message(6), message(8), message(8), message(7)])
     assert [one.seq for one in result.numbered] == [6, 8, 8, 7]
     assert [one.seq for one in result.fresh] == [8]
     assert result.head.seq == 8
@@ -99,7 +100,7 @@ def test_numbers_are_dense_however_messages_repeat(batches: list[list[int]]) -> 
     """Any batches with any repetitions: one number each, without gaps."""
     at, seqs = head(), dict[MessageKey, int]()
     for batch in batches:
-        result = rooms.number(at, dict(seqs), [message(key) for key in batch])
+        result = assign_numbers(at, dict(seqs), [message(key) for key in batch])
         for key, one in zip(batch, result.numbered, strict=True):
             assert seqs.setdefault(message(key).key, one.seq) == one.seq
         at = result.head
@@ -111,7 +112,7 @@ def test_two_users_may_use_the_same_id() -> None:
     mine = message(1)
     yours = Message("id-1", TEA, "chat", "hi", user("Bob"), BOB, mine.sent_at)
     assert mine.key != yours.key
-    assert [one.seq for one in rooms.number(head(), {}, [mine, yours]).numbered] == [1, 2]
+    assert [one.seq for one in assign_numbers(head(), {}, [mine, yours]).numbered] == [1, 2]
 
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
@@ -191,11 +192,11 @@ def test_objects_are_packed_within_the_limit_in_their_order(sizes: list[int]) ->
 def test_a_page_is_cut_by_size_but_never_to_nothing() -> None:
     """A page fits into a frame, oldest first, and one message always comes."""
     long = [numbered(seq, text="x" * 12_000) for seq in (1, 2, 3)]
-    forward = rooms.page(long, newest_first=False, last=3)
+    forward = history.page(long, newest_first=False, last=3)
     assert ([one.seq for one in forward.messages], forward.more) == ([1, 2], True)
-    backward = rooms.page(long[::-1], newest_first=True, last=1)
+    backward = history.page(long[::-1], newest_first=True, last=1)
     assert ([one.seq for one in backward.messages], backward.more) == ([2, 3], True)
-    huge = rooms.page([numbered(1, text="\x01" * 16_000)], newest_first=False, last=1)
+    huge = history.page([numbered(1, text="\x01" * 16_000)], newest_first=False, last=1)
     assert (len(huge.messages), huge.more) == (1, False)
 
 
@@ -203,22 +204,22 @@ def test_a_page_asks_for_no_more_than_it_takes() -> None:
     """Of a long history only the message is read that does not fit any more."""
     read: list[int] = []
 
-    def history() -> Iterator[Numbered]:
+    def endless() -> Iterator[Numbered]:
         for seq in range(1, 100):
             read.append(seq)
             yield numbered(seq, text="x" * 12_000)
 
-    rooms.page(history(), newest_first=False, last=99)
+    history.page(endless(), newest_first=False, last=99)
     assert read == [1, 2, 3]
 
 
 def test_a_page_tells_whether_there_are_more() -> None:
     """It ends with the last number that there may be, or there is more."""
     some = [numbered(seq) for seq in (4, 5)]
-    assert not rooms.page(some, newest_first=False, last=5).more
-    assert rooms.page(some, newest_first=False, last=6).more
-    assert rooms.page(some[::-1], newest_first=True, last=1).more
-    assert not rooms.page([], newest_first=True, last=1).more
+    assert not history.page(some, newest_first=False, last=5).more
+    assert history.page(some, newest_first=False, last=6).more
+    assert history.page(some[::-1], newest_first=True, last=1).more
+    assert not history.page([], newest_first=True, last=1).more
 
 
 @pytest.mark.parametrize(
@@ -240,6 +241,6 @@ def test_what_a_client_that_comes_back_is_given(
 ) -> None:
     """A room at 5: all that was missed, or as much as there is and the reason for the rest."""
     missed = Page(tuple(numbered(seq) for seq in kept), more=False)
-    recovery = rooms.recover(head(5), since, epoch, missed)
+    recovery = history.recover(head(5), since, epoch, missed)
     assert recovery.reason == reason
     assert [one.seq for one in recovery.messages] == given

@@ -9,22 +9,23 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chalicelib import protocol, rooms
-from chalicelib.bulletin import SignalSent
-from chalicelib.errors import Code, FrameError
-from chalicelib.identity import Identity, Rights
-from chalicelib.jobs import MessageJob, SignalJob
-from chalicelib.limits import LIMITS
-from chalicelib.meter import Metric
-from chalicelib.model import Message, RoomId, User, UserId, Wait
-from chalicelib.protocol import BOUNDS, Say, Signal
-from chalicelib.service.admission import Admission
+from chalicelib.core import protocol
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.identity import Identity, Rights
+from chalicelib.core.jobs import MessageJob, SignalJob
+from chalicelib.core.limits import LIMITS
+from chalicelib.core.model import Message, RoomId, User, UserId, Wait
+from chalicelib.core.numbering import assign_numbers
+from chalicelib.core.ports.meter import Metric
+from chalicelib.core.protocol import BOUNDS, Say, Signal
+from chalicelib.core.room_update import SignalSent
 from chalicelib.service.backlog import MESSAGES_WAIT, SIGNALS_WAIT, Backlog
-from chalicelib.service.guard import Guard
-from chalicelib.service.notify import Notify
-from chalicelib.service.publish import Publish
+from chalicelib.service.http_notify import Notify
+from chalicelib.service.http_publish import Publish
 from chalicelib.service.publishers import Publishers
-from chalicelib.service.saying import Saying
+from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.sanction_check import Guard
+from chalicelib.service.sending import Saying
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import START, connection
 from tests.tally import Tally
@@ -32,7 +33,7 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.auth import Credentials
+    from chalicelib.core.ports.authenticator import Credentials
 
 TEA = RoomId("tea")
 NOW = START + 0.7285
@@ -75,7 +76,7 @@ class Scene:
         """Note how long the newest records have waited."""
         self.store.note_signals(TEA, Wait(signals, MILLISECONDS))
         message = Message("0", TEA, "chat", "hi", OPERATOR, None, 0)
-        after = rooms.number(self.head, {}, [message]).head
+        after = assign_numbers(self.head, {}, [message]).head
         noted = replace(after, numbering=Wait(messages, MILLISECONDS))
         assert self.store.advance(TEA, self.head, noted)
 
@@ -160,7 +161,7 @@ def test_what_has_its_number_is_acknowledged_even_if_the_room_is_late(scene: Sce
     scene.saying.say(scene.ada, again)
     [job] = scene.outbox.jobs
     assert isinstance(job, MessageJob)
-    numbering = rooms.number(scene.head, {}, [job.message])
+    numbering = assign_numbers(scene.head, {}, [job.message])
     scene.store.append(numbering.fresh)
     late = replace(numbering.head, numbering=Wait(60_000, MILLISECONDS))
     assert scene.store.advance(TEA, scene.head, late)

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib import settings
-from chalicelib.errors import SettingsError
+from chalicelib.core.errors import SettingsError
 from chalicelib.settings import Settings
 
 GOOD = {

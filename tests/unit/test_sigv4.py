@@ -10,9 +10,9 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model import ConnectionId
-from chalicelib.posting.endpoint import Endpoint
-from chalicelib.posting.sigv4 import Signer
+from chalicelib.adapters.apigateway.endpoint import Endpoint
+from chalicelib.adapters.apigateway.sigv4 import Signer
+from chalicelib.core.model import ConnectionId
 from tests.signing import signed
 
 SECRET = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import telemetry
-from chalicelib.meter import Metric
+from chalicelib.adapters import telemetry
+from chalicelib.core.ports.meter import Metric
 
 CONTEXT = SimpleNamespace(aws_request_id="r-1")
 

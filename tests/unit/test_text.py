@@ -9,10 +9,9 @@ import regex  # type: ignore[import-untyped]
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.auth.names import clean_name
-from chalicelib.ignorable import BLANK, DEFAULT_IGNORABLE
-from chalicelib.protocol import is_room_name
-from chalicelib.text import visible
+from chalicelib.adapters.auth.names import clean_name
+from chalicelib.core.protocol import is_room_name
+from chalicelib.core.text import BLANK, DEFAULT_IGNORABLE, visible
 
 CHARACTERS = "".join(map(chr, range(0x110000)))
 IGNORABLE: list[str] = regex.findall(r"\p{Default_Ignorable_Code_Point}", CHARACTERS)

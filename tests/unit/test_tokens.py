@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.auth import Credentials
-from chalicelib.auth.anonymous import Anonymous
-from chalicelib.auth.keys import IssuerKeys, SharedSecret
-from chalicelib.auth.names import user_of_subject
-from chalicelib.auth.tokens import LEEWAY, TOKEN_LIMIT, Tokens
-from chalicelib.errors import HandshakeError, SettingsError, UnavailableError
-from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
-from chalicelib.limits import NAME_LIMIT
-from chalicelib.model import UserId
+from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.adapters.auth.keys import IssuerKeys, SharedSecret
+from chalicelib.adapters.auth.names import user_of_subject
+from chalicelib.adapters.auth.tokens import LEEWAY, TOKEN_LIMIT, Tokens
+from chalicelib.core.errors import HandshakeError, SettingsError, UnavailableError
+from chalicelib.core.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
+from chalicelib.core.limits import NAME_LIMIT
+from chalicelib.core.model import UserId
+from chalicelib.core.ports.authenticator import Credentials
 from tests.issuer import (
     AUDIENCE,
     ISSUER,

@@ -1,5 +1,1 @@
-"""Posting to connections through the gateway's `@connections` API."""
-
-from chalicelib.posting.port import Gateway, Info, Manager, Post, Poster, Reason, Report
-
-__all__ = ["Gateway", "Info", "Manager", "Post", "Poster", "Reason", "Report"]
+"""Posts to connections through API Gateway's `@connections` API."""

@@ -12,15 +12,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from msgspec import Struct
 
-from chalicelib.posting.port import Identity, Info, Reason, Report
+from chalicelib.core.ports.poster import Identity, Info, Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
-    from chalicelib.model import ConnectionId
-    from chalicelib.posting.port import Post
+    from chalicelib.core.model import ConnectionId
+    from chalicelib.core.ports.poster import Post
 
 CONCURRENCY: Final = 64
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import selectors
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.posting.connection import Connection, LostError
-from chalicelib.posting.pacing import full_jitter
+from chalicelib.adapters.apigateway.http_connection import Connection, LostError
+from chalicelib.adapters.apigateway.rate_controller import full_jitter
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from chalicelib.posting.endpoint import Address, Addresses, Endpoint
-    from chalicelib.posting.limits import Limits
+    from chalicelib.adapters.apigateway.endpoint import Address, Addresses, Endpoint
+    from chalicelib.adapters.apigateway.limits import Limits
 
 HANDSHAKES: Final = 32
 """Sockets that may be opening at a time; more would only keep each other from the processor."""

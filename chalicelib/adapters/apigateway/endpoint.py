@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

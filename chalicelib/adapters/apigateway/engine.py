@@ -8,20 +8,20 @@ from http import HTTPStatus
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.posting.connection import LostError
-from chalicelib.posting.lanes import Lanes
-from chalicelib.posting.pacing import Pace, full_jitter
-from chalicelib.posting.port import Reason, Report
+from chalicelib.adapters.apigateway.http_connection import LostError
+from chalicelib.adapters.apigateway.rate_controller import Pace, full_jitter
+from chalicelib.adapters.apigateway.send_queue import Lanes
+from chalicelib.core.ports.poster import Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.posting.connection import Connection
-    from chalicelib.posting.lanes import Task
-    from chalicelib.posting.limits import Limits
-    from chalicelib.posting.pool import Pool
-    from chalicelib.posting.port import Post
-    from chalicelib.posting.sigv4 import Credentials, Signer
+    from chalicelib.adapters.apigateway.connection_pool import Pool
+    from chalicelib.adapters.apigateway.http_connection import Connection
+    from chalicelib.adapters.apigateway.limits import Limits
+    from chalicelib.adapters.apigateway.send_queue import Task
+    from chalicelib.adapters.apigateway.sigv4 import Credentials, Signer
+    from chalicelib.core.ports.poster import Post
 
 # Looked up for every answer, and an enumeration's members are slow to look up.
 OK: Final = HTTPStatus.OK.value

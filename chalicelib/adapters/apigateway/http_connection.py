@@ -15,7 +15,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.posting.endpoint import Address
+    from chalicelib.adapters.apigateway.endpoint import Address
 
 RECEIVE: Final = 16 * 1024
 """Bytes read at a time: all that a TLS record can hold, or the rest would wait inside OpenSSL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 
 class Limits(Record, frozen=True):

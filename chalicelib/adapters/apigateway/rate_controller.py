@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.model import ConnectionId
+    from chalicelib.core.model import ConnectionId
 
 WINDOW: Final = 0.1
 """Seconds over which answers are judged together; a few round trips."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.model import ConnectionId
-    from chalicelib.posting.port import Post, Reason, Report
+    from chalicelib.core.model import ConnectionId
+    from chalicelib.core.ports.poster import Post, Reason, Report
 
 HELD: Final = 10_000
 """How many posts may wait behind others to their connection before no more are drawn."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from chalicelib.model import ConnectionId
-    from chalicelib.posting.endpoint import Endpoint
+    from chalicelib.adapters.apigateway.endpoint import Endpoint
+    from chalicelib.core.model import ConnectionId
 
 SERVICE: Final = "execute-api"
 BLOCK: Final = 64

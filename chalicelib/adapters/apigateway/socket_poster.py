@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.posting.endpoint import Addresses, Endpoint, resolve
-from chalicelib.posting.engine import Engine
-from chalicelib.posting.limits import Limits
-from chalicelib.posting.pool import Pool
-from chalicelib.posting.port import Info, Reason
-from chalicelib.posting.sigv4 import Signer
+from chalicelib.adapters.apigateway.connection_pool import Pool
+from chalicelib.adapters.apigateway.endpoint import Addresses, Endpoint, resolve
+from chalicelib.adapters.apigateway.engine import Engine
+from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.sigv4 import Signer
+from chalicelib.core.ports.poster import Info, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.model import ConnectionId
-    from chalicelib.posting.endpoint import Address
-    from chalicelib.posting.port import Post, Report
-    from chalicelib.posting.sigv4 import Credentials
+    from chalicelib.adapters.apigateway.endpoint import Address
+    from chalicelib.adapters.apigateway.sigv4 import Credentials
+    from chalicelib.core.model import ConnectionId
+    from chalicelib.core.ports.poster import Post, Report
 
 
 class SocketPoster:

@@ -6,18 +6,18 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.auth.names import clean_name, user_of_session
-from chalicelib.errors import HandshakeError
-from chalicelib.identity import Identity
-from chalicelib.limits import NAME_LIMIT
-from chalicelib.model import User
-from chalicelib.record import Record
+from chalicelib.adapters.auth.names import clean_name, user_of_session
+from chalicelib.core.errors import HandshakeError
+from chalicelib.core.identity import Identity
+from chalicelib.core.limits import NAME_LIMIT
+from chalicelib.core.model import User
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.auth.port import Credentials
-    from chalicelib.model import UserId
+    from chalicelib.core.model import UserId
+    from chalicelib.core.ports.authenticator import Credentials
 
 SESSION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 

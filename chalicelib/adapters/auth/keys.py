@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import SettingsError, UnavailableError
+from chalicelib.core.errors import SettingsError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

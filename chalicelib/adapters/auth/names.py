@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
-from chalicelib.limits import NAME_LIMIT
-from chalicelib.model import UserId
-from chalicelib.text import visible
+from chalicelib.core.limits import NAME_LIMIT
+from chalicelib.core.model import UserId
+from chalicelib.core.text import visible
 
 ANONYMOUS: Final = "Anonymous"
 _SESSIONS: Final = uuid.UUID("5f0d1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10")

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import jwt
 import msgspec
 
-from chalicelib.auth.names import clean_name, user_of_subject
-from chalicelib.errors import HandshakeError, SettingsError
-from chalicelib.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
-from chalicelib.limits import NAME_LIMIT
-from chalicelib.model import User
-from chalicelib.protocol import ROOM_NAME_LIMIT
-from chalicelib.record import Record
-from chalicelib.text import visible
+from chalicelib.adapters.auth.names import clean_name, user_of_subject
+from chalicelib.core.errors import HandshakeError, SettingsError
+from chalicelib.core.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
+from chalicelib.core.limits import NAME_LIMIT
+from chalicelib.core.model import User
+from chalicelib.core.protocol import ROOM_NAME_LIMIT
+from chalicelib.core.record import Record
+from chalicelib.core.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chalicelib.auth.keys import Keys
-    from chalicelib.auth.port import Credentials
+    from chalicelib.adapters.auth.keys import Keys
+    from chalicelib.core.ports.authenticator import Credentials
 
 TOKEN_LIMIT: Final = 8 * 1024
 """Characters of a token; longer ones are not even parsed. Headers end at 10,240 bytes."""

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from chalicelib.identity import Rights
-from chalicelib.model import (
+from chalicelib.core.identity import Rights
+from chalicelib.core.model import (
     Address,
     Connection,
     ConnectionId,
@@ -45,16 +45,16 @@ from chalicelib.model import (
     Wait,
     slot,
 )
-from chalicelib.shards import PARTS, ShardState, shard_of
-from chalicelib.store.port import CONNECTION_LIFE
+from chalicelib.core.ports.store import CONNECTION_LIFE
+from chalicelib.core.shards import PARTS, ShardState, shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from chalicelib.model import MessageType
-    from chalicelib.shards import Shard
+    from chalicelib.core.model import MessageType
+    from chalicelib.core.shards import Shard
 
     Item = dict[str, AttributeValueTypeDef]
 

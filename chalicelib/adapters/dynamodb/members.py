@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import replace
 
-from chalicelib.errors import Code, FrameError, unknown_connection
-from chalicelib.model import room_digest
-from chalicelib.recent import Recent
-from chalicelib.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
-from chalicelib.store.calls import ConditionFailedError, number
-from chalicelib.store.dynamo_history import DynamoHistory, head_among
-from chalicelib.store.items import (
+from chalicelib.adapters.dynamodb.calls import ConditionFailedError, number
+from chalicelib.adapters.dynamodb.items import (
     connection_expiry,
     connection_key,
     end,
@@ -41,16 +36,21 @@ from chalicelib.store.items import (
     shard_key,
     user_connection_key,
 )
-from chalicelib.store.port import HEAD_LIFE, Departure
+from chalicelib.adapters.dynamodb.rooms import DynamoHistory, head_among
+from chalicelib.core.errors import Code, FrameError, unknown_connection
+from chalicelib.core.model import room_digest
+from chalicelib.core.ports.store import HEAD_LIFE, Departure
+from chalicelib.core.recent import Recent
+from chalicelib.core.shards import LEVELS, WHOLE, ShardState, next_level, shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-    from chalicelib.model import Connection, ConnectionId, Head, Member, RoomId, Span
-    from chalicelib.shards import Shard
-    from chalicelib.store.items import Item
+    from chalicelib.adapters.dynamodb.items import Item
+    from chalicelib.core.model import Connection, ConnectionId, Head, Member, RoomId, Span
+    from chalicelib.core.shards import Shard
 
 LEVELS_KEPT: Final = 10_000
 """Large rooms whose level a container remembers."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chalicelib.store.calls import ConditionFailedError, Table, number
-from chalicelib.store.items import account_key, connection_key, read_address, read_connection
-from chalicelib.store.ledger import Account, Entry
-from chalicelib.store.port import CONNECTION_LIFE
+from chalicelib.adapters.dynamodb.calls import ConditionFailedError, Table, number
+from chalicelib.adapters.dynamodb.items import (
+    account_key,
+    connection_key,
+    read_address,
+    read_connection,
+)
+from chalicelib.core.ports.rate_limits import Account, Entry
+from chalicelib.core.ports.store import CONNECTION_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from chalicelib.model import Address, ConnectionId, UserId
-    from chalicelib.store.items import Item
+    from chalicelib.adapters.dynamodb.items import Item
+    from chalicelib.core.model import Address, ConnectionId, UserId
 
 
 class DynamoLedger(Table):

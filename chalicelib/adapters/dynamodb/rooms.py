@@ -7,10 +7,8 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.model import Epoch, Head, MessageKey
-from chalicelib.protocol import FRAME_LIMIT
-from chalicelib.store.calls import ConditionFailedError, Table, number
-from chalicelib.store.items import (
+from chalicelib.adapters.dynamodb.calls import ConditionFailedError, Table, number
+from chalicelib.adapters.dynamodb.items import (
     HEAD,
     head_key,
     item_size,
@@ -24,15 +22,17 @@ from chalicelib.store.items import (
     read_units,
     seq_key,
 )
-from chalicelib.store.port import HEAD_LIFE, HISTORY_LIFE, Read
+from chalicelib.core.model import Epoch, Head, MessageKey
+from chalicelib.core.ports.store import HEAD_LIFE, HISTORY_LIFE, Read
+from chalicelib.core.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
 
-    from chalicelib.model import Numbered, RoomId, Wait
-    from chalicelib.store.items import Item
+    from chalicelib.adapters.dynamodb.items import Item
+    from chalicelib.core.model import Numbered, RoomId, Wait
 
 FIRST_READ: Final = 2
 GROWTH: Final = 4

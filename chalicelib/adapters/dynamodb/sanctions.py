@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.model import room_digest
-from chalicelib.store.calls import Table, number
-from chalicelib.store.items import (
+from chalicelib.adapters.dynamodb.calls import Table, number
+from chalicelib.adapters.dynamodb.items import (
     connection_key,
     muted_attribute,
     read_mutes,
@@ -14,11 +13,12 @@ from chalicelib.store.items import (
     sanction_key,
     sanctions_pk,
 )
+from chalicelib.core.model import room_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.model import ConnectionId, RoomId, Sanction, UserId
+    from chalicelib.core.model import ConnectionId, RoomId, Sanction, UserId
 
 REMOVED_AT_ONCE: Final = 50
 """Attributes that one call removes: a condition on each takes two of the 300 operators.

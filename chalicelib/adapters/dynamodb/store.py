@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.limits import ROOMS_LIMIT
-from chalicelib.shards import CAPACITY
-from chalicelib.store.dynamo_ledger import DynamoLedger
-from chalicelib.store.dynamo_members import DynamoMembers
-from chalicelib.store.dynamo_register import DynamoRegister
-from chalicelib.store.items import (
+from chalicelib.adapters.dynamodb.items import (
     connection_expiry,
     connection_item,
     connection_key,
@@ -17,13 +12,18 @@ from chalicelib.store.items import (
     standing,
     user_connection_item,
 )
+from chalicelib.adapters.dynamodb.members import DynamoMembers
+from chalicelib.adapters.dynamodb.rate_limits import DynamoLedger
+from chalicelib.adapters.dynamodb.sanctions import DynamoRegister
+from chalicelib.core.limits import ROOMS_LIMIT
+from chalicelib.core.shards import CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model import Connection, ConnectionId, RoomId
+    from chalicelib.core.model import Connection, ConnectionId, RoomId
 
 
 class DynamoStore(DynamoMembers, DynamoLedger, DynamoRegister):

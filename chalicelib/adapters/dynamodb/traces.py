@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.model import ConnectionId, RoomId
-from chalicelib.rooms import erased
-from chalicelib.store.calls import ConditionFailedError, Table
-from chalicelib.store.items import (
+from chalicelib.adapters.dynamodb.calls import ConditionFailedError, Table
+from chalicelib.adapters.dynamodb.items import (
     account_key,
     message_key,
     read_address,
@@ -16,16 +14,18 @@ from chalicelib.store.items import (
     read_message,
     user_connection_key,
 )
-from chalicelib.store.traces import Membership
+from chalicelib.core.history import erased
+from chalicelib.core.model import ConnectionId, RoomId
+from chalicelib.core.ports.traces import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model import Address, Numbered, UserId
-    from chalicelib.store.items import Item
-    from chalicelib.store.traces import Trace
+    from chalicelib.adapters.dynamodb.items import Item
+    from chalicelib.core.model import Address, Numbered, UserId
+    from chalicelib.core.ports.traces import Trace
 
 READS_PER_SECOND: Final = 1000
 WRITES_PER_SECOND: Final = 300

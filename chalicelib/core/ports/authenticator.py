@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from chalicelib.identity import Identity
+    from chalicelib.core.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-from chalicelib.model import ConnectionId
+from chalicelib.core.model import ConnectionId
 
 Post = tuple[ConnectionId, bytes]
 """The connection to post to, and the frame's UTF-8 text."""

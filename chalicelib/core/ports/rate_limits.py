@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.model import Address, Connection, ConnectionId, UserId
+    from chalicelib.core.model import Address, Connection, ConnectionId, UserId
 
 
 class Entry(Record, frozen=True):
@@ -41,7 +41,7 @@ class Account(Record, frozen=True):
 class Ledger(Protocol):
     """Where frames are charged, by connection and by user.
 
-    Moments are milliseconds since 1970, prices milliseconds; `chalicelib/limits.py` tells what
+    Moments are milliseconds since 1970, prices milliseconds; `core/limits.py` tells what
     they mean. Every method raises `UnavailableError` when the table can't be reached or throttles.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.model import ConnectionId, RoomId, Sanction, UserId
+    from chalicelib.core.model import ConnectionId, RoomId, Sanction, UserId
 
 
 class Register(Protocol):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from chalicelib.record import Record
-from chalicelib.store.ledger import Ledger
-from chalicelib.store.register import Register
+from chalicelib.core.ports.rate_limits import Ledger
+from chalicelib.core.ports.sanctions import Register
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from chalicelib.model import (
+    from chalicelib.core.model import (
         Connection,
         ConnectionId,
         Epoch,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         User,
         Wait,
     )
-    from chalicelib.shards import Shard, ShardState
+    from chalicelib.core.shards import Shard, ShardState
 
 CONNECTION_LIFE: Final = 2 * 60 * 60 + 10 * 60
 """Seconds that a connection's items are kept: the gateway's two hours, and some slack.

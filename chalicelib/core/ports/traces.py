@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.model import Connection, Numbered
-from chalicelib.record import Record
+from chalicelib.core.model import Connection, Numbered
+from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from chalicelib.model import Address, Member, RoomId, UserId
+    from chalicelib.core.model import Address, Member, RoomId, UserId
 
 
 class Membership(Record, frozen=True):

@@ -1,15 +1,17 @@
 """The wire. docs/protocol.md tells the same to the authors of clients."""
 
-from chalicelib.protocol.acts import (
-    SANCTION_LIMIT,
-    Act,
-    Ban,
-    Delete,
-    Kick,
-    Mute,
-    check_user_id,
+from chalicelib.core.protocol.bounds import (
+    BOUNDS,
+    FRAME_LIMIT,
+    MESSAGE_LIMIT,
+    PAGE_LIMIT,
+    PING_LIMIT,
+    ROOM_NAME_LIMIT,
+    SIGNAL_LIMIT,
+    SUBPROTOCOL,
+    Bounds,
 )
-from chalicelib.protocol.frames import (
+from chalicelib.core.protocol.frames import (
     AckFrame,
     ErrorFrame,
     ExpiringFrame,
@@ -39,18 +41,16 @@ from chalicelib.protocol.frames import (
     timestamp,
     user_frame,
 )
-from chalicelib.protocol.limits import (
-    BOUNDS,
-    FRAME_LIMIT,
-    MESSAGE_LIMIT,
-    PAGE_LIMIT,
-    PING_LIMIT,
-    ROOM_NAME_LIMIT,
-    SIGNAL_LIMIT,
-    SUBPROTOCOL,
-    Bounds,
+from chalicelib.core.protocol.moderation import (
+    SANCTION_LIMIT,
+    Act,
+    Ban,
+    Delete,
+    Kick,
+    Mute,
+    check_user_id,
 )
-from chalicelib.protocol.requests import (
+from chalicelib.core.protocol.requests import (
     Description,
     Join,
     Leave,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chalicelib.record import Record
+from chalicelib.core.record import Record
 
 SUBPROTOCOL: Final = "fanfare.v1"
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from chalicelib.errors import RETRY
-from chalicelib.model import MessageType, User
-from chalicelib.protocol.limits import FRAME_LIMIT, ROOM_NAME_LIMIT
-from chalicelib.protocol.requests import describe
+from chalicelib.core.errors import RETRY
+from chalicelib.core.model import MessageType, User
+from chalicelib.core.protocol.bounds import FRAME_LIMIT, ROOM_NAME_LIMIT
+from chalicelib.core.protocol.requests import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.errors import FrameError
-    from chalicelib.model import Member, Numbered
+    from chalicelib.core.errors import FrameError
+    from chalicelib.core.model import Member, Numbered
 
 
 class UserFrame(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.errors import Code
+from chalicelib.core.errors import Code
 
 if TYPE_CHECKING:
-    from chalicelib.errors import FrameError
+    from chalicelib.core.errors import FrameError
 
 _STATUS: Final = {
     Code.FORBIDDEN: HTTPStatus.FORBIDDEN,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from chalicelib.errors import Code, FrameError
+from chalicelib.core.errors import Code, FrameError
 
 SANCTION_LIMIT: Final = 365 * 24 * 60 * 60
 """Seconds that a ban or a mute may last."""

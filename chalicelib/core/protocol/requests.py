@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
-from chalicelib.errors import Code, FrameError
-from chalicelib.protocol.acts import Act
-from chalicelib.protocol.limits import (
+from chalicelib.core.errors import Code, FrameError
+from chalicelib.core.protocol.bounds import (
     BOUNDS,
     FRAME_LIMIT,
     PAGE_LIMIT,
@@ -17,7 +16,8 @@ from chalicelib.protocol.limits import (
     SIGNAL_LIMIT,
     Bounds,
 )
-from chalicelib.text import visible
+from chalicelib.core.protocol.moderation import Act
+from chalicelib.core.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import msgspec
 from hypothesis import strategies as st
 
-from chalicelib import protocol
+from chalicelib.core import protocol
 from tests.fuzz.strategies.values import (
     ODD_LITERALS,
     brief,

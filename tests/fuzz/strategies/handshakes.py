@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jwt
 from hypothesis import strategies as st
 
-from chalicelib.protocol import SUBPROTOCOL
+from chalicelib.core.protocol import SUBPROTOCOL
 from tests import issuer
 from tests.fuzz.strategies.values import ODD_KEYS, ODD_TEXTS, UNSAYABLE, brief, texts, values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
-from chalicelib.protocol import FRAME_LIMIT
+from chalicelib.core.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

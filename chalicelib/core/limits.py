@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from chalicelib.protocol.limits import BOUNDS, PAGE_LIMIT, PING_LIMIT, Bounds
-from chalicelib.record import Record
+from chalicelib.core.protocol.bounds import BOUNDS, PAGE_LIMIT, PING_LIMIT, Bounds
+from chalicelib.core.record import Record
 
 ROOMS_LIMIT: Final = PING_LIMIT
 """Rooms that one connection may be a member of, as far as it can ask after them with one `ping`."""

@@ -1,0 +1,1 @@
+"""Adapters: each speaks to one technology, through a client that is passed in."""

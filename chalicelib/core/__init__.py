@@ -1,0 +1,1 @@
+"""Pure decisions and shapes: no AWS, no clock, no environment."""

@@ -1,0 +1,1 @@
+"""Interfaces that the use cases call and the adapters implement."""
