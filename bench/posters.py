@@ -18,7 +18,6 @@ from botocore.credentials import ReadOnlyCredentials
 from bench.servers import run
 from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.adapters.apigateway.endpoint import Endpoint
-from chalicelib.adapters.apigateway.limits import Limits
 from chalicelib.adapters.apigateway.sigv4 import Signer
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from chalicelib.core.model import ConnectionId
@@ -174,7 +173,7 @@ def wrk(url: str, _count: int, pem: Path) -> int:
     """Send one unsigned request over and over from C, for a fixed time."""
     script = pem.with_name("post.lua")
     script.write_text(LUA)
-    sockets = f"-c{Limits().sockets}"
+    sockets = f"-c{PosterLimits().sockets}"
     output = run("wrk", "-t1", sockets, f"-d{WRK_SECONDS}s", "-s", str(script), url)
     found = re.search(r"(\d+) requests in", output)
     if not found:

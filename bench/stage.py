@@ -25,25 +25,25 @@ from chalicelib.adapters.dynamodb.items import head_key, member_item, shard_key
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.adapters.telemetry import CurrentMeter
 from chalicelib.core.events import QueueEvent, QueueRecord
-from chalicelib.core.jobs import RECEIVE_BATCH, MessageJob, Waiting, encode
+from chalicelib.core.jobs import RECEIVE_BATCH, MessageJob, QueueDepth, encode
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
     Message,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SlotRange,
     User,
     UserId,
 )
 from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, shard_of, shards_of
-from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.connection_closer import Closing
+from chalicelib.service.broadcast import BroadcastHandler
+from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import Herald
-from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.token_expiry import TokenExpiry
 from localdev.emulator import Emulator
 from localdev.resources import Stack, Template
 
@@ -54,12 +54,12 @@ if TYPE_CHECKING:
 
     from chalicelib.core.fanout import Fanout
     from chalicelib.core.jobs import Job
-    from chalicelib.core.ports.poster import Manager, Post, Poster, Report
+    from chalicelib.core.ports.poster import ConnectionManager, Post, Poster, Report
 
 PROJECT: Final = Path(__file__).parent.parent
 STAGE: Final = "bench"
 TABLE: Final = f"fanfare-{STAGE}"
-ORIGIN: Final = Origin("a1b2c3d4e5", "prod")
+ORIGIN: Final = ApiStage("a1b2c3d4e5", "prod")
 REMAINING: Final = 30.0
 WRITE_BATCH: Final = 25
 
@@ -115,7 +115,7 @@ class Queue:
         self._idle = threading.Condition()
         self._threads = ThreadPoolExecutor(32)
         self._ids = itertools.count()
-        self.broadcast: Broadcast
+        self.broadcast: BroadcastHandler
         self.poster: TimedPoster
         self._error: BaseException | None = None
 
@@ -149,10 +149,10 @@ class Queue:
         """See `Outbox.delay`; nothing here is to fail."""
         raise RuntimeError(f"{len(records)} records would come again after {seconds} s")
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> QueueDepth:
         """See `Outbox.waiting`."""
         with self._idle:
-            return Waiting(sum(map(len, self._groups.values())), 0)
+            return QueueDepth(sum(map(len, self._groups.values())), 0)
 
     def wait(self) -> None:
         """Wait until everything is done.
@@ -203,9 +203,9 @@ class Stage:
         self.queue.poster = self.poster
         meter = CurrentMeter()  # it counts nothing outside of an invocation
         count = MemberCount(self.store)
-        herald = Herald(count, self.queue, self._new_id, meter)
-        closing = Closing(self.store, herald, _no_manager, meter)
-        self.queue.broadcast = Broadcast(
+        herald = PresenceNotifier(count, self.queue, self._new_id, meter)
+        closing = ConnectionCloser(self.store, herald, _no_manager, meter)
+        self.queue.broadcast = BroadcastHandler(
             self.store,
             self.queue,
             Delivery(
@@ -217,7 +217,7 @@ class Stage:
                 time.time,
                 meter,
             ),
-            Expiry(self.store, self.queue, closing, herald, time.time, meter),
+            TokenExpiry(self.store, self.queue, closing, herald, time.time, meter),
             MemberCache(self.store),
             count,
             LastCount(),
@@ -272,8 +272,8 @@ class Stage:
         """Read a room's members from the table, as the plain algorithm does for each message."""
         return (
             member.id
-            for shard in shards_of(Span(), self.store.head(room).level)
-            for member in self.store.members(room, shard, Span())
+            for shard in shards_of(SlotRange(), self.store.head(room).level)
+            for member in self.store.members(room, shard, SlotRange())
         )
 
     def _new_id(self) -> str:
@@ -311,5 +311,5 @@ def _connection(connection_id: ConnectionId) -> Connection:
     )
 
 
-def _no_manager(origin: Origin) -> Manager:
+def _no_manager(origin: ApiStage) -> ConnectionManager:
     raise AssertionError(f"nobody at {origin} has a token that could end")

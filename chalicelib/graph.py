@@ -13,35 +13,35 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
-from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.adapters.auth.anonymous import AnonymousAuthenticator
 from chalicelib.adapters.dynamodb.store import DynamoStore
-from chalicelib.adapters.service_models import Descriptions
-from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.adapters.service_models import ServiceModels
+from chalicelib.adapters.sqs import SqsJobQueue
 from chalicelib.adapters.telemetry import CurrentMeter
 from chalicelib.core.auth_settings import AuthMode
 from chalicelib.core.errors import SettingsError
 from chalicelib.core.model import UserId
 from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.connect import Connect
-from chalicelib.service.connection_closer import Closing
-from chalicelib.service.connection_quota import Door
+from chalicelib.service.broadcast import BroadcastHandler
+from chalicelib.service.connect import ConnectHandler
+from chalicelib.service.connection_closer import ConnectionCloser
+from chalicelib.service.connection_quota import ConnectionQuota
 from chalicelib.service.delivery import Delivery
-from chalicelib.service.disconnect import Disconnect
-from chalicelib.service.history import Reading
-from chalicelib.service.http_notify import Notify
-from chalicelib.service.http_publish import Publish
+from chalicelib.service.disconnect import DisconnectHandler
+from chalicelib.service.history import RoomReader
+from chalicelib.service.http_notify import UserNotifier
+from chalicelib.service.http_publish import HttpPublisher
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.membership import Membership
-from chalicelib.service.message import Receive
+from chalicelib.service.message import MessageHandler
 from chalicelib.service.moderation import Moderation
-from chalicelib.service.presence import Herald
-from chalicelib.service.publishers import Publishers
-from chalicelib.service.rate_limiter import Admission
-from chalicelib.service.sanction_check import Guard
-from chalicelib.service.sending import Saying
-from chalicelib.service.token_expiry import Expiry
-from chalicelib.service.token_renewal import Renewal
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.publishers import PublisherCheck
+from chalicelib.service.rate_limiter import RateLimiter
+from chalicelib.service.sanction_check import SanctionCheck
+from chalicelib.service.sending import MessageSender
+from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.token_renewal import TokenRenewal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.core.auth_settings import Access
-    from chalicelib.core.model import Origin
+    from chalicelib.core.auth_settings import AuthSettings
+    from chalicelib.core.model import ApiStage
     from chalicelib.core.ports.authenticator import Authenticator
-    from chalicelib.core.ports.job_queue import Outbox
-    from chalicelib.core.ports.poster import Gateway
+    from chalicelib.core.ports.job_queue import JobQueue
+    from chalicelib.core.ports.poster import ManagementApi
     from chalicelib.core.ports.store import Store
     from chalicelib.service.erasure import Erasure
     from chalicelib.settings import Settings
@@ -89,7 +89,7 @@ class Graph:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self._clock = clock
-        self._posters: dict[str, Gateway] = {}
+        self._posters: dict[str, ManagementApi] = {}
         self._lock = threading.Lock()
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.sqs: SQSClient = self._client("sqs")
@@ -98,40 +98,40 @@ class Graph:
         meter = CurrentMeter()
         count = MemberCount(store, clock=clock)
         backlog = Backlog(store, clock)
-        herald = Herald(count, outbox, _new_id, meter)
-        closing = Closing(store, herald, self.poster, meter)
+        herald = PresenceNotifier(count, outbox, _new_id, meter)
+        closing = ConnectionCloser(store, herald, self.poster, meter)
         access = settings.access
         authenticate = self._authenticator(access, limits.name)
-        admission = Admission(store, limits, clock)
-        guard = Guard(store, clock)
+        admission = RateLimiter(store, limits, clock)
+        guard = SanctionCheck(store, clock)
         membership = Membership(
             store, herald, guard, count, admission.charge_reads, access.private, limits.page
         )
-        self.connect = Connect(
+        self.connect = ConnectHandler(
             store,
             herald,
             authenticate,
             access.origins,
             access.private,
             access.token_in_query,
-            Door(store, closing, self.poster, limits, clock),
+            ConnectionQuota(store, closing, self.poster, limits, clock),
             guard,
             count,
         )
-        self.receive = Receive(
+        self.receive = MessageHandler(
             admission,
             self.poster,
-            Saying(store, outbox, backlog, clock, _new_id, meter),
+            MessageSender(store, outbox, backlog, clock, _new_id, meter),
             membership,
-            Reading(store, admission.charge_reads, limits.page),
-            Renewal(store, membership, authenticate, clock, meter),
+            RoomReader(store, admission.charge_reads, limits.page),
+            TokenRenewal(store, membership, authenticate, clock, meter),
             Moderation(store, outbox, self.poster, membership, closing, clock, meter),
             closing,
             meter,
         )
         anonymous = access.mode is AuthMode.ANONYMOUS
-        publishers = Publishers(None if anonymous else authenticate, admission)
-        self.publish = Publish(
+        publishers = PublisherCheck(None if anonymous else authenticate, admission)
+        self.publish = HttpPublisher(
             publishers,
             outbox,
             backlog,
@@ -142,13 +142,13 @@ class Graph:
             _new_id,
             meter,
         )
-        self.notify = Notify(publishers, store, self.poster, limits.bounds, clock, _new_id)
-        self.disconnect = Disconnect(store, herald)
-        self.broadcast = Broadcast(
+        self.notify = UserNotifier(publishers, store, self.poster, limits.bounds, clock, _new_id)
+        self.disconnect = DisconnectHandler(store, herald)
+        self.broadcast = BroadcastHandler(
             store,
             outbox,
             Delivery(store, outbox, self.poster, herald, _new_id, clock, meter),
-            Expiry(store, outbox, closing, herald, clock, meter),
+            TokenExpiry(store, outbox, closing, herald, clock, meter),
             MemberCache(store, clock=clock),
             count,
             LastCount(),
@@ -179,10 +179,10 @@ class Graph:
     @functools.cached_property
     def _session(self) -> botocore.session.Session:
         session = botocore.session.get_session()
-        session.register_component("data_loader", Descriptions())
+        session.register_component("data_loader", ServiceModels())
         return session
 
-    def poster(self, origin: Origin) -> Gateway:
+    def poster(self, origin: ApiStage) -> ManagementApi:
         """Return the poster for an API and stage, kept for the container's life."""
         endpoint = self.settings.connections_endpoint(origin.api_id, origin.stage)
         with self._lock:
@@ -197,11 +197,11 @@ class Graph:
 
         client = self._client("dynamodb", PATIENT_CONFIG)
         store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
-        herald = Herald(MemberCount(store, clock=self._clock), outbox, _new_id, meter)
+        herald = PresenceNotifier(MemberCount(store, clock=self._clock), outbox, _new_id, meter)
         return Erasure(
             store,
             DynamoTraces(client, self.settings.table, time.sleep),
-            Closing(store, herald, self.poster, meter),
+            ConnectionCloser(store, herald, self.poster, meter),
             herald,
             outbox.waiting,
             self._clock,
@@ -211,27 +211,29 @@ class Graph:
     def _store(self, client: DynamoDBClient) -> Store:
         return DynamoStore(client, self.settings.table, self._clock, self.settings.limits.rooms)
 
-    def _outbox(self) -> Outbox:
+    def _outbox(self) -> JobQueue:
         def url(name: str) -> Callable[[], str]:
             return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
         settings = self.settings
-        return SqsOutbox(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
+        return SqsJobQueue(self.sqs, url(settings.queue), url(settings.dead_letter_queue))
 
-    def _authenticator(self, access: Access, name_limit: int) -> Authenticator:
+    def _authenticator(self, access: AuthSettings, name_limit: int) -> Authenticator:
         if access.mode is AuthMode.ANONYMOUS:
-            return Anonymous(lambda: UserId(str(uuid.uuid4())), name_limit)
+            return AnonymousAuthenticator(lambda: UserId(str(uuid.uuid4())), name_limit)
         # Only who checks tokens pays for importing what does it.
         from chalicelib.adapters.auth.keys import IssuerKeys, SharedSecret, issuer_keys
-        from chalicelib.adapters.auth.tokens import Tokens
+        from chalicelib.adapters.auth.tokens import TokenAuthenticator
 
         if access.mode is AuthMode.JWKS:
             keys = IssuerKeys(lambda: issuer_keys(access.jwks_url))
-            return Tokens(
+            return TokenAuthenticator(
                 keys, ("RS256", "ES256"), access.issuer, access.audience, name_limit, self._clock
             )
         secret = SharedSecret(lambda: self._read_secret(access.secret))
-        return Tokens(secret, ("HS256",), access.issuer, access.audience, name_limit, self._clock)
+        return TokenAuthenticator(
+            secret, ("HS256",), access.issuer, access.audience, name_limit, self._clock
+        )
 
     def _read_secret(self, place: str) -> str:
         from chalicelib.adapters.auth.keys import parameter, secret
@@ -240,7 +242,7 @@ class Graph:
             return secret(self._client("secretsmanager"), place)
         return parameter(self._client("ssm"), place)
 
-    def _new_poster(self, endpoint: str) -> Gateway:
+    def _new_poster(self, endpoint: str) -> ManagementApi:
         if self.settings.poster == "boto3":
             from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
 

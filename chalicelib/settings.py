@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from chalicelib.core.auth_settings import Access, AuthMode
+from chalicelib.core.auth_settings import AuthMode, AuthSettings
 from chalicelib.core.errors import SettingsError
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.limits import LIMITS, Limits
-from chalicelib.core.origin_policy import Origins, normal
+from chalicelib.core.origin_policy import OriginPolicy, normal
 from chalicelib.core.protocol.bounds import Bounds
 from chalicelib.core.record import Record
 
@@ -51,7 +51,7 @@ class Settings(Record, frozen=True):
     poster: str = "sockets"
     fanout: Fanout = field(default_factory=Fanout)
     limits: Limits = LIMITS
-    access: Access = field(default_factory=Access)
+    access: AuthSettings = field(default_factory=AuthSettings)
     websocket_url: str | None = None
     websocket_endpoint: str | None = None
     reports_failures: bool = False
@@ -184,7 +184,7 @@ def _limits(env: Mapping[str, str]) -> Limits:
     )
 
 
-def _access(env: Mapping[str, str]) -> Access:
+def _access(env: Mapping[str, str]) -> AuthSettings:
     prod = env.get("FANFARE_STAGE") == "prod"
     mode = AuthMode(_choice(env, "FANFARE_AUTH", tuple(AuthMode)))
     if prod and mode is AuthMode.ANONYMOUS and env.get("FANFARE_ANONYMOUS") != "allowed":
@@ -193,7 +193,7 @@ def _access(env: Mapping[str, str]) -> Access:
             " set it to hs256 or jwks, or set FANFARE_ANONYMOUS to 'allowed'"
         )
     issued = mode is not AuthMode.ANONYMOUS
-    return Access(
+    return AuthSettings(
         mode=mode,
         secret=_secret(env) if mode is AuthMode.HS256 else "",
         jwks_url=_jwks_url(env) if mode is AuthMode.JWKS else "",
@@ -231,10 +231,10 @@ def _private(env: Mapping[str, str]) -> tuple[str, ...]:
     return patterns
 
 
-def _origins(env: Mapping[str, str], *, prod: bool) -> Origins:
+def _origins(env: Mapping[str, str], *, prod: bool) -> OriginPolicy:
     listed = _list(env, "FANFARE_ORIGINS")
     if "*" in listed or not (listed or prod):
-        return Origins()
+        return OriginPolicy()
     allowed = set()
     for origin in listed:
         try:
@@ -244,7 +244,7 @@ def _origins(env: Mapping[str, str], *, prod: bool) -> Origins:
                 f"FANFARE_ORIGINS holds {origin!r}: an origin is like https://chat.example.com,"
                 " without a path, and with a name's own letters as xn--"
             ) from None
-    return Origins(frozenset(allowed), same_host=not listed)
+    return OriginPolicy(frozenset(allowed), same_host=not listed)
 
 
 def _list(env: Mapping[str, str], key: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import FrameError, UnavailableError
-from chalicelib.core.jobs import Waiting
+from chalicelib.core.jobs import QueueDepth
 from chalicelib.core.model import UserId
 from chalicelib.core.protocol import check_user_id
 from chalicelib.graph import Graph
@@ -57,7 +57,7 @@ def _tell(erased: Erased, user: str, say: Say) -> None:
         say(f"The table has nothing of a user {user}.")
     moment = datetime.fromtimestamp(erased.before, UTC)
     say(f"Erased is what was accepted before {moment:%Y-%m-%d %H:%M:%S} UTC.")
-    if erased.waiting != Waiting():
+    if erased.waiting != QueueDepth():
         say(
             f"Not what waited then: {erased.waiting.queued} records in the queue and"
             f" {erased.waiting.dead_letters} dead letters, of anybody. Run the command again when"

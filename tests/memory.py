@@ -15,13 +15,13 @@ from msgspec.structs import replace
 
 from chalicelib.core import history
 from chalicelib.core.errors import Code, FrameError, UnavailableError
-from chalicelib.core.jobs import Waiting, encode
+from chalicelib.core.jobs import QueueDepth, encode
 from chalicelib.core.limits import ROOMS_LIMIT
-from chalicelib.core.model import Address, Epoch, Head, Member, Sanction, room_digest, slot
-from chalicelib.core.ports.poster import Identity, Info, Reason, Report
-from chalicelib.core.ports.rate_limits import Account, Entry
-from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE, Departure, Read
-from chalicelib.core.ports.traces import Membership
+from chalicelib.core.model import Address, Epoch, Member, RoomHead, Sanction, room_digest, slot
+from chalicelib.core.ports.poster import ClientIdentity, ConnectionInfo, Reason, Report
+from chalicelib.core.ports.rate_limits import Account, Charge
+from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE, Departure, MeteredRead
+from chalicelib.core.ports.traces import MembershipTrace
 from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
 from tests.strict_sqs import MESSAGE_BYTES
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
         Connection,
         ConnectionId,
         MessageKey,
-        Numbered,
         RoomId,
-        Span,
+        SequencedMessage,
+        SlotRange,
         UserId,
         Wait,
     )
@@ -60,10 +60,10 @@ def silence(call: str) -> None:
 class Room:
     """One room's items."""
 
-    head: Head | None = None
+    head: RoomHead | None = None
     members: dict[tuple[int, ConnectionId], Connection] = field(default_factory=dict)
     shards: dict[Shard, ShardState] = field(default_factory=dict)
-    messages: dict[int, tuple[Numbered, float]] = field(default_factory=dict)
+    messages: dict[int, tuple[SequencedMessage, float]] = field(default_factory=dict)
     keys: dict[MessageKey, tuple[Epoch, int]] = field(default_factory=dict)
     sanctions: dict[tuple[UserId, Sanction], int] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class MemoryLedger:
         self._barred: dict[UserId, int] = {}
         self._asked: dict[UserId, int] = {}
 
-    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Charge | None:
         """See `Ledger.admit`."""
         connection = self.connections.get(connection_id)
         if connection:
@@ -90,7 +90,7 @@ class MemoryLedger:
         self._announce("UpdateItem")
         if connection is None or not self._alive(connection):
             return None
-        return Entry(connection, paid, self._answered.get(connection_id, 0))
+        return Charge(connection, paid, self._answered.get(connection_id, 0))
 
     def charge(self, user_id: UserId, price: int, start: int) -> int:
         """See `Ledger.charge`."""
@@ -195,7 +195,7 @@ class MemoryStore(MemoryLedger):
 
     def join(
         self, connection: Connection, room: RoomId, muted_until: int | None = None
-    ) -> tuple[Connection, Head]:
+    ) -> tuple[Connection, RoomHead]:
         """See `Store.join`."""
         kept = self.rooms[room]
         if room in connection.rooms:
@@ -216,7 +216,7 @@ class MemoryStore(MemoryLedger):
                 return joined, head
             connection = joined
 
-    def _enter(self, connection: Connection, room: RoomId) -> Head:
+    def _enter(self, connection: Connection, room: RoomId) -> RoomHead:
         kept, level = self.rooms[room], self.known.get(room, 0)
         self.places[connection.id, room, level] = connection.leaves
         kept.members[level, connection.id] = connection
@@ -321,7 +321,7 @@ class MemoryStore(MemoryLedger):
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
-    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
         """See `Store.members`."""
         connections = [
             one
@@ -374,19 +374,19 @@ class MemoryStore(MemoryLedger):
             kept.shards[shard] = replace(kept.shards[shard], members=state.members)
         self._announce("UpdateItem")
 
-    def head(self, room: RoomId) -> Head:
+    def head(self, room: RoomId) -> RoomHead:
         """See `Store.head`."""
         head = self.rooms[room].head
         self._announce("GetItem")
         return head or self._new_head()
 
-    def glance(self, room: RoomId) -> Head:
+    def glance(self, room: RoomId) -> RoomHead:
         """See `Store.glance`."""
         return self.head(room)
 
     def numbers(
         self, room: RoomId, keys: Collection[MessageKey]
-    ) -> tuple[Head, dict[MessageKey, int]]:
+    ) -> tuple[RoomHead, dict[MessageKey, int]]:
         """See `Store.numbers`."""
         kept = self.rooms[room]
         head = kept.head or self._new_head()
@@ -409,7 +409,7 @@ class MemoryStore(MemoryLedger):
         self._announce("BatchGetItem")
         return head, confirmed
 
-    def append(self, messages: Sequence[Numbered]) -> None:
+    def append(self, messages: Sequence[SequencedMessage]) -> None:
         """See `Store.append`."""
         for message in messages:
             expires_at = self._clock() + HISTORY_LIFE
@@ -419,7 +419,7 @@ class MemoryStore(MemoryLedger):
             room.keys[message.message.key] = (message.epoch, message.seq)
         self._announce("BatchWriteItem")
 
-    def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
+    def advance(self, room: RoomId, before: RoomHead, after: RoomHead) -> RoomHead | None:
         """See `Store.advance`."""
         head = self.rooms[room].head
         if head is None and before.seq == 0:
@@ -447,13 +447,13 @@ class MemoryStore(MemoryLedger):
         below: int,
         limit: int,
         newest_first: bool = False,
-    ) -> Read[Numbered]:
+    ) -> MeteredRead[SequencedMessage]:
         """See `Store.messages`."""
-        return Read(self._pages(room, epoch, above, below, limit, newest_first=newest_first))
+        return MeteredRead(self._pages(room, epoch, above, below, limit, newest_first=newest_first))
 
     def _pages(
         self, room: RoomId, epoch: Epoch, above: int, below: int, limit: int, *, newest_first: bool
-    ) -> Iterator[tuple[list[Numbered], int]]:
+    ) -> Iterator[tuple[list[SequencedMessage], int]]:
         kept = self.rooms[room].messages
         found = [
             message
@@ -593,9 +593,9 @@ class MemoryStore(MemoryLedger):
         levels = (level for level, one in self.rooms[room].members if one == connection_id)
         return next(levels, None)
 
-    def _new_head(self) -> Head:
+    def _new_head(self) -> RoomHead:
         self._epochs += 1
-        return Head(Epoch(f"epoch-{self._epochs}"))
+        return RoomHead(Epoch(f"epoch-{self._epochs}"))
 
     def _sorted_members(self, room: RoomId) -> list[tuple[tuple[int, ConnectionId], Connection]]:
         return sorted(
@@ -661,14 +661,14 @@ class MemoryTraces:
         yield from [one for one in self._store.connections.values() if one.user.user_id == user_id]
         self._announce("Scan")
         yield from [
-            Membership(_member(one), room, level)
+            MembershipTrace(_member(one), room, level)
             for room, kept in self._store.rooms.items()
             for (level, _), one in kept.members.items()
             if one.user.user_id == user_id
         ]
         self._announce("Scan")
 
-    def erase(self, numbered: Numbered) -> bool:
+    def erase(self, numbered: SequencedMessage) -> bool:
         """See `Traces.erase`."""
         message = numbered.message
         messages = self._store.rooms[message.room].messages
@@ -716,9 +716,9 @@ class MemoryOutbox:
         """See `Outbox.delay`."""
         self.delayed += ((record, seconds) for record in records)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> QueueDepth:
         """See `Outbox.waiting`."""
-        return Waiting(len(self.jobs), len(self.buried))
+        return QueueDepth(len(self.jobs), len(self.buried))
 
 
 class MemoryPoster:
@@ -750,7 +750,9 @@ class MemoryPoster:
         self.closed.append(connection_id)
         return self.ill.get(connection_id)
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:  # noqa: ARG002 - never late
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:  # noqa: ARG002 - never late
         """See `Manager.info`."""
         then = datetime.fromtimestamp(0, UTC)
-        return self.ill.get(connection_id) or Info(then, then, Identity("127.0.0.1"))
+        return self.ill.get(connection_id) or ConnectionInfo(
+            then, then, ClientIdentity("127.0.0.1")
+        )

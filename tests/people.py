@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Final
 
-from chalicelib.core.model import Connection, ConnectionId, Origin, Protocol, User, UserId
+from chalicelib.core.model import ApiStage, Connection, ConnectionId, Protocol, User, UserId
 
 START: Final = 1_795_543_903.0
 """When they opened, in seconds since 1970."""
@@ -19,7 +19,7 @@ def connection(name: str, user: str = "ada") -> Connection:
         user=User(UserId(user), user),
         protocol=Protocol.V1,
         connected_at=int(START * 1000),
-        origin=Origin("a1b2c3d4e5", "api"),
+        origin=ApiStage("a1b2c3d4e5", "api"),
     )
 
 

@@ -18,10 +18,10 @@ from urllib.parse import unquote
 
 from botocore.credentials import ReadOnlyCredentials
 
-from chalicelib.adapters.apigateway.connection_pool import Pool
+from chalicelib.adapters.apigateway.connection_pool import ConnectionPool
 from chalicelib.adapters.apigateway.endpoint import Addresses, Endpoint
 from chalicelib.adapters.apigateway.engine import Engine
-from chalicelib.adapters.apigateway.http_connection import Connection
+from chalicelib.adapters.apigateway.http_connection import HttpConnection
 from chalicelib.adapters.apigateway.sigv4 import Signer
 from tests.connections import head
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
-    from chalicelib.adapters.apigateway.limits import Limits
+    from chalicelib.adapters.apigateway.limits import PosterLimits
     from chalicelib.core.ports.poster import Post, Report
 
 CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "a session's token")
@@ -91,15 +91,17 @@ class Network:
         """Tell the seconds since 1970."""
         return 1_800_000_000 + self.now
 
-    def connection(self, address: Any = ADDRESS, tls: None = None, name: str = "") -> Connection:
+    def connection(
+        self, address: Any = ADDRESS, tls: None = None, name: str = ""
+    ) -> HttpConnection:
         """Begin a connection."""
-        return Connection(address, tls, name, partial(_open, self))
+        return HttpConnection(address, tls, name, partial(_open, self))
 
-    def engine(self, limits: Limits) -> Engine:
+    def engine(self, limits: PosterLimits) -> Engine:
         """Make an engine that posts over this network."""
         addresses = Addresses(ENDPOINT, lambda _: [ADDRESS])
-        connect = cast("Callable[..., Connection]", self.connection)
-        pool = Pool(
+        connect = cast("Callable[..., HttpConnection]", self.connection)
+        pool = ConnectionPool(
             ENDPOINT,
             addresses,
             None,

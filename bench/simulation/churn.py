@@ -27,9 +27,9 @@ from chalicelib.adapters.dynamodb.items import (
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.limits import LIMITS
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
-    Origin,
     Protocol,
     RoomId,
     User,
@@ -41,9 +41,9 @@ from chalicelib.core.protocol import Join
 from chalicelib.core.shards import LEVELS
 from chalicelib.service.member_cache import MemberCache, MemberCount
 from chalicelib.service.membership import Membership
-from chalicelib.service.presence import Herald
-from chalicelib.service.rate_limiter import Admission
-from chalicelib.service.sanction_check import Guard
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.rate_limiter import RateLimiter
+from chalicelib.service.sanction_check import SanctionCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -125,9 +125,9 @@ class _Container:
         silence: Any = _Silence()
         self._store = _store(table, clock)
         count = MemberCount(self._store, clock=clock)
-        self._herald = Herald(count, silence, lambda: "", silence)
-        self._admission = Admission(self._store, LIMITS, clock)
-        guard = Guard(self._store, clock)
+        self._herald = PresenceNotifier(count, silence, lambda: "", silence)
+        self._admission = RateLimiter(self._store, LIMITS, clock)
+        guard = SanctionCheck(self._store, clock)
         self._membership = Membership(
             self._store, self._herald, guard, count, self._admission.charge_reads
         )
@@ -241,7 +241,7 @@ def _connection(chance: Random) -> Connection:
         user=User(UserId(str(uuid.UUID(bytes=chance.randbytes(16)))), "Ada Lovelace"),
         protocol=Protocol.V1,
         connected_at=round(START * 1_000),
-        origin=Origin("a1b2c3d4e5", "api"),
+        origin=ApiStage("a1b2c3d4e5", "api"),
     )
 
 

@@ -27,17 +27,17 @@ from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import encode
 from chalicelib.core.limits import LIMITS
-from chalicelib.core.model import Connection, ConnectionId, Origin, Protocol, RoomId, User, UserId
+from chalicelib.core.model import ApiStage, Connection, ConnectionId, Protocol, RoomId, User, UserId
 from chalicelib.core.ports.poster import Report
 from chalicelib.core.protocol import Say, Signal
 from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.broadcast import BroadcastHandler
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import Herald
-from chalicelib.service.rate_limiter import Admission
-from chalicelib.service.sending import Saying
-from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.rate_limiter import RateLimiter
+from chalicelib.service.sending import MessageSender
+from chalicelib.service.token_expiry import TokenExpiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 START: Final = 1_790_000_000.0
 QUIET: Final = RoomId("quiet")
 FLOODED: Final = RoomId("flooded")
-ORIGIN: Final = Origin("a1b2c3d4e5", "api")
+ORIGIN: Final = ApiStage("a1b2c3d4e5", "api")
 REMAINING: Final = 30.0
 SIMULATED: Final = tuple(name for name, scene in SCENES.items() if scene.beside)
 """The scenes that are simulated: connections that are closed and come again are not."""
@@ -139,9 +139,9 @@ class _MessageContainer:
 
     def __init__(self, aws: _Aws) -> None:
         store = aws.store()
-        self._admission = Admission(store, LIMITS, aws.clock)
+        self._admission = RateLimiter(store, LIMITS, aws.clock)
         backlog = Backlog(store, aws.clock)
-        self._saying = Saying(store, aws.outbox, backlog, aws.clock, aws.new_id, _Meter())
+        self._saying = MessageSender(store, aws.outbox, backlog, aws.clock, aws.new_id, _Meter())
 
     def receive(self, sender: ConnectionId, request: Say | Signal) -> None:
         """Take a frame; raises as `Receive` answers."""
@@ -172,7 +172,7 @@ class _Aws:
         self._ids = itertools.count()
         # The container that ended last is used first.
         self._receivers: list[_MessageContainer] = []
-        self._broadcasts: list[Broadcast] = []
+        self._broadcasts: list[BroadcastHandler] = []
 
     def clock(self) -> float:
         """Return the seconds since 1970."""
@@ -229,18 +229,18 @@ class _Aws:
 
         yield from blocking(self.env, serve)
 
-    def _broadcast(self) -> Broadcast:
+    def _broadcast(self) -> BroadcastHandler:
         store, meter = self.store(), _Meter()
         count = MemberCount(store, clock=self.clock)
-        herald = Herald(count, self.outbox, self.new_id, meter)
+        herald = PresenceNotifier(count, self.outbox, self.new_id, meter)
         closing: Any = None  # nobody has a token that could end
-        return Broadcast(
+        return BroadcastHandler(
             store,
             self.outbox,
             Delivery(
                 store, self.outbox, lambda _: self._poster, herald, self.new_id, self.clock, meter
             ),
-            Expiry(store, self.outbox, closing, herald, self.clock, meter),
+            TokenExpiry(store, self.outbox, closing, herald, self.clock, meter),
             MemberCache(store, clock=self.clock),
             count,
             LastCount(),

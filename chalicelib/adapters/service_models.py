@@ -47,7 +47,7 @@ class _Endpoints(TypedDict, total=False):
     partitions: list[_Partition]
 
 
-class Descriptions(Loader):
+class ServiceModels(Loader):
     """Loads descriptions without listing the folders of all 400 services.
 
     botocore lists them to name the known services where it is asked for an unknown one.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.errors import UnavailableError
-from chalicelib.core.jobs import Waiting, encode
+from chalicelib.core.jobs import QueueDepth, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMe
 """
 
 
-class SqsOutbox:
+class SqsJobQueue:
     """The outbox in one FIFO queue and its dead-letter queue.
 
     The URLs are called for on first use and kept, so that building this costs no AWS call.
@@ -127,10 +127,10 @@ class SqsOutbox:
                     )
                 )
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> QueueDepth:
         """See `Outbox.waiting`."""
         with _available("tell how many records wait"):
-            return Waiting(
+            return QueueDepth(
                 held(self._client, self._queue_url()),
                 held(self._client, self._dead_letter_queue_url()),
             )

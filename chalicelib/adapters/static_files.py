@@ -57,23 +57,23 @@ def policy(websocket_url: str | None) -> str:
     )
 
 
-class Asset(Record, frozen=True):
+class StaticFile(Record, frozen=True):
     """One file of the page: its content type and its text."""
 
     type: str
     text: str
 
 
-def find(name: str) -> Asset | None:
+def find(name: str) -> StaticFile | None:
     """Return the file of that name, or None when there is none of a type that is served."""
     return _files().get(name)
 
 
 @cache
-def _files() -> dict[str, Asset]:
+def _files() -> dict[str, StaticFile]:
     """Read the folder once: names that anybody may make up are looked up in it, and not kept."""
     return {
-        path.name: Asset(_TYPES[path.suffix], path.read_text(encoding="utf-8"))
+        path.name: StaticFile(_TYPES[path.suffix], path.read_text(encoding="utf-8"))
         for path in _FOLDER.iterdir()
         if path.suffix in _TYPES and path.is_file()
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from chalicelib.core.origin_policy import Origins
+from chalicelib.core.origin_policy import OriginPolicy
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class AuthMode(StrEnum):
     JWKS = "jwks"
 
 
-class Access(Record, frozen=True):
+class AuthSettings(Record, frozen=True):
     """Who gets in, and where.
 
     Attributes:
@@ -47,4 +47,4 @@ class Access(Record, frozen=True):
     audience: str = ""
     token_in_query: bool = False
     private: Patterns = ()
-    origins: Origins = field(default_factory=Origins)
+    origins: OriginPolicy = field(default_factory=OriginPolicy)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from chalicelib.core.model import Span
+    from chalicelib.core.model import SlotRange
 
 
 class Fanout(Record, frozen=True):
@@ -30,7 +30,7 @@ class Fanout(Record, frozen=True):
     linger_per_member: float = 0.0005
     linger_limit: float = 0.5
 
-    def split(self, span: Span, members: int) -> tuple[Span, ...]:
+    def split(self, span: SlotRange, members: int) -> tuple[SlotRange, ...]:
         """Cut a span into equal parts of about a leaf each, but into no more than `branching`.
 
         One part, the span itself, where its members are few enough.

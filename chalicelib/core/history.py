@@ -13,7 +13,7 @@ from chalicelib.core.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chalicelib.core.model import Head, Message, Numbered
+    from chalicelib.core.model import Message, RoomHead, SequencedMessage
 
 
 ERASED: Final = "Deleted user"
@@ -46,17 +46,17 @@ class Page(Record, frozen=True):
         more: whether the page was cut.
     """
 
-    messages: tuple[Numbered, ...]
+    messages: tuple[SequencedMessage, ...]
     more: bool
 
 
-def page(messages: Iterable[Numbered], *, newest_first: bool, last: int) -> Page:
+def page(messages: Iterable[SequencedMessage], *, newest_first: bool, last: int) -> Page:
     """Take messages, in the order they are read, as long as they fit into a frame; one always does.
 
     No more are asked for than that. Numbers have no gaps, so the number of the `last` message there
     may be in that order tells whether there are more; some of those may have expired.
     """
-    taken: list[Numbered] = []
+    taken: list[SequencedMessage] = []
     size = 0
     for message in messages:
         size += len(protocol.encode(protocol.message_frame(message))) + len(",")
@@ -70,11 +70,11 @@ def page(messages: Iterable[Numbered], *, newest_first: bool, last: int) -> Page
 class Recovery(Record, frozen=True):
     """What a client that comes back is given; `reason` is None when it is all it missed."""
 
-    messages: tuple[Numbered, ...]
+    messages: tuple[SequencedMessage, ...]
     reason: Literal["more", "expired", "epoch"] | None
 
 
-def recover(head: Head, since: int, epoch: str, missed: Page) -> Recovery:
+def recover(head: RoomHead, since: int, epoch: str, missed: Page) -> Recovery:
     """Decide what a client that has everything up to `since` is given.
 
     `missed` are the messages after `since`, as far as they are kept.

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from chalicelib.core.model import Census, Member, Message, Numbered, RoomId, Span, User
+from chalicelib.core.model import (
+    Member,
+    MembershipVersion,
+    Message,
+    RoomId,
+    SequencedMessage,
+    SlotRange,
+    User,
+)
 from chalicelib.core.record import Record
-from chalicelib.core.room_update import Bulletin, SignalSent, gather
+from chalicelib.core.room_update import RoomUpdate, SignalSent, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +44,7 @@ A few broadcasts keep the account's quota of posts busy; the others are for room
 """
 
 
-class Waiting(Record, frozen=True):
+class QueueDepth(Record, frozen=True):
     """How many records are in the queue and among the dead letters, those in flight included."""
 
     queued: int = 0
@@ -91,9 +99,9 @@ class PresenceJob(_LiveJob, frozen=True, tag="presence"):
 class FanoutJob(_Job, frozen=True, tag="fanout"):
     """Tell a bulletin to the members of a span, as they are by a census that counts them."""
 
-    bulletin: Bulletin
-    span: Span
-    census: Census
+    bulletin: RoomUpdate
+    span: SlotRange
+    census: MembershipVersion
 
     @property
     def group(self) -> str:
@@ -109,7 +117,7 @@ class FanoutJob(_Job, frozen=True, tag="fanout"):
 class RetryJob(_Job, frozen=True, tag="retry"):
     """Tell some members again what they could not be told before."""
 
-    messages: tuple[Numbered, ...]
+    messages: tuple[SequencedMessage, ...]
     members: tuple[Member, ...]
     attempt: int
 

@@ -40,7 +40,7 @@ class Sanction(StrEnum):
     MUTE = "mute"
 
 
-class Origin(Record, frozen=True):
+class ApiStage(Record, frozen=True):
     """The WebSocket API and stage that hold a connection's socket, needed to post to it."""
 
     api_id: str
@@ -51,7 +51,7 @@ class Address(Record, frozen=True):
     """Where one of a user's connections is reached, and since when, in milliseconds since 1970."""
 
     id: ConnectionId
-    origin: Origin
+    origin: ApiStage
     connected_at: int
 
 
@@ -100,7 +100,7 @@ class Connection(Record, frozen=True):
     user: User
     protocol: Protocol
     connected_at: int
-    origin: Origin
+    origin: ApiStage
     digests: frozenset[bytes] = frozenset()
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
@@ -129,12 +129,12 @@ class Member(Record, frozen=True):
     id: ConnectionId
     user: User
     protocol: Protocol
-    origin: Origin
+    origin: ApiStage
     connected_at: int
     until: int | None = None
 
 
-class Span(Record, frozen=True, order=True):
+class SlotRange(Record, frozen=True, order=True):
     """The members of a room whose hashes lie between two of 65,536 slots, both included."""
 
     first: int = 0
@@ -149,26 +149,26 @@ class Span(Record, frozen=True, order=True):
         """How many slots it has."""
         return self.last - self.first + 1
 
-    def overlaps(self, other: Span) -> bool:
+    def overlaps(self, other: SlotRange) -> bool:
         """Whether it shares slots with another."""
         return self.first <= other.last and other.first <= self.last
 
-    def overlap(self, other: Span) -> Span:
+    def overlap(self, other: SlotRange) -> SlotRange:
         """Return the slots that it shares with another, which overlaps it."""
-        return Span(max(self.first, other.first), min(self.last, other.last))
+        return SlotRange(max(self.first, other.first), min(self.last, other.last))
 
-    def cut(self, parts: int) -> tuple[Span, ...]:
+    def cut(self, parts: int) -> tuple[SlotRange, ...]:
         """Cut it into equal parts, no more than it has slots."""
         parts = min(parts, self.slots)
         starts = [self.first + self.slots * part // parts for part in range(parts + 1)]
-        return tuple(Span(start, end - 1) for start, end in pairwise(starts))
+        return tuple(SlotRange(start, end - 1) for start, end in pairwise(starts))
 
     def holds(self, connection_id: ConnectionId) -> bool:
         """Whether a connection's members lie in it."""
         return self.first <= slot(connection_id) <= self.last
 
 
-class Census(Record, frozen=True):
+class MembershipVersion(Record, frozen=True):
     """Which members a room has, by the version of its lowest shard, and about how many.
 
     Attributes:
@@ -197,7 +197,7 @@ class Wait(Record, frozen=True):
     seen_at: int = 0
 
 
-class Head(Record, frozen=True):
+class RoomHead(Record, frozen=True):
     """Where a room stands.
 
     Attributes:
@@ -218,9 +218,9 @@ class Head(Record, frozen=True):
     numbering: Wait = Wait()
     signalling: Wait = Wait()
 
-    def census(self, members: int) -> Census:
+    def census(self, members: int) -> MembershipVersion:
         """Tell which members the room has, who are so many."""
-        return Census(self.epoch, self.version, members, self.members, self.level)
+        return MembershipVersion(self.epoch, self.version, members, self.members, self.level)
 
 
 MessageType = Literal["chat", "delete", "deleted"]
@@ -247,7 +247,7 @@ class Message(Record, frozen=True):
     sender: ConnectionId | None
     sent_at: int
     deletes: int | None = None
-    origin: Origin | None = None
+    origin: ApiStage | None = None
 
     @property
     def key(self) -> MessageKey:
@@ -255,7 +255,7 @@ class Message(Record, frozen=True):
         return message_key(self.user.user_id, self.id)
 
 
-class Numbered(Record, frozen=True):
+class SequencedMessage(Record, frozen=True):
     """A message and its place in its room."""
 
     seq: int

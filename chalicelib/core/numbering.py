@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chalicelib.core.model import Numbered
+from chalicelib.core.model import SequencedMessage
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from chalicelib.core.model import Head, Message, MessageKey
+    from chalicelib.core.model import Message, MessageKey, RoomHead
 
 
 class Numbering(Record, frozen=True):
@@ -24,13 +24,13 @@ class Numbering(Record, frozen=True):
         head: where the room stands when `fresh` is stored.
     """
 
-    numbered: tuple[Numbered, ...]
-    fresh: tuple[Numbered, ...]
-    head: Head
+    numbered: tuple[SequencedMessage, ...]
+    fresh: tuple[SequencedMessage, ...]
+    head: RoomHead
 
 
 def assign_numbers(
-    head: Head, known: Mapping[MessageKey, int], messages: Iterable[Message]
+    head: RoomHead, known: Mapping[MessageKey, int], messages: Iterable[Message]
 ) -> Numbering:
     """Give each message the number it has, or the next one.
 
@@ -43,12 +43,12 @@ def assign_numbers(
         messages: the messages of one batch.
     """
     seqs = dict(known)
-    numbered: list[Numbered] = []
-    fresh: list[Numbered] = []
+    numbered: list[SequencedMessage] = []
+    fresh: list[SequencedMessage] = []
     for message in messages:
         if message.key not in seqs:
             head = replace(head, seq=head.seq + 1)
             seqs[message.key] = head.seq
-            fresh.append(Numbered(head.seq, head.epoch, message))
-        numbered.append(Numbered(seqs[message.key], head.epoch, message))
+            fresh.append(SequencedMessage(head.seq, head.epoch, message))
+        numbered.append(SequencedMessage(seqs[message.key], head.epoch, message))
     return Numbering(tuple(numbered), tuple(fresh), head)

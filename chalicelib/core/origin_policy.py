@@ -14,7 +14,7 @@ _ORIGIN: Final = re.compile(
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-class Origins(Record, frozen=True):
+class OriginPolicy(Record, frozen=True):
     """The web origins that are let in, against cross-site WebSocket hijacking.
 
     A browser sends the page's origin with every handshake and lets no script change it. Clients

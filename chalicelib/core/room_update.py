@@ -8,14 +8,14 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.core import protocol
-from chalicelib.core.model import ConnectionId, Numbered, Protocol, Span, User
+from chalicelib.core.model import ConnectionId, Protocol, SequencedMessage, SlotRange, User
 from chalicelib.core.protocol import PresenceFrame, SignalFrame
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.core.model import Member, Origin, RoomId
+    from chalicelib.core.model import ApiStage, Member, RoomId
 
 
 LIVE: Final = 3000
@@ -61,13 +61,13 @@ class Presence(Record, frozen=True):
         return [*joined, *left] or [self]
 
 
-class Bulletin(Record, frozen=True):
+class RoomUpdate(Record, frozen=True):
     """Messages and signals in their order, and comings and goings if any are to be told.
 
     A message may be among them twice, having come over two connections; each gets its ack.
     """
 
-    messages: tuple[Numbered, ...] = ()
+    messages: tuple[SequencedMessage, ...] = ()
     signals: tuple[SignalSent, ...] = ()
     presence: Presence | None = None
 
@@ -75,20 +75,20 @@ class Bulletin(Record, frozen=True):
         """Whether there is anything to tell."""
         return bool(self.messages or self.signals or self.presence)
 
-    def pieces(self) -> list[Bulletin]:
+    def pieces(self) -> list[RoomUpdate]:
         """Take the bulletin apart, in order; `gather` makes the same one of the pieces.
 
         Presence is one piece, so that it is told once, unless there is nothing else to cut.
         """
-        messages = [Bulletin((one,)) for one in self.messages]
-        signals = [Bulletin(signals=(one,)) for one in self.signals]
+        messages = [RoomUpdate((one,)) for one in self.messages]
+        signals = [RoomUpdate(signals=(one,)) for one in self.signals]
         if self.presence is None:
             return [*messages, *signals]
         if messages or signals:
-            return [*messages, *signals, Bulletin(presence=self.presence)]
-        return [Bulletin(presence=one) for one in self.presence.pieces()]
+            return [*messages, *signals, RoomUpdate(presence=self.presence)]
+        return [RoomUpdate(presence=one) for one in self.presence.pieces()]
 
-    def timely(self, now: float) -> Bulletin:
+    def timely(self, now: float) -> RoomUpdate:
         """Leave out the signals that are too old to be worth a post; `now` in milliseconds."""
         signals = tuple(one for one in self.signals if is_timely(one.sent_at, now))
         return replace(self, signals=signals)
@@ -120,8 +120,8 @@ class Bulletin(Record, frozen=True):
                 yield member.id, frame
 
     def acks(
-        self, members: Iterable[Member], span: Span
-    ) -> Iterator[tuple[Origin, tuple[ConnectionId, bytes]]]:
+        self, members: Iterable[Member], span: SlotRange
+    ) -> Iterator[tuple[ApiStage, tuple[ConnectionId, bytes]]]:
         """Yield the acks for who said something, would lie in the span, and is no member now.
 
         Each comes with where to post it.
@@ -173,9 +173,9 @@ class Bulletin(Record, frozen=True):
             )
 
 
-def gather(bulletins: Iterable[Bulletin]) -> Bulletin:
+def gather(bulletins: Iterable[RoomUpdate]) -> RoomUpdate:
     """Make one bulletin of several, in their order; the newest number of members counts."""
-    messages: list[Numbered] = []
+    messages: list[SequencedMessage] = []
     signals: list[SignalSent] = []
     presence: Presence | None = None
     for one in bulletins:
@@ -186,10 +186,10 @@ def gather(bulletins: Iterable[Bulletin]) -> Bulletin:
             left = (*presence.left, *one.presence.left)
             presence = Presence(joined, left, one.presence.members)
         presence = presence if one.presence is None else presence or one.presence
-    return Bulletin(tuple(messages), tuple(signals), presence)
+    return RoomUpdate(tuple(messages), tuple(signals), presence)
 
 
-def _once(messages: Iterable[Numbered]) -> Iterator[Numbered]:
+def _once(messages: Iterable[SequencedMessage]) -> Iterator[SequencedMessage]:
     shown: set[int] = set()
     for one in messages:
         if one.seq not in shown:

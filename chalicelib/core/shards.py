@@ -14,7 +14,7 @@ from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.model import Span, slot
+from chalicelib.core.model import SlotRange, slot
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Shard(Record, frozen=True, order=True):
     """One part of a room's members: a level, and the slots that it holds there."""
 
     level: int
-    span: Span
+    span: SlotRange
 
     def __str__(self) -> str:
         """Write it as the level and eight hexadecimal digits."""
         return f"{self.level}{self.span}"
 
-    def parts(self) -> tuple[Span, ...]:
+    def parts(self) -> tuple[SlotRange, ...]:
         """Return its parts, in the order of their slots."""
         return _parts(self)
 
@@ -60,11 +60,11 @@ class Shard(Record, frozen=True, order=True):
 
 
 @cache
-def _parts(shard: Shard) -> tuple[Span, ...]:
+def _parts(shard: Shard) -> tuple[SlotRange, ...]:
     return shard.span.cut(PARTS)
 
 
-WHOLE: Final = Shard(0, Span())
+WHOLE: Final = Shard(0, SlotRange())
 """The one shard of the lowest level."""
 
 
@@ -83,7 +83,7 @@ class ShardState(Record, frozen=True):
 
 
 def _levels() -> Iterator[tuple[Shard, ...]]:
-    spans: tuple[Span, ...] = (Span(),)
+    spans: tuple[SlotRange, ...] = (SlotRange(),)
     for level in range(len(CAPACITY) + 1):
         yield tuple(Shard(level, span) for span in spans)
         spans = tuple(part for span in spans for part in span.cut(FANOUT))
@@ -100,7 +100,7 @@ def shard_of(connection_id: ConnectionId, level: int) -> Shard:
     return LEVELS[level][bisect_right(_STARTS[level], slot(connection_id)) - 1]
 
 
-def shards_of(span: Span, level: int) -> list[Shard]:
+def shards_of(span: SlotRange, level: int) -> list[Shard]:
     """Return the shards that may hold members of a span, of every level up to `level`."""
     return [
         shard for shards in LEVELS[: level + 1] for shard in shards if shard.span.overlaps(span)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from chalicelib.core.errors import Code, FrameError
-from chalicelib.core.model import Head
+from chalicelib.core.model import RoomHead
 from chalicelib.core.recent import Recent
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ LONGEST_PAUSE: Final = 10.0
 class _Copy(Struct):
     """A room's head as a container has read it, and what it has taken for the room since."""
 
-    head: Head
+    head: RoomHead
     read_at: float
     taken: int = 0
     taken_at: float = 0.0

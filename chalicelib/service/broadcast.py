@@ -26,11 +26,11 @@ from chalicelib.core.jobs import (
     cut,
     decode,
 )
-from chalicelib.core.model import Protocol, Span, Wait
+from chalicelib.core.model import Protocol, SlotRange, Wait
 from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.record import Record
-from chalicelib.core.room_update import Bulletin, Presence, gather, is_timely
+from chalicelib.core.room_update import Presence, RoomUpdate, gather, is_timely
 from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.presence import PRESENCE_LIMIT
 
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     from chalicelib.core.events import QueueEvent
     from chalicelib.core.fanout import Fanout
-    from chalicelib.core.model import Census, Head, Message, Numbered, RoomId
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.model import MembershipVersion, Message, RoomHead, RoomId, SequencedMessage
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Store
     from chalicelib.service.delivery import Delivery
     from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-    from chalicelib.service.token_expiry import Expiry
+    from chalicelib.service.token_expiry import TokenExpiry
 
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
@@ -98,7 +98,7 @@ class _Group(Struct):
         return isinstance(self.jobs[0], RetryJob | EndJob)
 
 
-class Broadcast(Record, frozen=True):
+class BroadcastHandler(Record, frozen=True):
     """Numbers a batch of messages, room by room, and posts it with signals and presence.
 
     A worker posts to the members of a room itself, or shares them among further jobs. Then it
@@ -109,9 +109,9 @@ class Broadcast(Record, frozen=True):
     """
 
     store: Store
-    outbox: Outbox
+    outbox: JobQueue
     delivery: Delivery
-    expiry: Expiry
+    expiry: TokenExpiry
     members: MemberCache
     count: MemberCount
     last_told: LastCount
@@ -245,8 +245,8 @@ class Broadcast(Record, frozen=True):
         presence = None
         if census.members > PRESENCE_LIMIT and self.last_told.replace(room, census.members):
             presence = Presence((), (), census.members)
-        bulletin = Bulletin(numbered, presence=presence)
-        return self._tell(room, bulletin, Span(), census, _ids(group.jobs), deadline)
+        bulletin = RoomUpdate(numbered, presence=presence)
+        return self._tell(room, bulletin, SlotRange(), census, _ids(group.jobs), deadline)
 
     def _tell_live(self, group: _Group, deadline: float) -> None:
         """Tell signals and presence that are not too old; a room that is slow at it is held back.
@@ -264,7 +264,7 @@ class Broadcast(Record, frozen=True):
             for record, job in zip(group.records, group.jobs, strict=True)
             if isinstance(job, PresenceJob)
         ]
-        bulletin = Bulletin(signals=signals).timely(now)
+        bulletin = RoomUpdate(signals=signals).timely(now)
         if not (bulletin or news):
             return
         census = self._census(room, self.store.head(room))
@@ -272,12 +272,14 @@ class Broadcast(Record, frozen=True):
             presence = Presence(
                 joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
                 left=tuple(dict.fromkeys(user for job in news for user in job.left)),
-                members=len(self.members.of(room, Span(), census)),
+                members=len(self.members.of(room, SlotRange(), census)),
             )
             bulletin = replace(bulletin, presence=presence)
-        self._tell(room, bulletin, Span(), census, _ids(group.jobs), deadline)
+        self._tell(room, bulletin, SlotRange(), census, _ids(group.jobs), deadline)
 
-    def _tell_span(self, room: RoomId, span: Span, jobs: Sequence[Job], deadline: float) -> int:
+    def _tell_span(
+        self, room: RoomId, span: SlotRange, jobs: Sequence[Job], deadline: float
+    ) -> int:
         """Tell what another worker has shared out; what waits for one span is gathered."""
         fanouts = [job for job in jobs if isinstance(job, FanoutJob)]
         bulletin = gather(job.bulletin for job in fanouts).timely(self._now())
@@ -290,17 +292,17 @@ class Broadcast(Record, frozen=True):
         for job in jobs:
             if isinstance(job, RetryJob):
                 members, _ = self.expiry.split(job.members)
-                bulletin = Bulletin(job.messages)
+                bulletin = RoomUpdate(job.messages)
                 self.delivery.again(job.room, bulletin, members, job.attempt, deadline)
             elif isinstance(job, EndJob):
                 self.expiry.end(job, deadline)
 
-    def _census(self, room: RoomId, head: Head) -> Census:
+    def _census(self, room: RoomId, head: RoomHead) -> MembershipVersion:
         return head.census(self.count.of(room, head))
 
     def _number(
         self, room: RoomId, messages: Sequence[Message], wait: Wait, deadline: float
-    ) -> tuple[tuple[Numbered, ...], Head]:
+    ) -> tuple[tuple[SequencedMessage, ...], RoomHead]:
         """Give the messages their numbers, and return where the room stands then.
 
         The condition of `advance` is what makes numbers unique; that the queue lets one worker at
@@ -320,7 +322,7 @@ class Broadcast(Record, frozen=True):
                 return numbering.numbered, advanced
         raise UnavailableError(f"The room {room!r} could not be numbered in time.")
 
-    def _erase(self, numbered: Iterable[Numbered]) -> None:
+    def _erase(self, numbered: Iterable[SequencedMessage]) -> None:
         """Take away the texts that tombstones are about; should it fail, the batch comes again.
 
         A tombstone stands above what it is about, unless the room was started anew meanwhile.
@@ -333,9 +335,9 @@ class Broadcast(Record, frozen=True):
     def _tell(
         self,
         room: RoomId,
-        bulletin: Bulletin,
-        span: Span,
-        census: Census,
+        bulletin: RoomUpdate,
+        span: SlotRange,
+        census: MembershipVersion,
         ids: Sequence[str],
         deadline: float,
     ) -> int:
@@ -373,6 +375,6 @@ def _ids(jobs: Iterable[Job]) -> list[str]:
     return [job.id for job in jobs]
 
 
-def _same_each_time(ids: Iterable[str], part: Span) -> str:
+def _same_each_time(ids: Iterable[str], part: SlotRange) -> str:
     """Make a job's id of what it is made from, so that a batch that comes again queues it once."""
     return hashlib.sha256("\n".join([*ids, str(part)]).encode()).hexdigest()

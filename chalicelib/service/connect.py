@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.core import events, protocol
 from chalicelib.core.errors import FrameError, HandshakeError
-from chalicelib.core.model import LOBBY, Connection, Origin, Protocol
-from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.model import LOBBY, ApiStage, Connection, Protocol
+from chalicelib.core.ports.authenticator import HandshakeCredentials
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.core.events import GatewayEvent
     from chalicelib.core.identity import Patterns
-    from chalicelib.core.model import Head
-    from chalicelib.core.origin_policy import Origins
+    from chalicelib.core.model import RoomHead
+    from chalicelib.core.origin_policy import OriginPolicy
     from chalicelib.core.ports.authenticator import Authenticator
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.connection_quota import Door
+    from chalicelib.service.connection_quota import ConnectionQuota
     from chalicelib.service.member_cache import MemberCount
-    from chalicelib.service.presence import Herald
-    from chalicelib.service.sanction_check import Guard
+    from chalicelib.service.presence import PresenceNotifier
+    from chalicelib.service.sanction_check import SanctionCheck
 
 ORIGIN_SHOWN: Final = 200
 """Characters of a refused origin that the log shows: a header may have thousands."""
 
 
-class Connect(Record, frozen=True):
+class ConnectHandler(Record, frozen=True):
     """Keeps the connection, and makes it a member of the lobby if it speaks the plain form.
 
     Nothing is posted from here: until `$connect` has returned, the gateway answers 410 to every
@@ -35,13 +35,13 @@ class Connect(Record, frozen=True):
     """
 
     store: Store
-    herald: Herald
+    herald: PresenceNotifier
     authenticate: Authenticator
-    origins: Origins
+    origins: OriginPolicy
     private: Patterns
     token_in_query: bool
-    door: Door
-    guard: Guard
+    door: ConnectionQuota
+    guard: SanctionCheck
     count: MemberCount
 
     def __call__(self, event: GatewayEvent) -> Connection:
@@ -65,7 +65,7 @@ class Connect(Record, frozen=True):
             user=identity.user,
             protocol=Protocol.V1 if v1 else Protocol.PLAIN,
             connected_at=context.connected_at,
-            origin=Origin(context.api_id, context.stage),
+            origin=ApiStage(context.api_id, context.stage),
             rights=identity.rights,
             until=identity.until,
         )
@@ -78,14 +78,14 @@ class Connect(Record, frozen=True):
             self.herald.joined(connection, LOBBY, self.count.of(LOBBY, head))
         return connection
 
-    def _enter_lobby(self, connection: Connection) -> Head:
+    def _enter_lobby(self, connection: Connection) -> RoomHead:
         try:
             return self.guard.enter(connection, LOBBY)[1]
         except FrameError as refusal:
             self.store.forget(connection.id)
             raise HandshakeError(HTTPStatus.FORBIDDEN, refusal.code) from None
 
-    def _credentials(self, event: GatewayEvent, offered: list[str]) -> Credentials:
+    def _credentials(self, event: GatewayEvent, offered: list[str]) -> HandshakeCredentials:
         """Gather what the client shows.
 
         A token comes among the subprotocols, which no access log holds; in the query only where a
@@ -94,7 +94,7 @@ class Connect(Record, frozen=True):
         query = event.query_string_parameters or {}
         tokens = [offer for offer in offered if offer != protocol.SUBPROTOCOL]
         from_query = query.get("token") if self.token_in_query else None
-        return Credentials(
+        return HandshakeCredentials(
             token=tokens[0] if tokens else from_query,
             session=query.get("session"),
             username=query.get("username", ""),

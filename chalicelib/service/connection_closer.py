@@ -12,26 +12,26 @@ from chalicelib.core.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.model import ConnectionId, Origin, RoomId
+    from chalicelib.core.model import ApiStage, ConnectionId, RoomId
     from chalicelib.core.ports.meter import Meter
-    from chalicelib.core.ports.poster import Manager
+    from chalicelib.core.ports.poster import ConnectionManager
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.presence import Herald
+    from chalicelib.service.presence import PresenceNotifier
 
 CLOSE_SECONDS: Final = 2.0
 """How long the gateway may take to close a connection."""
 
 
-class Closing(Record, frozen=True):
+class ConnectionCloser(Record, frozen=True):
     """Closes connections, and forgets them, so that one that stays open can do nothing more."""
 
     store: Store
-    herald: Herald
-    manager: Callable[[Origin], Manager]
+    herald: PresenceNotifier
+    manager: Callable[[ApiStage], ConnectionManager]
     meter: Meter
 
     def __call__(
-        self, connection_id: ConnectionId, origin: Origin, room: RoomId | None = None
+        self, connection_id: ConnectionId, origin: ApiStage, room: RoomId | None = None
     ) -> None:
         """Close a connection, which is known to be in a room; what fails, `$disconnect` makes good.
 
@@ -45,7 +45,7 @@ class Closing(Record, frozen=True):
         else:
             self.herald.left(departures)
 
-    def close(self, connection_id: ConnectionId, origin: Origin, deadline: float) -> None:
+    def close(self, connection_id: ConnectionId, origin: ApiStage, deadline: float) -> None:
         """Close a connection without forgetting it."""
         self.meter.count(Metric.CONNECTIONS_CUT)
         self.manager(origin).close(connection_id, deadline)

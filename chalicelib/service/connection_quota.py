@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.core.limits import Limits
-    from chalicelib.core.model import Address, Connection, Origin, UserId
-    from chalicelib.core.ports.poster import Manager
+    from chalicelib.core.model import Address, ApiStage, Connection, UserId
+    from chalicelib.core.ports.poster import ConnectionManager
     from chalicelib.core.ports.rate_limits import Account
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.connection_closer import Closing
+    from chalicelib.service.connection_closer import ConnectionCloser
 
 INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""
@@ -32,7 +32,7 @@ INQUIRY_INTERVAL: Final = 10_000
 """Milliseconds from one inquiry to the next of the same user, however many handshakes there are."""
 
 
-class Door(Record, frozen=True):
+class ConnectionQuota(Record, frozen=True):
     """Lets a user's connections in, up to a number.
 
     Attributes:
@@ -40,8 +40,8 @@ class Door(Record, frozen=True):
     """
 
     store: Store
-    closing: Closing
-    manager: Callable[[Origin], Manager]
+    closing: ConnectionCloser
+    manager: Callable[[ApiStage], ConnectionManager]
     limits: Limits
     clock: Callable[[], float]
     choose: Callable[[Sequence[Address], int], list[Address]] = random.sample

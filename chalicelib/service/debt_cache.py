@@ -37,7 +37,7 @@ At 20 frames a second that is a frame a second, of each container that the user'
 FOREVER: Final = 2**53
 
 
-class _ConnectionTab(Struct):
+class _ConnectionDebt(Struct):
     """How far a connection's frames are paid for at least, and what is still to be charged."""
 
     user_id: UserId | None
@@ -51,7 +51,7 @@ class _ConnectionTab(Struct):
         return owed
 
 
-class Tabs:
+class DebtCache:
     """Refuses most of a flood without any call.
 
     What stands here is never more than what the table has, or will have once the frames that are
@@ -62,7 +62,7 @@ class Tabs:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: Recent[ConnectionId, _ConnectionTab] = Recent(limit)
+        self._tabs: Recent[ConnectionId, _ConnectionDebt] = Recent(limit)
 
     def user(self, connection_id: ConnectionId) -> UserId | None:
         """Return whose a connection is, None if that is not known here."""
@@ -97,17 +97,17 @@ class Tabs:
     def learn(self, connection_id: ConnectionId, user_id: UserId, paid: int) -> None:
         """Take whose a connection is, and up to when the table has its frames as paid."""
         with self._lock:
-            tab = self._tabs.get(connection_id) or _ConnectionTab(user_id, paid)
+            tab = self._tabs.get(connection_id) or _ConnectionDebt(user_id, paid)
             tab.paid = max(tab.paid, paid + tab.owed)
             self._tabs.note(connection_id, tab)
 
     def end(self, connection_id: ConnectionId) -> None:
         """Refuse whatever may still come from a connection that is being closed."""
         with self._lock:
-            self._tabs.note(connection_id, _ConnectionTab(None, FOREVER, charged_at=FOREVER))
+            self._tabs.note(connection_id, _ConnectionDebt(None, FOREVER, charged_at=FOREVER))
 
 
-class _UserTab(Struct):
+class _UserDebt(Struct):
     """How far a user's frames are paid for at least, and what has been owed since when."""
 
     paid: int
@@ -116,7 +116,7 @@ class _UserTab(Struct):
     charged_at: int = 0
 
 
-class UserTabs:
+class UserDebtCache:
     """Holds users to their rate, with few writes for who is busy and none for who is not.
 
     A container can't see what a user sends through others. It keeps an estimate from what it has
@@ -131,7 +131,7 @@ class UserTabs:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: Recent[UserId, _UserTab] = Recent(limit)
+        self._tabs: Recent[UserId, _UserDebt] = Recent(limit)
 
     def wait(self, user_id: UserId, cost: int, start: int, now: int) -> int:
         """Return how long a frame has to wait at least, 0 if it would be taken."""
@@ -145,7 +145,7 @@ class UserTabs:
         Either is 0 mostly. `start` is up to when the frames of a newcomer count as paid.
         """
         with self._lock:
-            tab = self._tabs.get(user_id) or _UserTab(start)
+            tab = self._tabs.get(user_id) or _UserDebt(start)
             self._tabs.note(user_id, tab)
             tab.paid = max(tab.paid, start)
             if tab.paid + cost > now:

@@ -19,13 +19,13 @@ from chalicelib.core.shards import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from chalicelib.core.model import Member, Origin, RoomId, Span
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.model import ApiStage, Member, RoomId, SlotRange
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Post, Poster
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.room_update import Bulletin
-    from chalicelib.service.presence import Herald
+    from chalicelib.core.room_update import RoomUpdate
+    from chalicelib.service.presence import PresenceNotifier
 
 ATTEMPTS: Final = 3
 """How often missed posts are tried again; after that the client's gap detection is left."""
@@ -44,9 +44,9 @@ class Delivery(Record, frozen=True):
     """Posts to members, forgets who is gone, and has tried again what members have missed."""
 
     store: Store
-    outbox: Outbox
-    poster: Callable[[Origin], Poster]
-    herald: Herald
+    outbox: JobQueue
+    poster: Callable[[ApiStage], Poster]
+    herald: PresenceNotifier
     new_id: Callable[[], str]
     clock: Callable[[], float]
     meter: Meter
@@ -54,9 +54,9 @@ class Delivery(Record, frozen=True):
     def to_span(
         self,
         room: RoomId,
-        bulletin: Bulletin,
+        bulletin: RoomUpdate,
         members: Sequence[Member],
-        span: Span,
+        span: SlotRange,
         level: int,
         deadline: float,
     ) -> None:
@@ -80,7 +80,7 @@ class Delivery(Record, frozen=True):
     def again(
         self,
         room: RoomId,
-        bulletin: Bulletin,
+        bulletin: RoomUpdate,
         members: Sequence[Member],
         attempt: int,
         deadline: float,
@@ -104,9 +104,9 @@ class Delivery(Record, frozen=True):
     def _post(
         self,
         room: RoomId,
-        bulletin: Bulletin,
+        bulletin: RoomUpdate,
         members: Sequence[Member],
-        acks: Sequence[tuple[Origin, Post]],
+        acks: Sequence[tuple[ApiStage, Post]],
         level: int,
         deadline: float,
     ) -> tuple[list[Member], list[Member]]:
@@ -125,7 +125,7 @@ class Delivery(Record, frozen=True):
         self._forget(gone, room, level)
         return early, [member for member in members if member.id in report.failed]
 
-    def _measure(self, report: Report, bulletin: Bulletin, members: int) -> None:
+    def _measure(self, report: Report, bulletin: RoomUpdate, members: int) -> None:
         count = self.meter.count
         reasons = Counter(report.failed.values())
         count(Metric.POSTS, report.posts)
@@ -172,11 +172,11 @@ class Delivery(Record, frozen=True):
             self.meter.swallow("forget who is gone", error)
 
     def _retry(
-        self, room: RoomId, bulletin: Bulletin, members: Sequence[Member], attempt: int
+        self, room: RoomId, bulletin: RoomUpdate, members: Sequence[Member], attempt: int
     ) -> RetryJob:
         return RetryJob(room, self.new_id(), bulletin.messages, tuple(members), attempt)
 
-    def _queue(self, bulletin: Bulletin, jobs: Sequence[RetryJob], members: int) -> None:
+    def _queue(self, bulletin: RoomUpdate, jobs: Sequence[RetryJob], members: int) -> None:
         """Queue what members have missed for a further attempt, for them alone.
 
         Should that fail, the clients' own rules are left: they see the gap, or learn from a `pong`
@@ -193,7 +193,12 @@ class Delivery(Record, frozen=True):
 
 
 def end_jobs(
-    room: RoomId, members: Sequence[Member], level: int, *, closes: bool, span: Span = WHOLE.span
+    room: RoomId,
+    members: Sequence[Member],
+    level: int,
+    *,
+    closes: bool,
+    span: SlotRange = WHOLE.span,
 ) -> Iterator[EndJob]:
     """Yield jobs that end members who lie in a span, each at most `ENDED_AT_ONCE`.
 

@@ -9,10 +9,10 @@ from chalicelib.core.record import Record
 if TYPE_CHECKING:
     from chalicelib.core.events import GatewayEvent
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.presence import Herald
+    from chalicelib.service.presence import PresenceNotifier
 
 
-class Disconnect(Record, frozen=True):
+class DisconnectHandler(Record, frozen=True):
     """Forgets the connection and its places in rooms, and tells the rooms.
 
     `$disconnect` is best effort
@@ -21,7 +21,7 @@ class Disconnect(Record, frozen=True):
     """
 
     store: Store
-    herald: Herald
+    herald: PresenceNotifier
 
     def __call__(self, event: GatewayEvent) -> None:
         """Run the use case for a `$disconnect` event.

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.core import protocol
-from chalicelib.core.jobs import Waiting
-from chalicelib.core.model import Connection, Numbered
-from chalicelib.core.ports.traces import Membership
+from chalicelib.core.jobs import QueueDepth
+from chalicelib.core.model import Connection, SequencedMessage
+from chalicelib.core.ports.traces import MembershipTrace
 from chalicelib.core.record import Record
 from chalicelib.service.connection_closer import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.model import ConnectionId, Origin, UserId
+    from chalicelib.core.model import ApiStage, ConnectionId, UserId
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.ports.traces import Trace, Traces
-    from chalicelib.service.connection_closer import Closing
-    from chalicelib.service.presence import Herald
+    from chalicelib.core.ports.traces import Trace, TraceStore
+    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.presence import PresenceNotifier
 
 FUNCTION_SECONDS: Final = 30
 """How long a function may go on with what a client has sent: the gateway waits for 29 s.
@@ -49,7 +49,7 @@ class Erased:
     connections: set[ConnectionId] = field(default_factory=set)
     items: int = 0
     before: float = 0.0
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: QueueDepth = field(default_factory=QueueDepth)
     absent: bool = True
 
 
@@ -71,10 +71,10 @@ class Erasure(Record, frozen=True):
     """
 
     store: Store
-    traces: Traces
-    closing: Closing
-    herald: Herald
-    waiting: Callable[[], Waiting]
+    traces: TraceStore
+    closing: ConnectionCloser
+    herald: PresenceNotifier
+    waiting: Callable[[], QueueDepth]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
 
@@ -111,19 +111,19 @@ class Erasure(Record, frozen=True):
 
     def _erase(self, trace: Trace, erased: Erased) -> None:
         match trace:
-            case Numbered():
+            case SequencedMessage():
                 erased.messages += self.traces.erase(trace)
             case Connection():
                 self._end(trace.id, trace.origin, erased)
                 erased.absent = False
-            case Membership(member, room, level):
+            case MembershipTrace(member, room, level):
                 self._close(member.id, member.origin, erased)
                 self.herald.left(self.store.forget_all([member], room, level))
 
-    def _end(self, connection_id: ConnectionId, origin: Origin, erased: Erased) -> None:
+    def _end(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
         self._close(connection_id, origin, erased)
         self.herald.left(self.store.forget(connection_id))
 
-    def _close(self, connection_id: ConnectionId, origin: Origin, erased: Erased) -> None:
+    def _close(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
         self.closing.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)
         erased.connections.add(connection_id)

@@ -20,7 +20,7 @@ WHO_PAGE: Final = 100
 """Members in one answer to `who`, or a few more."""
 
 
-class Reading(Record, frozen=True):
+class RoomReader(Record, frozen=True):
     """Reads pages for members."""
 
     store: Store

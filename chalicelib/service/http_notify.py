@@ -17,22 +17,22 @@ from chalicelib.service.addresses import connections_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.model import ConnectionId, Origin
+    from chalicelib.core.model import ApiStage, ConnectionId
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import Bounds
-    from chalicelib.service.publishers import Publishers
+    from chalicelib.service.publishers import PublisherCheck
 
 POST_SECONDS: Final = 10.0
 """How long the posts to a user's connections may take together."""
 
 
-class Notify(Record, frozen=True):
+class UserNotifier(Record, frozen=True):
     """Posts notices, which belong to no room, have no number, and are not kept."""
 
-    publishers: Publishers
+    publishers: PublisherCheck
     store: Store
-    poster: Callable[[Origin], Poster]
+    poster: Callable[[ApiStage], Poster]
     bounds: Bounds
     clock: Callable[[], float]
     new_id: Callable[[], str]
@@ -59,7 +59,7 @@ class Notify(Record, frozen=True):
         return notice.id, self._post(UserId(name), protocol.encode(notice))
 
     def _post(self, user_id: UserId, frame: bytes) -> int:
-        by_origin: defaultdict[Origin, list[tuple[ConnectionId, bytes]]] = defaultdict(list)
+        by_origin: defaultdict[ApiStage, list[tuple[ConnectionId, bytes]]] = defaultdict(list)
         now = self.clock()
         for connection in connections_of(self.store, user_id):
             over = is_over(connection.until, now)

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.identity import Patterns
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.protocol import Bounds
     from chalicelib.service.backlog import Backlog
-    from chalicelib.service.publishers import Publishers
-    from chalicelib.service.sanction_check import Guard
+    from chalicelib.service.publishers import PublisherCheck
+    from chalicelib.service.sanction_check import SanctionCheck
 
 
-class Publish(Record, frozen=True):
+class HttpPublisher(Record, frozen=True):
     """Queues messages that come over no connection, under the rules for those that do."""
 
-    publishers: Publishers
-    outbox: Outbox
+    publishers: PublisherCheck
+    outbox: JobQueue
     backlog: Backlog
-    guard: Guard
+    guard: SanctionCheck
     private: Patterns
     bounds: Bounds
     clock: Callable[[], float]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from chalicelib.core.identity import is_over
-from chalicelib.core.model import Span, slot
+from chalicelib.core.model import SlotRange, slot
 from chalicelib.core.recent import Recent
 from chalicelib.core.record import Record
 from chalicelib.core.shards import LEVELS, WHOLE, ShardState, shards_of
@@ -19,12 +19,19 @@ from chalicelib.core.shards import LEVELS, WHOLE, ShardState, shards_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from chalicelib.core.model import Census, ConnectionId, Epoch, Head, Member, RoomId
+    from chalicelib.core.model import (
+        ConnectionId,
+        Epoch,
+        Member,
+        MembershipVersion,
+        RoomHead,
+        RoomId,
+    )
     from chalicelib.core.ports.store import Store
     from chalicelib.core.shards import Shard
 
     Version = tuple[Epoch, int]
-    Key = tuple[RoomId, Shard, Span]
+    Key = tuple[RoomId, Shard, SlotRange]
 
 LIMIT: Final = 50_000
 """Members kept over all rooms: about 20 MB of a container's memory."""
@@ -55,7 +62,7 @@ class MemberCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Key, tuple[Version, tuple[Member, ...]]] = OrderedDict()
 
-    def of(self, room: RoomId, span: Span, census: Census) -> tuple[Member, ...]:
+    def of(self, room: RoomId, span: SlotRange, census: MembershipVersion) -> tuple[Member, ...]:
         """Return the members of a room in a span, as of a census or later, each once.
 
         Raises:
@@ -73,7 +80,12 @@ class MemberCache:
         return tuple(members.values())
 
     def _of_shard(
-        self, room: RoomId, shard: Shard, span: Span, census: Census, state: ShardState
+        self,
+        room: RoomId,
+        shard: Shard,
+        span: SlotRange,
+        census: MembershipVersion,
+        state: ShardState,
     ) -> list[Member]:
         """Return a shard's members in a span."""
         if shard == WHOLE:
@@ -92,7 +104,7 @@ class MemberCache:
         return [member for member in members if span.holds(member.id)]
 
     def _of_parts(
-        self, room: RoomId, shard: Shard, versions: Mapping[Span, Version], state: ShardState
+        self, room: RoomId, shard: Shard, versions: Mapping[SlotRange, Version], state: ShardState
     ) -> list[Member]:
         """Return the members of neighbouring parts of a shard, as of their versions or later.
 
@@ -112,10 +124,10 @@ class MemberCache:
         return [member for part in versions for member in known[part]]
 
     def _known(
-        self, room: RoomId, shard: Shard, versions: Mapping[Span, Version]
-    ) -> dict[Span, tuple[Member, ...]]:
+        self, room: RoomId, shard: Shard, versions: Mapping[SlotRange, Version]
+    ) -> dict[SlotRange, tuple[Member, ...]]:
         """Return the members of those parts that have not changed since they were read."""
-        known: dict[Span, tuple[Member, ...]] = {}
+        known: dict[SlotRange, tuple[Member, ...]] = {}
         with self._lock:
             for part, version in versions.items():
                 key = (room, shard, part)
@@ -125,7 +137,9 @@ class MemberCache:
                     known[part] = kept[1]
         return known
 
-    def _mend(self, room: RoomId, shard: Shard, part: Span, state: ShardState, found: int) -> None:
+    def _mend(
+        self, room: RoomId, shard: Shard, part: SlotRange, state: ShardState, found: int
+    ) -> None:
         """Set a shard's number of members right, where what was read says that it is wrong.
 
         A part of a shard can't tell exactly. One with less than half of its share tells that there
@@ -152,13 +166,15 @@ class MemberCache:
             self._size -= len(dropped)
 
 
-def _hull(parts: Iterable[Span]) -> Span:
+def _hull(parts: Iterable[SlotRange]) -> SlotRange:
     """Return the span from the first of some parts to the last, which are in order."""
     spans = list(parts)
-    return Span(spans[0].first, spans[-1].last)
+    return SlotRange(spans[0].first, spans[-1].last)
 
 
-def _by_part(parts: Sequence[Span], members: Iterable[Member]) -> dict[Span, tuple[Member, ...]]:
+def _by_part(
+    parts: Sequence[SlotRange], members: Iterable[Member]
+) -> dict[SlotRange, tuple[Member, ...]]:
     """Sort members into the neighbouring parts of a shard that hold them."""
     starts = [part.first for part in parts]
     sorted_in: list[list[Member]] = [[] for _ in parts]
@@ -182,7 +198,7 @@ class MemberCount:
         self._lock = threading.Lock()
         self._kept: Recent[RoomId, _Count] = Recent(limit)
 
-    def of(self, room: RoomId, head: Head) -> int:
+    def of(self, room: RoomId, head: RoomHead) -> int:
         """Return how many members a room has that stands at a head.
 
         Raises:
@@ -212,7 +228,7 @@ class MemberCount:
             count = self._kept.get(room)
         return count if count and self._clock() - count.at < COUNT_LIFE else None
 
-    def _add_up(self, room: RoomId, head: Head) -> _Count:
+    def _add_up(self, room: RoomId, head: RoomHead) -> _Count:
         now = self._clock()
         shards = [shard for level in LEVELS[1 : head.level + 1] for shard in level]
         states = self._store.shards(room, shards, consistent=False)

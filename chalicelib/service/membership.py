@@ -14,21 +14,21 @@ from chalicelib.service.sanction_check import require_voice
 
 if TYPE_CHECKING:
     from chalicelib.core.identity import Patterns
-    from chalicelib.core.model import Connection, Head
+    from chalicelib.core.model import Connection, RoomHead
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import Join, Leave
     from chalicelib.service.member_cache import MemberCount
-    from chalicelib.service.presence import Herald
+    from chalicelib.service.presence import PresenceNotifier
     from chalicelib.service.rate_limiter import ChargeReads
-    from chalicelib.service.sanction_check import Guard
+    from chalicelib.service.sanction_check import SanctionCheck
 
 
 class Membership(Record, frozen=True):
     """Puts connections into rooms, with what they missed, and takes them out."""
 
     store: Store
-    herald: Herald
-    guard: Guard
+    herald: PresenceNotifier
+    guard: SanctionCheck
     count: MemberCount
     charge_reads: ChargeReads
     private: Patterns = ()
@@ -76,7 +76,9 @@ class Membership(Record, frozen=True):
             self.herald.left([departure])
         return departure is not None
 
-    def _recover(self, connection: Connection, room: RoomId, head: Head, request: Join) -> Recovery:
+    def _recover(
+        self, connection: Connection, room: RoomId, head: RoomHead, request: Join
+    ) -> Recovery:
         if request.since is None or request.epoch is None:
             return Recovery((), None)
         # The current epoch's: of another one nothing can be given, so nothing is looked for.

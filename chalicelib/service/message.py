@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.core import protocol
 from chalicelib.core.errors import FrameError, UnansweredError, UnavailableError, unavailable
-from chalicelib.core.model import Origin, Protocol
+from chalicelib.core.model import ApiStage, Protocol
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
 from chalicelib.core.record import Record
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.protocol import Act, Frame
-    from chalicelib.service.connection_closer import Closing
-    from chalicelib.service.history import Reading
+    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.history import RoomReader
     from chalicelib.service.membership import Membership
     from chalicelib.service.moderation import Moderation
-    from chalicelib.service.rate_limiter import Admission
-    from chalicelib.service.sending import Saying
-    from chalicelib.service.token_renewal import Renewal
+    from chalicelib.service.rate_limiter import RateLimiter
+    from chalicelib.service.sending import MessageSender
+    from chalicelib.service.token_renewal import TokenRenewal
 
     Action = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Act
 
@@ -35,17 +35,17 @@ REPLY_SECONDS: Final = 5.0
 """How long a reply to the sender may take."""
 
 
-class Receive(Record, frozen=True):
+class MessageHandler(Record, frozen=True):
     """Hands each frame to what its action is for, and answers its sender."""
 
-    admission: Admission
-    poster: Callable[[Origin], Poster]
-    saying: Saying
+    admission: RateLimiter
+    poster: Callable[[ApiStage], Poster]
+    saying: MessageSender
     membership: Membership
-    reading: Reading
-    renewal: Renewal
+    reading: RoomReader
+    renewal: TokenRenewal
     moderation: Moderation
-    closing: Closing
+    closing: ConnectionCloser
     meter: Meter
 
     def __call__(self, event: GatewayEvent) -> Code | None:
@@ -119,5 +119,5 @@ class Receive(Record, frozen=True):
             self.poster(_origin(event)).post(posts, time.monotonic() + REPLY_SECONDS)
 
 
-def _origin(event: GatewayEvent) -> Origin:
-    return Origin(event.request_context.api_id, event.request_context.stage)
+def _origin(event: GatewayEvent) -> ApiStage:
+    return ApiStage(event.request_context.api_id, event.request_context.stage)

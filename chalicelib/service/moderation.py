@@ -16,13 +16,13 @@ from chalicelib.service.addresses import connections_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.model import Connection, Origin
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.model import ApiStage, Connection
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import Act
-    from chalicelib.service.connection_closer import Closing
+    from chalicelib.service.connection_closer import ConnectionCloser
     from chalicelib.service.membership import Membership
 
 POST_SECONDS: Final = 2.0
@@ -36,10 +36,10 @@ class Moderation(Record, frozen=True):
     """
 
     store: Store
-    outbox: Outbox
-    poster: Callable[[Origin], Poster]
+    outbox: JobQueue
+    poster: Callable[[ApiStage], Poster]
     membership: Membership
-    closing: Closing
+    closing: ConnectionCloser
     clock: Callable[[], float]
     meter: Meter
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from chalicelib.core.model import Connection, RoomId, User
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Departure
     from chalicelib.service.member_cache import MemberCount
@@ -22,7 +22,7 @@ PRESENCE_LIMIT: Final = 200
 """Members up to which a room is told names; above it only the count, along with messages."""
 
 
-class Herald(Record, frozen=True):
+class PresenceNotifier(Record, frozen=True):
     """Queues the news of comings and goings, which the broadcast tells with whatever else there is.
 
     Large rooms have none queued: their broadcasts carry the number of members. What the queue does
@@ -30,7 +30,7 @@ class Herald(Record, frozen=True):
     """
 
     count: MemberCount
-    outbox: Outbox
+    outbox: JobQueue
     new_id: Callable[[], str]
     meter: Meter
 

@@ -6,16 +6,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import HandshakeError
-from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.ports.authenticator import HandshakeCredentials
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.core.identity import Identity
     from chalicelib.core.ports.authenticator import Authenticator
-    from chalicelib.service.rate_limiter import Admission
+    from chalicelib.service.rate_limiter import RateLimiter
 
 
-class Publishers(Record, frozen=True):
+class PublisherCheck(Record, frozen=True):
     """Lets in who has a token, as fast as the limits allow.
 
     Attributes:
@@ -23,7 +23,7 @@ class Publishers(Record, frozen=True):
     """
 
     authenticate: Authenticator | None
-    admission: Admission
+    admission: RateLimiter
 
     def __call__(self, token: str | None) -> Identity:
         """Return who publishes.
@@ -35,6 +35,6 @@ class Publishers(Record, frozen=True):
         """
         if self.authenticate is None:
             raise HandshakeError(HTTPStatus.UNAUTHORIZED, "who publishes needs a token: set one up")
-        identity = self.authenticate(Credentials(token=token))
+        identity = self.authenticate(HandshakeCredentials(token=token))
         self.admission.charge_publisher(identity.user.user_id)
         return identity

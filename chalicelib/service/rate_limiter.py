@@ -10,14 +10,14 @@ from chalicelib.core.errors import Code, FrameError, UnansweredError, unknown_co
 from chalicelib.core.limits import price, reads_price
 from chalicelib.core.protocol import Join, Ping, ReadHistory, Renew, Say
 from chalicelib.core.record import Record
-from chalicelib.service.debt_cache import ANSWER_INTERVAL, Tabs, UserTabs
+from chalicelib.service.debt_cache import ANSWER_INTERVAL, DebtCache, UserDebtCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.limits import Limits
     from chalicelib.core.model import Connection, ConnectionId, UserId
-    from chalicelib.core.ports.rate_limits import Entry
+    from chalicelib.core.ports.rate_limits import Charge
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import Request
 
@@ -28,7 +28,7 @@ PING_ROOMS: Final = 10
 """Rooms that a `ping` may ask after for the price of one more frame: each is one small read."""
 
 
-class Admission(Record, frozen=True):
+class RateLimiter(Record, frozen=True):
     """Charges each frame, refuses those too many, and has connections closed that don't heed it.
 
     The room never hears of a refused frame, and few of a flood's cost even the write that charges
@@ -38,8 +38,8 @@ class Admission(Record, frozen=True):
     store: Store
     limits: Limits
     clock: Callable[[], float]
-    tabs: Tabs = field(default_factory=Tabs)
-    user_tabs: UserTabs = field(default_factory=UserTabs)
+    tabs: DebtCache = field(default_factory=DebtCache)
+    user_tabs: UserDebtCache = field(default_factory=UserDebtCache)
 
     def __call__(self, connection_id: ConnectionId, request: Request | None) -> Connection:
         """Return the connection that a frame came from, of which None was to be made out.
@@ -138,7 +138,7 @@ class Admission(Record, frozen=True):
             self.store.settle_user(user_id, cut)
         return paid
 
-    def _refuse(self, entry: Entry, now: int, wait: int) -> None:
+    def _refuse(self, entry: Charge, now: int, wait: int) -> None:
         connection = entry.connection
         closes = self.limits.is_abuse(entry.paid, now)
         due = closes or now >= entry.answered + ANSWER_INTERVAL

@@ -12,17 +12,17 @@ from chalicelib.core.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.core.model import Connection, Head, RoomId, UserId
+    from chalicelib.core.model import Connection, RoomHead, RoomId, UserId
     from chalicelib.core.ports.store import Store
 
 
-class Guard(Record, frozen=True):
+class SanctionCheck(Record, frozen=True):
     """Holds users to the sanctions that moderators have laid on them."""
 
     store: Store
     clock: Callable[[], float]
 
-    def enter(self, connection: Connection, room: RoomId) -> tuple[Connection, Head]:
+    def enter(self, connection: Connection, room: RoomId) -> tuple[Connection, RoomHead]:
         """Make a connection a member; return it as it is then, and where the room stood.
 
         A ban is looked for twice. The first look spares the room somebody who would leave again at

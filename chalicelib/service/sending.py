@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core import protocol
 from chalicelib.core.jobs import MessageJob, SignalJob
-from chalicelib.core.model import Message, Numbered, RoomId
+from chalicelib.core.model import Message, RoomId, SequencedMessage
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.record import Record
 from chalicelib.core.room_update import SignalSent
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.model import Connection
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import AckFrame, Say, Signal
     from chalicelib.service.backlog import Backlog
 
 
-class Saying(Record, frozen=True):
+class MessageSender(Record, frozen=True):
     """Queues messages and signals for the members of a room."""
 
     store: Store
-    outbox: Outbox
+    outbox: JobQueue
     backlog: Backlog
     clock: Callable[[], float]
     new_id: Callable[[], str]
@@ -58,7 +58,7 @@ class Saying(Record, frozen=True):
         if request.resend:
             head, known = self.store.numbers(room, [message.key])
             if message.key in known:
-                return protocol.ack_frame(Numbered(known[message.key], head.epoch, message))
+                return protocol.ack_frame(SequencedMessage(known[message.key], head.epoch, message))
         self.backlog.take_message(room)
         self.outbox.publish(MessageJob(room=room, id=message.key, message=message))
         self.meter.count(Metric.MESSAGES_ACCEPTED)

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     from chalicelib.core.jobs import EndJob
     from chalicelib.core.model import Member, RoomId
-    from chalicelib.core.ports.job_queue import Outbox
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.connection_closer import Closing
-    from chalicelib.service.presence import Herald
+    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.presence import PresenceNotifier
 
 
-class Expiry(Record, frozen=True):
+class TokenExpiry(Record, frozen=True):
     """Ends connections whose time is over, in jobs of their own, and forgets who is gone."""
 
     store: Store
-    outbox: Outbox
-    closing: Closing
-    herald: Herald
+    outbox: JobQueue
+    closing: ConnectionCloser
+    herald: PresenceNotifier
     clock: Callable[[], float]
     meter: Meter
 

@@ -10,7 +10,7 @@ from chalicelib.core import protocol
 from chalicelib.core.errors import Code, FrameError, HandshakeError
 from chalicelib.core.identity import ends_soon, has_ended, is_over
 from chalicelib.core.model import Protocol
-from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.ports.authenticator import HandshakeCredentials
 from chalicelib.core.protocol import ExpiringFrame, LeftFrame, Renew, RenewedFrame
 from chalicelib.core.record import Record
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.service.membership import Membership
 
 
-class Renewal(Record, frozen=True):
+class TokenRenewal(Record, frozen=True):
     """Holds connections to their tokens' time, and takes new tokens."""
 
     store: Store
@@ -84,7 +84,7 @@ class Renewal(Record, frozen=True):
 
     def _identity(self, token: str) -> Identity:
         try:
-            return self.authenticate(Credentials(token=token))
+            return self.authenticate(HandshakeCredentials(token=token))
         except HandshakeError as error:
             self.meter.note(reason=error.reason)
             raise _refusal() from None

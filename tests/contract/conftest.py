@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
 from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
-from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from tests.authority import Authority
 from tests.connections import Connections
@@ -59,11 +59,13 @@ def boto3_poster(authority: Authority) -> Iterator[Callable[..., Boto3Poster]]:
     """Make posters on boto3."""
     clients = []
 
-    def make(endpoint: str, limits: Limits | None = None) -> Boto3Poster:
+    def make(endpoint: str, limits: PosterLimits | None = None) -> Boto3Poster:
         client = boto3.client(
             "apigatewaymanagementapi",
             endpoint_url=endpoint,
-            config=CLIENT_CONFIG.merge(Config(read_timeout=(limits or Limits()).answer_seconds)),
+            config=CLIENT_CONFIG.merge(
+                Config(read_timeout=(limits or PosterLimits()).answer_seconds)
+            ),
             verify=str(authority.file),
         )
         clients.append(client)

@@ -9,25 +9,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.adapters.sqs import SqsJobQueue
 from chalicelib.core.jobs import JOB_LIMIT, FanoutJob, MessageJob, RetryJob, cut, decode, encode
 from chalicelib.core.limits import NAME_LIMIT
 from chalicelib.core.model import (
-    Census,
+    ApiStage,
     ConnectionId,
     Epoch,
     Member,
+    MembershipVersion,
     Message,
-    Numbered,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
 )
 from chalicelib.core.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
-from chalicelib.core.room_update import Bulletin, Presence, SignalSent, gather
+from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent, gather
 from tests.people import gateway_id
 from tests.strict_sqs import StrictSqs
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
     from chalicelib.core.jobs import Job
 
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 ROOM = RoomId("漢" * ROOM_NAME_LIMIT)
 EPOCH = Epoch("0123456789abcdef0123456789abcdef")
-CENSUS = Census(EPOCH, 1, 2_000, 500, level=1)
+CENSUS = MembershipVersion(EPOCH, 1, 2_000, 500, level=1)
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
 
 patterns = st.one_of(
@@ -58,18 +58,18 @@ users = st.builds(
 )
 
 
-def numbered(seq: int, text: str, user: User) -> Numbered:
+def numbered(seq: int, text: str, user: User) -> SequencedMessage:
     """A message under its number."""
     message = Message(
         "i" * 64, ROOM, "chat", text, user, CONNECTION, 1_795_543_906_000, None, ORIGIN
     )
-    return Numbered(seq, EPOCH, message)
+    return SequencedMessage(seq, EPOCH, message)
 
 
 def queued(*jobs: Job) -> list[Job]:
     """Queue jobs as far as SQS takes them, and read them back."""
     sqs = StrictSqs()
-    SqsOutbox(cast("SQSClient", sqs), lambda: "jobs", lambda: "dead").publish_all(jobs)
+    SqsJobQueue(cast("SQSClient", sqs), lambda: "jobs", lambda: "dead").publish_all(jobs)
     return [decode(body) for body in sqs.bodies]
 
 
@@ -104,8 +104,8 @@ def test_what_is_gathered_is_queued_whole(
     ]
     signals = tuple(SignalSent('"\\u0000"', user, CONNECTION, 0) for _ in range(jobs))
     news = None if presence is None else Presence((user,) * presence, (user,), 2_000)
-    gathered = gather([Bulletin(tuple(messages), signals, news)])
-    whole = FanoutJob(ROOM, "f" * 64, gathered, Span(), CENSUS)
+    gathered = gather([RoomUpdate(tuple(messages), signals, news)])
+    whole = FanoutJob(ROOM, "f" * 64, gathered, SlotRange(), CENSUS)
     parts = list(cut(whole))
     assert queued(*parts) == parts
     assert gather(part.bulletin for part in parts if isinstance(part, FanoutJob)) == gathered
@@ -152,8 +152,8 @@ def test_a_job_is_cut_only_above_the_limit(over: int, parts: int) -> None:
     def job(size: int) -> FanoutJob:
         user = User(UserId("u"), "Ada")
         texts = ["x" * (size // 2), "x" * (size - size // 2)]
-        bulletin = Bulletin(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
-        return FanoutJob(ROOM, "f" * 64, bulletin, Span(), CENSUS)
+        bulletin = RoomUpdate(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
+        return FanoutJob(ROOM, "f" * 64, bulletin, SlotRange(), CENSUS)
 
     whole = job(JOB_LIMIT + over - len(encode(job(0)).encode()))
     assert len(encode(whole).encode()) == JOB_LIMIT + over
@@ -163,15 +163,15 @@ def test_a_job_is_cut_only_above_the_limit(over: int, parts: int) -> None:
 def test_a_crowd_of_comings_and_goings_is_cut_by_person() -> None:
     """Names alone can outgrow a job where leaves are small: each is told in one of the parts."""
     user = User(UserId("u" * 64), "😀" * NAME_LIMIT)
-    news = Bulletin(presence=Presence((user,) * 4_000, (user,) * 4_000, 100))
-    parts = list(cut(FanoutJob(ROOM, "id", news, Span(), CENSUS)))
+    news = RoomUpdate(presence=Presence((user,) * 4_000, (user,) * 4_000, 100))
+    parts = list(cut(FanoutJob(ROOM, "id", news, SlotRange(), CENSUS)))
     assert queued(*parts) == parts
     assert gather(told(part) for part in parts) == news
 
 
 def test_the_number_of_members_alone_is_one_piece() -> None:
     """A bulletin that names nobody is taken apart into itself."""
-    news = Bulletin(presence=Presence((), (), 2_000))
+    news = RoomUpdate(presence=Presence((), (), 2_000))
     assert news.pieces() == [news]
 
 
@@ -179,9 +179,9 @@ def test_a_batch_that_is_cut_elsewhere_the_second_time_loses_nothing() -> None:
     """Presence may be told the second time only: no part is dropped for one that told less."""
     user = User(UserId("u"), "Ada")
     messages = tuple(numbered(seq, "x" * MESSAGE_LIMIT, user) for seq in range(99))
-    bulletins = (Bulletin(messages), Bulletin(messages, presence=Presence((), (), 2_000)))
+    bulletins = (RoomUpdate(messages), RoomUpdate(messages, presence=Presence((), (), 2_000)))
     first, again = (
-        list(cut(FanoutJob(ROOM, "id", bulletin, Span(), CENSUS))) for bulletin in bulletins
+        list(cut(FanoutJob(ROOM, "id", bulletin, SlotRange(), CENSUS))) for bulletin in bulletins
     )
     # The first worker died after its first part.
     heard = [told(part) for part in queued(first[0], *again)]
@@ -195,7 +195,7 @@ def test_half_a_surrogate_pair_is_refused_before_it_is_queued() -> None:
         encode(MessageJob(ROOM, "id", message))
 
 
-def told(job: Job) -> Bulletin:
+def told(job: Job) -> RoomUpdate:
     """What a job tells."""
     assert isinstance(job, FanoutJob)
     return job.bulletin

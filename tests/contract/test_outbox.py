@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from chalicelib.adapters.sqs import SqsOutbox
+from chalicelib.adapters.sqs import SqsJobQueue
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.events import QueueRecord
 from chalicelib.core.jobs import (
@@ -24,20 +24,20 @@ from chalicelib.core.jobs import (
     encode,
 )
 from chalicelib.core.model import (
-    Census,
+    ApiStage,
     ConnectionId,
     Epoch,
     Member,
+    MembershipVersion,
     Message,
-    Numbered,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
 )
-from chalicelib.core.room_update import Bulletin, SignalSent
+from chalicelib.core.room_update import RoomUpdate, SignalSent
 from tests.strict_sqs import FORBIDDEN, MESSAGE_BYTES, StrictSqs
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from chalicelib.core.jobs import Job
 
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 ADA = User(UserId("user-1"), "Ada")
 CONNECTION = ConnectionId("PJqB0fHsqRcCHlw=")
 MEMBER = Member(CONNECTION, ADA, Protocol.V1, ORIGIN, 1_795_543_900_000, 1_795_547_500)
@@ -89,7 +89,7 @@ class Queues:
             sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
             for name in ("jobs.fifo", "dead.fifo")
         )
-        self.outbox = SqsOutbox(sqs, lambda: self.jobs, lambda: self.dead)
+        self.outbox = SqsJobQueue(sqs, lambda: self.jobs, lambda: self.dead)
 
     def receive(self, url: str) -> list[Any]:
         """Every message that a queue hands over now."""
@@ -135,7 +135,7 @@ def record(message: dict[str, Any]) -> QueueRecord:
         RetryJob(
             RoomId("tea"),
             "1",
-            (Numbered(7, Epoch("e"), message()),),
+            (SequencedMessage(7, Epoch("e"), message()),),
             (MEMBER,),
             attempt=2,
         ),
@@ -239,9 +239,9 @@ def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> No
             FanoutJob(
                 RoomId("lobby"),
                 "1",
-                Bulletin(),
-                Span(0x0000, 0x7FFF),
-                Census(Epoch("e"), 1, 2_000, 500, level=1),
+                RoomUpdate(),
+                SlotRange(0x0000, 0x7FFF),
+                MembershipVersion(Epoch("e"), 1, 2_000, 500, level=1),
             ),
             "lobby\n00007fff",
         ),
@@ -257,11 +257,11 @@ def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
 
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
     """Jobs of two spans are handed to two workers, those of one span to the same."""
-    spans = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF), Span(0, 0x7FFF))
-    census = Census(Epoch("e"), 1, 2_000, 500, level=1)
+    spans = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF), SlotRange(0, 0x7FFF))
+    census = MembershipVersion(Epoch("e"), 1, 2_000, 500, level=1)
     queues.outbox.publish_all(
         [
-            FanoutJob(RoomId("lobby"), str(number), Bulletin(), span, census)
+            FanoutJob(RoomId("lobby"), str(number), RoomUpdate(), span, census)
             for number, span in enumerate(spans)
         ]
     )
@@ -278,9 +278,9 @@ def strict() -> StrictSqs:
     return StrictSqs()
 
 
-def outbox(strict: StrictSqs) -> SqsOutbox:
+def outbox(strict: StrictSqs) -> SqsJobQueue:
     """An outbox on it."""
-    return SqsOutbox(cast("SQSClient", strict), lambda: "jobs", lambda: "dead")
+    return SqsJobQueue(cast("SQSClient", strict), lambda: "jobs", lambda: "dead")
 
 
 def records(count: int) -> list[QueueRecord]:
@@ -346,7 +346,7 @@ def test_a_queue_that_is_out_of_reach_is_unavailable() -> None:
             endpoint_url=f"http://127.0.0.1:{closed.getsockname()[1]}",
             config=Config(retries={"total_max_attempts": 1}),
         )
-        unreachable = SqsOutbox(client, lambda: "jobs", lambda: "dead")
+        unreachable = SqsJobQueue(client, lambda: "jobs", lambda: "dead")
         calls: list[Callable[[], None]] = [
             lambda: unreachable.publish(job()),
             lambda: unreachable.publish_all([job()]),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.core.model import ConnectionId
-from chalicelib.core.ports.poster import Identity, Info, Reason, Report
+from chalicelib.core.ports.poster import ClientIdentity, ConnectionInfo, Reason, Report
 from tests import misbehaviour
 from tests.connections import Connections
 from tests.contract.conftest import soon
@@ -20,7 +20,7 @@ from tests.contract.conftest import soon
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.ports.poster import Manager, Poster
+    from chalicelib.core.ports.poster import ConnectionManager, Poster
     from tests.authority import Authority
     from tests.connections import Exchange
 
@@ -162,7 +162,7 @@ def test_a_stuck_post_holds_up_nobody_else(
     connections: Connections, new_poster: Callable[..., Poster], act: Callable[[Exchange], None]
 ) -> None:
     """A connection that does not answer in time is given up; the others have their frame."""
-    poster = new_poster(connections.endpoint, limits=Limits(answer_seconds=0.3))
+    poster = new_poster(connections.endpoint, limits=PosterLimits(answer_seconds=0.3))
     connections.acts[ADA] = [act]
     report = poster.post([(ADA, b"1"), (BOB, b"1")], soon())
     assert report.failed == {ADA: Reason.TIMED_OUT}
@@ -212,7 +212,7 @@ def test_a_certificate_for_another_name_is_refused(
     assert not impostor.requests
 
 
-def test_a_connection_can_be_closed(connections: Connections, poster: Manager) -> None:
+def test_a_connection_can_be_closed(connections: Connections, poster: ConnectionManager) -> None:
     """Closing asks the gateway to, and says when there was nothing to close."""
     connections.ill[BOB] = HTTPStatus.GONE
     assert poster.close(ADA, soon()) is None
@@ -221,7 +221,9 @@ def test_a_connection_can_be_closed(connections: Connections, poster: Manager) -
     assert [request.method for request in connections.requests] == ["DELETE", "DELETE"]
 
 
-def test_a_connection_can_be_asked_about(connections: Connections, poster: Manager) -> None:
+def test_a_connection_can_be_asked_about(
+    connections: Connections, poster: ConnectionManager
+) -> None:
     """The gateway's answer is taken apart, and a connection that is gone has none."""
     connections.info = b"""{
   "connectedAt" : "2026-11-24T03:06:09.123Z",
@@ -233,10 +235,10 @@ def test_a_connection_can_be_asked_about(connections: Connections, poster: Manag
 }"""
     connections.ill[BOB] = HTTPStatus.GONE
     utc = datetime.UTC
-    assert poster.info(ADA, soon()) == Info(
+    assert poster.info(ADA, soon()) == ConnectionInfo(
         connected_at=datetime.datetime(2026, 11, 24, 3, 6, 9, 123000, utc),
         last_active_at=datetime.datetime(2026, 11, 24, 3, 7, tzinfo=utc),
-        identity=Identity(source_ip="203.0.113.9", user_agent="tea/1.0"),
+        identity=ClientIdentity(source_ip="203.0.113.9", user_agent="tea/1.0"),
     )
     assert poster.info(BOB, soon()) is Reason.GONE
     assert poster.info(ADA, soon(-1)) is Reason.TIMED_OUT

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.core.model import ConnectionId
 from chalicelib.core.ports.poster import Reason
 from tests import misbehaviour
@@ -51,7 +51,7 @@ def test_sockets_are_kept(
     connections: Connections, socket_poster: Callable[..., SocketPoster]
 ) -> None:
     """A second call needs no new socket."""
-    poster = socket_poster(connections.endpoint, limits=Limits(sockets=2))
+    poster = socket_poster(connections.endpoint, limits=PosterLimits(sockets=2))
     first = poster.post(to_all(b"1"), soon())
     second = poster.post([(ADA, b"2")], soon())
     assert first.sockets_opened == connections.sockets > 0
@@ -63,7 +63,7 @@ def test_no_more_sockets_than_allowed(
     connections: Connections, socket_poster: Callable[..., SocketPoster]
 ) -> None:
     """The limit on sockets holds however much there is to post."""
-    poster = socket_poster(connections.endpoint, limits=Limits(sockets=3))
+    poster = socket_poster(connections.endpoint, limits=PosterLimits(sockets=3))
     assert poster.post(to_all(b"1"), soon()).delivered == set(CROWD)
     assert connections.sockets <= 3
 
@@ -163,7 +163,7 @@ def test_a_handshake_takes_no_longer_than_allowed(
     """A server that does not shake hands is out of reach."""
     with Connections() as plain:
         endpoint = plain.endpoint.replace("http:", "https:")
-        poster = socket_poster(endpoint, limits=Limits(connect_seconds=0.05))
+        poster = socket_poster(endpoint, limits=PosterLimits(connect_seconds=0.05))
         report = poster.post([(ADA, b"1")], soon())
         plain.hang_up()
     assert report.failed == {ADA: Reason.REFUSED}
@@ -249,7 +249,7 @@ def test_posts_are_drawn_as_they_are_sent(
     connections: Connections, socket_poster: Callable[..., SocketPoster]
 ) -> None:
     """A million posts need not be in memory at a time."""
-    poster = socket_poster(connections.endpoint, limits=Limits(sockets=4))
+    poster = socket_poster(connections.endpoint, limits=PosterLimits(sockets=4))
     ahead = []
 
     def posts() -> Iterator[Post]:
@@ -330,7 +330,7 @@ def test_a_rate_is_kept(
     connections: Connections, socket_poster: Callable[..., SocketPoster]
 ) -> None:
     """With a rate set, posts leave no faster, but for a few at the start."""
-    poster = socket_poster(connections.endpoint, limits=Limits(rate=200))
+    poster = socket_poster(connections.endpoint, limits=PosterLimits(rate=200))
     report = poster.post(to_all(b"1"), soon())
     assert report.delivered == set(CROWD)
     assert report.seconds >= (len(CROWD) - 5) / 200
@@ -341,7 +341,7 @@ def test_a_rate_stalls_no_call(
     connections: Connections, socket_poster: Callable[..., SocketPoster], rate: int
 ) -> None:
     """A call with a rate set ends when all is delivered, and not at its deadline."""
-    poster = socket_poster(connections.endpoint, limits=Limits(rate=rate))
+    poster = socket_poster(connections.endpoint, limits=PosterLimits(rate=rate))
     for number in range(20):
         deadline = soon()
         crowd = CROWD[: 2 + number % 3]

@@ -22,18 +22,18 @@ from chalicelib.core.limits import ROOMS_LIMIT
 from chalicelib.core.model import (
     LOBBY,
     Address,
+    ApiStage,
     Connection,
     ConnectionId,
     Epoch,
-    Head,
     Member,
     Message,
-    Numbered,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
     Sanction,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
     Wait,
@@ -115,7 +115,7 @@ def connection(name: str, protocol: Protocol = Protocol.V1) -> Connection:
         user=User(UserId(f"user-{name}"), name),
         protocol=protocol,
         connected_at=NOW * 1000,
-        origin=Origin("a1b2c3d4e5", "api"),
+        origin=ApiStage("a1b2c3d4e5", "api"),
     )
 
 
@@ -146,7 +146,7 @@ def message(number: int, text: str = "hi", room: RoomId = LOBBY) -> Message:
     )
 
 
-def say(store: Store, messages: Sequence[Message], room: RoomId = LOBBY) -> Head:
+def say(store: Store, messages: Sequence[Message], room: RoomId = LOBBY) -> RoomHead:
     """Number messages as the broadcast does, and return where the room stands then."""
     head, known = store.numbers(room, {one.key for one in messages})
     numbering = assign_numbers(head, known, messages)
@@ -157,7 +157,7 @@ def say(store: Store, messages: Sequence[Message], room: RoomId = LOBBY) -> Head
 
 
 def read(
-    store: Store, head: Head, above: int = 0, below: int = 10_000, *, newest_first: bool = False
+    store: Store, head: RoomHead, above: int = 0, below: int = 10_000, *, newest_first: bool = False
 ) -> list[int]:
     """The numbers of the lobby's kept messages."""
     kept = store.messages(
@@ -168,8 +168,8 @@ def read(
 
 def members(store: Store, room: RoomId = LOBBY) -> list[Member]:
     """A room's members, shard by shard."""
-    shards = shards_of(Span(), store.head(room).level)
-    return [member for shard in shards for member in store.members(room, shard, Span())]
+    shards = shards_of(SlotRange(), store.head(room).level)
+    return [member for shard in shards for member in store.members(room, shard, SlotRange())]
 
 
 def names(store: Store, room: RoomId = LOBBY) -> set[str]:
@@ -375,7 +375,7 @@ def test_expired_items_are_not_seen_even_before_the_table_deletes_them(
     assert read(store, head) == []
 
 
-def aged(store: Store, clock: Clock, *ages: int) -> Head:
+def aged(store: Store, clock: Clock, *ages: int) -> RoomHead:
     """A room of messages that were appended so many seconds ago, in this order."""
     now = clock.now
     for number, age in enumerate(ages):
@@ -425,7 +425,7 @@ def test_finding_what_is_kept_reads_little_of_what_has_expired(
     """However much the table has not deleted yet, in part or not at all: a few Queries find it."""
     store = containers.new()
     head = store.head(LOBBY)
-    everything = [Numbered(n, head.epoch, message(n)) for n in range(1, expired + 4)]
+    everything = [SequencedMessage(n, head.epoch, message(n)) for n in range(1, expired + 4)]
     clock.now = NOW - HISTORY_LIFE
     store.append([one for one in everything[:expired] if one.seq % 5])
     clock.now = NOW
@@ -446,7 +446,7 @@ def test_messages_come_back_as_they_were_appended(store: Store) -> None:
     said = [message(1, "\x00\ufffe 😀"), message(2, "")]
     head = say(store, said)
     kept = list(store.messages(LOBBY, head.epoch, above=0, below=3, limit=9))
-    assert kept == [Numbered(n, head.epoch, one) for n, one in enumerate(said, 1)]
+    assert kept == [SequencedMessage(n, head.epoch, one) for n, one in enumerate(said, 1)]
 
 
 def test_history_is_read_in_both_directions_and_between_bounds(store: Store) -> None:
@@ -500,7 +500,9 @@ def test_advancing_returns_the_version_of_that_moment(store: Store) -> None:
 def test_appending_again_is_appending_once(store: Store) -> None:
     """A batch that is written again, by the same worker or another, changes nothing."""
     head = say(store, [message(1), message(2)])
-    store.append([Numbered(1, head.epoch, message(1)), Numbered(2, head.epoch, message(2))])
+    store.append(
+        [SequencedMessage(1, head.epoch, message(1)), SequencedMessage(2, head.epoch, message(2))]
+    )
     assert read(store, head) == [1, 2]
 
 
@@ -532,7 +534,9 @@ def test_a_message_is_found_by_its_key(store: Store, clock: Clock) -> None:
 def test_the_number_of_a_worker_that_died_is_not_believed(store: Store) -> None:
     """What it wrote before it moved the head is worth nothing, nor is it after others moved it."""
     head = say(store, [message(1)])
-    store.append([Numbered(2, head.epoch, message(2)), Numbered(3, head.epoch, message(3))])
+    store.append(
+        [SequencedMessage(2, head.epoch, message(2)), SequencedMessage(3, head.epoch, message(3))]
+    )
     assert numbers(store, 1, 2, 3) == {1: 1}
     say(store, [message(4), message(5)])
     assert numbers(store, 1, 2, 3, 4, 5) == {1: 1, 4: 2, 5: 3}
@@ -543,8 +547,8 @@ def test_the_number_of_a_worker_that_died_is_not_believed(store: Store) -> None:
 def test_of_two_keys_of_one_number_that_of_the_message_counts(store: Store) -> None:
     """Two workers that number at once both note a key; the message that is kept tells which."""
     head = store.head(LOBBY)
-    store.append([Numbered(1, head.epoch, message(1))])
-    store.append([Numbered(1, head.epoch, message(2))])
+    store.append([SequencedMessage(1, head.epoch, message(1))])
+    store.append([SequencedMessage(1, head.epoch, message(2))])
     assert store.advance(LOBBY, head, replace(head, seq=1))
     assert numbers(store, 1, 2) == {2: 1}
     assert numbers(store, 1) == {}
@@ -552,9 +556,9 @@ def test_of_two_keys_of_one_number_that_of_the_message_counts(store: Store) -> N
 
 def test_a_number_of_another_epoch_is_none(store: Store) -> None:
     """What was numbered before a room was started anew gets a new number in it."""
-    store.append([Numbered(1, Epoch("another"), message(1))])
+    store.append([SequencedMessage(1, Epoch("another"), message(1))])
     head = store.head(LOBBY)
-    store.append([Numbered(1, head.epoch, message(2))])
+    store.append([SequencedMessage(1, head.epoch, message(2))])
     assert store.advance(LOBBY, head, replace(head, seq=1))
     assert numbers(store, 1, 2) == {2: 1}
 
@@ -583,9 +587,9 @@ def test_a_table_that_fails_is_unavailable() -> None:
     """An AWS error becomes the project's own, in every method."""
     with mock_aws():
         store = DynamoStore(resources.client("dynamodb"), "missing", Clock())
-        ada, head = connection("Ada"), Head(Epoch("e"))
+        ada, head = connection("Ada"), RoomHead(Epoch("e"))
         mine = replace(ada, digests=frozenset({room_digest(ada.id, LOBBY)}))
-        numbered = [Numbered(1, head.epoch, message(1))]
+        numbered = [SequencedMessage(1, head.epoch, message(1))]
         member = Member(ada.id, ada.user, ada.protocol, ada.origin, ada.connected_at)
         for call in (
             lambda: store.add(ada),
@@ -598,7 +602,7 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: store.leave(mine, LOBBY),
             lambda: store.forget(ada.id),
             lambda: store.forget_all([member], LOBBY, 0),
-            lambda: list(store.members(LOBBY, WHOLE, Span())),
+            lambda: list(store.members(LOBBY, WHOLE, SlotRange())),
             lambda: store.shards(LOBBY, LEVELS[1]),
             lambda: store.count(LOBBY, WHOLE),
             lambda: store.glance(LOBBY),
@@ -739,8 +743,8 @@ def test_an_erased_message_keeps_its_place(store: Store) -> None:
     for _ in range(2):
         store.erase(LOBBY, head.epoch, 1)
     first, second = store.messages(LOBBY, head.epoch, above=0, below=10, limit=9)
-    assert first == Numbered(1, head.epoch, replace(message(1, ""), type="deleted"))
-    assert second == Numbered(2, head.epoch, message(2))
+    assert first == SequencedMessage(1, head.epoch, replace(message(1, ""), type="deleted"))
+    assert second == SequencedMessage(2, head.epoch, message(2))
     assert numbers(store, 1) == {1: 1}
 
 
@@ -750,7 +754,7 @@ def test_a_tombstone_is_kept_as_it_was(store: Store) -> None:
     head = say(store, [message(1), tombstone])
     store.erase(LOBBY, head.epoch, 2)
     *_, last = store.messages(LOBBY, head.epoch, above=0, below=10, limit=9)
-    assert last == Numbered(2, head.epoch, tombstone)
+    assert last == SequencedMessage(2, head.epoch, tombstone)
 
 
 def test_each_frame_is_charged_in_the_call_that_reads_its_connection(store: Store) -> None:
@@ -807,7 +811,7 @@ def test_one_alone_takes_it_on_to_answer(store: Store) -> None:
 def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> None:
     """Those that are there, with where to reach them; the user's own item is none of them."""
     first, other = added(store, "Ada"), added(store, "Bob")
-    second = replace(connection("Ada 2"), user=first.user, origin=Origin("other", "prod"))
+    second = replace(connection("Ada 2"), user=first.user, origin=ApiStage("other", "prod"))
     store.add(second)
     store.charge(first.user.user_id, 1, 0)
     account = store.account(first.user.user_id)
@@ -935,7 +939,7 @@ def large_room(store: Store) -> list[Connection]:
     return crowd
 
 
-def cached(store: Store, spans: Sequence[Span] = (Span(),)) -> list[ConnectionId]:
+def cached(store: Store, spans: Sequence[SlotRange] = (SlotRange(),)) -> list[ConnectionId]:
     """The members of the lobby as workers find them that share its slots."""
     head = store.head(LOBBY)
     census = head.census(MemberCount(store).of(LOBBY, head))
@@ -973,7 +977,7 @@ def test_members_of_every_level_are_found(store: Store) -> None:
     everyone = cached(store)
     assert crowd < set(everyone)
     assert len(set(everyone)) == len(everyone) == len(LEVELS) + 2 * len(CAPACITY)
-    for spans in (Span().cut(10), Span().cut(7), Span(0, 0x0FFF).cut(3)):
+    for spans in (SlotRange().cut(10), SlotRange().cut(7), SlotRange(0, 0x0FFF).cut(3)):
         holding = {one for one in everyone if any(span.holds(one) for span in spans)}
         found = cached(store, spans)
         assert set(found) == holding
@@ -998,7 +1002,7 @@ def test_a_glance_shows_where_a_room_stands(store: Store) -> None:
     store.note_signals(LOBBY, Wait(9, NOW))
     assert store.head(LOBBY).signalling == Wait()
     after = replace(head, seq=1, numbering=Wait(1234, NOW * 1000))
-    store.append([Numbered(1, head.epoch, message(1))])
+    store.append([SequencedMessage(1, head.epoch, message(1))])
     assert store.advance(LOBBY, head, after) == after
     store.note_signals(LOBBY, Wait(2345, NOW * 1000 + 1))
     assert store.glance(LOBBY) == replace(after, signalling=Wait(2345, NOW * 1000 + 1))
@@ -1018,13 +1022,13 @@ def test_a_count_of_a_shard_that_is_wrong_is_mended_by_who_reads_it(store: Store
         level = next(
             at
             for at in range(len(LEVELS))
-            if one.id in {m.id for m in store.members(LOBBY, shard_of(one.id, at), Span())}
+            if one.id in {m.id for m in store.members(LOBBY, shard_of(one.id, at), SlotRange())}
         )
         shard = shard_of(one.id, level)
         right = store.count(LOBBY, shard)
         for wrong in (0, 900, 50_000):
             fill(store, LOBBY, shard, wrong)
-            cached(store, Span().cut(10))
+            cached(store, SlotRange().cut(10))
             assert state(store, LOBBY, shard).members == right
 
 

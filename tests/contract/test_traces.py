@@ -16,20 +16,20 @@ from chalicelib.core.errors import UnavailableError
 from chalicelib.core.history import ERASED, erased
 from chalicelib.core.model import (
     Address,
+    ApiStage,
     Connection,
     Epoch,
-    Head,
     Message,
-    Numbered,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
     Sanction,
+    SequencedMessage,
     User,
     UserId,
 )
 from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE
-from chalicelib.core.ports.traces import Membership
+from chalicelib.core.ports.traces import MembershipTrace
 from tests import resources
 from tests.conftest import PROJECT
 from tests.contract.test_store import answer_from_the_past
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.ports.traces import Trace, Traces
+    from chalicelib.core.ports.traces import Trace, TraceStore
 
 NOW = 1_795_543_903
 ATTIC, CELLAR = RoomId("attic"), RoomId("cellar#1")
 EPOCH = Epoch("e")
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 
 CAPACITY = (3, 10)
 """Members of a room above which there are shards."""
@@ -72,7 +72,7 @@ class Kept:
     """A store, and what looks for traces in it."""
 
     store: Store
-    traces: Traces
+    traces: TraceStore
     clock: Clock
 
     def add(self, name: str, user: str, *rooms: RoomId) -> Connection:
@@ -87,16 +87,16 @@ class Kept:
 
     def say(
         self, seq: int, user: str, room: RoomId = ATTIC, *, name: str = "Somebody", **changes: Any
-    ) -> Numbered:
+    ) -> SequencedMessage:
         """Keep a message of a user under a number, and move the head on."""
         author = User(UserId(user), name)
         message = Message(f"id-{seq}", room, "chat", "hi", author, gateway_id(user), NOW)
-        said = Numbered(seq, EPOCH, replace(message, **changes))
+        said = SequencedMessage(seq, EPOCH, replace(message, **changes))
         self.store.append([said])
-        self.store.advance(room, Head(EPOCH, seq - 1), Head(EPOCH, seq))
+        self.store.advance(room, RoomHead(EPOCH, seq - 1), RoomHead(EPOCH, seq))
         return said
 
-    def history(self, room: RoomId = ATTIC, epoch: Epoch = EPOCH) -> list[Numbered]:
+    def history(self, room: RoomId = ATTIC, epoch: Epoch = EPOCH) -> list[SequencedMessage]:
         """What is kept of a room."""
         return list(self.store.messages(room, epoch, above=0, below=10_000, limit=10_000))
 
@@ -146,11 +146,11 @@ def test_connections_members_and_messages_are_found_in_every_room(kept: Kept) ->
     members = {
         (trace.member.id, trace.room, trace.level)
         for trace in found
-        if isinstance(trace, Membership)
+        if isinstance(trace, MembershipTrace)
     }
     assert connections == {one.id, two.id}
     assert members == {(one.id, ATTIC, 0), (one.id, CELLAR, 0)}
-    messages = [trace for trace in found if isinstance(trace, Numbered)]
+    messages = [trace for trace in found if isinstance(trace, SequencedMessage)]
     assert sorted(messages, key=lambda one: one.message.room) == said
     assert len(found) == 6
 
@@ -162,7 +162,7 @@ def test_members_are_found_at_every_level_of_a_large_room(kept: Kept) -> None:
     kept.add("0", "ada", CELLAR)
     kept.add("5", "ada", ATTIC)
     levels = {
-        trace.room: trace.level for trace in kept.find("ada") if isinstance(trace, Membership)
+        trace.room: trace.level for trace in kept.find("ada") if isinstance(trace, MembershipTrace)
     }
     assert levels == {ATTIC: 1, CELLAR: 0}
 
@@ -191,7 +191,9 @@ def test_any_id_is_taken_as_it_is(kept: Kept, user: str) -> None:
     assert [entry.id for entry in kept.traces.entries(ADA)] == [gateway_id("2")]
     assert kept.store.account(ADA).barred_until == 9
     assert [trace.id for trace in kept.find(user) if isinstance(trace, Connection)] == [one.id]
-    assert [kept.traces.erase(trace) for trace in kept.find(user) if isinstance(trace, Numbered)]
+    assert [
+        kept.traces.erase(trace) for trace in kept.find(user) if isinstance(trace, SequencedMessage)
+    ]
     assert [message.message.text for message in kept.history()] == ["", "hi"]
 
 
@@ -250,7 +252,7 @@ def test_what_a_moderator_took_away_loses_its_name_too(kept: Kept) -> None:
     said = kept.say(1, "ada")
     kept.store.erase(ATTIC, EPOCH, 1)
     [trace] = kept.find("ada")
-    assert isinstance(trace, Numbered)
+    assert isinstance(trace, SequencedMessage)
     assert kept.traces.erase(trace)
     assert [one.message for one in kept.history()] == [erased(said.message)]
 
@@ -297,7 +299,7 @@ def test_all_pages_of_a_large_table_are_read_and_paid_for() -> None:
         client.meta.events.register("after-call.dynamodb.Scan", bill)
         for seq in range(1, 401):
             kept.say(seq, "ada" if seq % 2 else "bob", text="x" * 8000)
-        found = {trace.seq for trace in kept.find("ada") if isinstance(trace, Numbered)}
+        found = {trace.seq for trace in kept.find("ada") if isinstance(trace, SequencedMessage)}
         assert found == set(range(1, 401, 2))
         assert len(pages) > 3
         assert waited == [256 / READS_PER_SECOND] * len(pages)

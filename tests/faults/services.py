@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.events import QueueRecord
-from chalicelib.core.jobs import Waiting, encode
+from chalicelib.core.jobs import QueueDepth, encode
 from chalicelib.core.ports.poster import Reason, Report
 from tests.faults.lambdas import announce
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chalicelib.core.jobs import Job
     from chalicelib.core.model import ConnectionId
-    from chalicelib.core.ports.poster import Info, Post
+    from chalicelib.core.ports.poster import ConnectionInfo, Post
 
 DEDUPLICATION_SECONDS = 300
 BATCH = 10
@@ -87,11 +87,11 @@ class FifoQueue:
             message.visible = True
         announce("ChangeMessageVisibilityBatch")
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> QueueDepth:
         """See `Outbox.waiting`."""
         held = len(self._live())
         announce("GetQueueAttributes")
-        return Waiting(held, 0)
+        return QueueDepth(held, 0)
 
     def receive(self, most: int) -> list[QueueRecord]:
         """Hand out a batch: the front of groups that have nothing in flight, in order."""
@@ -170,7 +170,7 @@ class Gateway:
         announce("DELETE")
         return None if self.sockets.pop(connection_id, None) else Reason.GONE
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:  # noqa: ARG002 - in time
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:  # noqa: ARG002 - in time
         """See `Manager.info`; nobody has so many connections here that one is asked after."""
         raise AssertionError(f"{connection_id} is asked after")
 

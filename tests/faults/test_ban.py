@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib.core.model import Span
+from chalicelib.core.model import SlotRange
 from chalicelib.core.shards import WHOLE
 from tests.faults.test_join import TEA, interleavings, meeting, run
 
@@ -28,7 +28,9 @@ def test_no_join_slips_through_beside_a_sanction(act: str) -> None:
             world.step(request)
         run(world, order, dies=False)
         answers |= {one["type"] for one in world.inbox(bob)}
-        member = bob.connection in {one.id for one in world.observer.members(TEA, WHOLE, Span())}
+        member = bob.connection in {
+            one.id for one in world.observer.members(TEA, WHOLE, SlotRange())
+        }
         kept = world.observer.connection(bob.connection)
         assert kept is not None
         if act == "ban":

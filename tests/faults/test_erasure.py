@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.jobs import MessageJob, Waiting, decode
+from chalicelib.core.jobs import MessageJob, QueueDepth, decode
 from chalicelib.core.model import RoomId, UserId
-from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.erasure import Erased, Erasure
 from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import Herald
+from chalicelib.service.presence import PresenceNotifier
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import meeting
 from tests.faults.test_rights import known
 from tests.memory import MemoryStore, MemoryTraces
 
 if TYPE_CHECKING:
-    from chalicelib.core.model import Numbered
+    from chalicelib.core.model import SequencedMessage
     from tests.faults.client import Client
     from tests.faults.world import World
 
@@ -43,8 +43,8 @@ class Run:
         """Begin."""
         world = self.world
         assert isinstance(world.store, MemoryStore)
-        herald = Herald(MemberCount(world.store), world.queue, str, world.meter)
-        closing = Closing(world.store, herald, lambda _: world.gateway, world.meter)
+        herald = PresenceNotifier(MemberCount(world.store), world.queue, str, world.meter)
+        closing = ConnectionCloser(world.store, herald, lambda _: world.gateway, world.meter)
         erasure = Erasure(
             world.store,
             MemoryTraces(world.store, announce),
@@ -70,7 +70,7 @@ class Run:
         return self.world.now
 
 
-def history(world: World) -> list[Numbered]:
+def history(world: World) -> list[SequencedMessage]:
     """What is kept of the room."""
     epoch = world.observer.head(TEA).epoch
     return list(world.observer.messages(TEA, epoch, above=0, below=999, limit=999))
@@ -131,7 +131,7 @@ def test_what_was_accepted_is_erased_or_told_of(data: st.DataObject) -> None:
             act(world, bob, data)
         else:
             world.step(erasing)
-    if isinstance(erasing.result, Erased) and erasing.result.waiting == Waiting():
+    if isinstance(erasing.result, Erased) and erasing.result.waiting == QueueDepth():
         assert not kept_texts(run) & run.accepted
     numbers = [one.seq for one in history(world)]
     assert numbers == list(range(1, len(numbers) + 1))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.simulation.table import Table
 from chalicelib.adapters.dynamodb.store import DynamoStore
-from chalicelib.core.model import Connection, RoomId, Span
+from chalicelib.core.model import Connection, RoomId, SlotRange
 from chalicelib.core.shards import shards_of
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import interleavings
@@ -69,8 +69,8 @@ def make(make_store: Callable[[], Store], *, joined: bool) -> Store:
 
 def check(store: Store) -> None:
     """Whoever is a member knows it and can be forgotten; whoever is none does not believe to be."""
-    shards = shards_of(Span(), store.head(TEA).level)
-    is_member = any(list(store.members(TEA, shard, Span())) for shard in shards)
+    shards = shards_of(SlotRange(), store.head(TEA).level)
+    is_member = any(list(store.members(TEA, shard, SlotRange())) for shard in shards)
     assert (TEA in known(store).rooms) == is_member
     assert store.renew(known(store)) == [TEA] * is_member
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.model import Connection, RoomId, Span
+from chalicelib.core.model import Connection, RoomId, SlotRange
 from chalicelib.core.shards import WHOLE
 from tests.faults.test_join import interleavings, meeting, run
 
@@ -31,7 +31,7 @@ def known(world: World, client: Client) -> Connection:
 
 def is_member(world: World, client: Client, room: RoomId) -> bool:
     """Whether broadcasts of a room post to the client."""
-    members = world.observer.members(room, WHOLE, Span())
+    members = world.observer.members(room, WHOLE, SlotRange())
     return client.connection in {member.id for member in members}
 
 

@@ -21,22 +21,22 @@ from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import MessageJob, encode
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
     Message,
-    Origin,
     Protocol,
     RoomId,
     User,
     UserId,
 )
 from chalicelib.core.ports.poster import Reason, Report
-from chalicelib.service.broadcast import POSTING_SHARE, Broadcast
-from chalicelib.service.connection_closer import Closing
+from chalicelib.service.broadcast import POSTING_SHARE, BroadcastHandler
+from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.delivery import Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import Herald
-from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.token_expiry import TokenExpiry
 from tests.faults.services import BATCH, DEDUPLICATION_SECONDS
 from tests.people import gateway_id
 from tests.tally import Tally
@@ -47,11 +47,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.core.jobs import Job
-    from chalicelib.core.ports.job_queue import Outbox
     from chalicelib.core.ports.poster import Post
 
 TEA: Final = RoomId("tea")
-HERE: Final = Origin("a1b2c3d4e5", "api")
+HERE: Final = ApiStage("a1b2c3d4e5", "api")
 START: Final = 1_795_543_903.0
 REMAINING: Final = 30.0
 """Seconds that Lambda gives an invocation."""
@@ -93,11 +92,11 @@ class Queue:
         self._held: set[str] = set()
 
     def publish(self, job: Job) -> None:
-        """See `Outbox`."""
+        """See `JobQueue`."""
         self.publish_all([job])
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox`."""
+        """See `JobQueue`."""
         for first in range(0, len(jobs), BATCH):
             wait(quotas.QUEUE_CALL)
             for job in jobs[first : first + BATCH]:
@@ -199,18 +198,18 @@ class Room:
         """Have everything done that is queued."""
         self._env.run()
 
-    def _use_case(self) -> Broadcast:
+    def _use_case(self) -> BroadcastHandler:
         ids = partial(next, (f"id {number}" for number in count()))
-        meter, queue = Tally(), cast("Outbox", self._queue)
-        poster = cast("Callable[[Origin], Any]", lambda _: self.gateway)
+        meter, queue = Tally(), cast("JobQueue", self._queue)
+        poster = cast("Callable[[ApiStage], Any]", lambda _: self.gateway)
         counted = MemberCount(self.store, clock=self.clock)
-        herald = Herald(counted, queue, ids, meter)
-        closing = Closing(self.store, herald, poster, meter)
-        return Broadcast(
+        herald = PresenceNotifier(counted, queue, ids, meter)
+        closing = ConnectionCloser(self.store, herald, poster, meter)
+        return BroadcastHandler(
             self.store,
             queue,
             Delivery(self.store, queue, poster, herald, ids, self.clock, meter),
-            Expiry(self.store, queue, closing, herald, self.clock, meter),
+            TokenExpiry(self.store, queue, closing, herald, self.clock, meter),
             MemberCache(self.store, clock=self.clock),
             counted,
             LastCount(),

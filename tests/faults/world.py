@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.adapters.auth.anonymous import AnonymousAuthenticator
 from chalicelib.core.errors import BatchError, UnavailableError
 from chalicelib.core.events import EventType, GatewayEvent, QueueEvent, RequestContext
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.identity import Identity, Rights
 from chalicelib.core.limits import Limits
 from chalicelib.core.model import ConnectionId, RoomId, User, UserId
-from chalicelib.core.origin_policy import Origins
+from chalicelib.core.origin_policy import OriginPolicy
 from chalicelib.core.protocol import SUBPROTOCOL
 from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import Broadcast
-from chalicelib.service.connect import Connect
-from chalicelib.service.connection_closer import Closing
-from chalicelib.service.connection_quota import Door
+from chalicelib.service.broadcast import BroadcastHandler
+from chalicelib.service.connect import ConnectHandler
+from chalicelib.service.connection_closer import ConnectionCloser
+from chalicelib.service.connection_quota import ConnectionQuota
 from chalicelib.service.delivery import Delivery
-from chalicelib.service.disconnect import Disconnect
-from chalicelib.service.history import Reading
+from chalicelib.service.disconnect import DisconnectHandler
+from chalicelib.service.history import RoomReader
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.membership import Membership
-from chalicelib.service.message import Receive
+from chalicelib.service.message import MessageHandler
 from chalicelib.service.moderation import Moderation
-from chalicelib.service.presence import Herald
-from chalicelib.service.rate_limiter import Admission
-from chalicelib.service.sanction_check import Guard
-from chalicelib.service.sending import Saying
-from chalicelib.service.token_expiry import Expiry
-from chalicelib.service.token_renewal import Renewal
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.rate_limiter import RateLimiter
+from chalicelib.service.sanction_check import SanctionCheck
+from chalicelib.service.sending import MessageSender
+from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.token_renewal import TokenRenewal
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
 from tests.faults.services import FifoQueue, Gateway, Socket
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.events import QueueRecord
-    from chalicelib.core.ports.authenticator import Credentials
+    from chalicelib.core.ports.authenticator import HandshakeCredentials
     from chalicelib.core.ports.store import Store
 
 ROOMS = ("tea", "coffee")
@@ -94,15 +94,15 @@ class World:
 
         self.meter = Tally()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = Herald(count, self.queue, new_id, self.meter)
-        admission = Admission(self.store, limits, lambda: self.now)
+        herald = PresenceNotifier(count, self.queue, new_id, self.meter)
+        admission = RateLimiter(self.store, limits, lambda: self.now)
         backlog = Backlog(self.store, lambda: self.now)
-        closing = Closing(self.store, herald, poster, self.meter)
-        guard = Guard(self.store, lambda: self.now)
+        closing = ConnectionCloser(self.store, herald, poster, self.meter)
+        guard = SanctionCheck(self.store, lambda: self.now)
         membership = Membership(self.store, herald, guard, count, admission.charge_reads)
-        anonymous = Anonymous(lambda: UserId(new_id()))
+        anonymous = AnonymousAuthenticator(lambda: UserId(new_id()))
 
-        def authenticate(credentials: Credentials) -> Identity:
+        def authenticate(credentials: HandshakeCredentials) -> Identity:
             """Take a token for what it says: a user, and the rooms that the user may join."""
             if credentials.token is None:
                 return replace(anonymous(credentials), rights=Rights(moderate=("*",)))
@@ -110,40 +110,40 @@ class World:
             user = User(UserId(user_id), "whoever")
             return Identity(user, Rights(join=tuple(granted.split())), int(self.now) + 3600)
 
-        self._connect = Connect(
+        self._connect = ConnectHandler(
             self.store,
             herald,
             authenticate,
-            Origins(),
+            OriginPolicy(),
             private=(),
             token_in_query=False,
-            door=Door(self.store, closing, poster, limits, lambda: self.now),
+            door=ConnectionQuota(self.store, closing, poster, limits, lambda: self.now),
             guard=guard,
             count=count,
         )
-        self._receive = Receive(
+        self._receive = MessageHandler(
             admission,
             poster,
-            Saying(self.store, self.queue, backlog, lambda: self.now, new_id, self.meter),
+            MessageSender(self.store, self.queue, backlog, lambda: self.now, new_id, self.meter),
             membership,
-            Reading(self.store, admission.charge_reads),
-            Renewal(self.store, membership, authenticate, lambda: self.now, self.meter),
+            RoomReader(self.store, admission.charge_reads),
+            TokenRenewal(self.store, membership, authenticate, lambda: self.now, self.meter),
             Moderation(
                 self.store, self.queue, poster, membership, closing, lambda: self.now, self.meter
             ),
             closing,
             self.meter,
         )
-        self._disconnect = Disconnect(self.store, herald)
+        self._disconnect = DisconnectHandler(self.store, herald)
         # Two containers, each with a cache of its own: which one a batch meets is chance.
         self._broadcasts = [
-            Broadcast(
+            BroadcastHandler(
                 self.store,
                 self.queue,
                 Delivery(
                     self.store, self.queue, poster, herald, new_id, lambda: self.now, self.meter
                 ),
-                Expiry(self.store, self.queue, closing, herald, lambda: self.now, self.meter),
+                TokenExpiry(self.store, self.queue, closing, herald, lambda: self.now, self.meter),
                 MemberCache(self.store, clock=lambda: self.now),
                 count,
                 LastCount(),

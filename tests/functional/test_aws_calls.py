@@ -15,14 +15,14 @@ from chalicelib import container
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.limits import NAME_LIMIT, ROOMS_LIMIT
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
-    Head,
     Message,
     MessageKey,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
-    Span,
+    SlotRange,
     User,
     UserId,
 )
@@ -226,14 +226,14 @@ class Table:
             user,
             Protocol.V1,
             int(time.time() * 1000),
-            Origin("a1b2c3d4e5", "api"),
+            ApiStage("a1b2c3d4e5", "api"),
         )
         self.store.add(one)
         for room in rooms:
             one, _ = self.store.join(one, room)
         return one
 
-    def talk(self, room: RoomId, messages: int, text: str, user_id: str = "u" * 36) -> Head:
+    def talk(self, room: RoomId, messages: int, text: str, user_id: str = "u" * 36) -> RoomHead:
         """Fill a room's history."""
         user, now = User(UserId(user_id), "Ada"), int(time.time() * 1000)
         for number in range(messages):
@@ -256,7 +256,7 @@ def test_each_of_many_who_are_gone_takes_about_two_calls(table: Table, rooms: in
     """In however many rooms each was; and each room has one new version for all of them."""
     names = [RoomId(f"room {number}") for number in range(rooms)]
     gone = [table.join(str(number), *names) for number in range(30)]
-    members = list(table.store.members(names[0], WHOLE, Span()))
+    members = list(table.store.members(names[0], WHOLE, SlotRange()))
     before = [table.store.head(name).version for name in names]
     table.units.reset()
     assert len(table.store.forget_all(members, names[0], 0)) == len(gone) * rooms

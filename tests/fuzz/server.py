@@ -21,13 +21,13 @@ import app
 from chalicelib import container
 from chalicelib.adapters import telemetry
 from chalicelib.adapters.dynamodb.store import DynamoStore
-from chalicelib.core.auth_settings import Access, AuthMode
+from chalicelib.core.auth_settings import AuthMode, AuthSettings
 from chalicelib.core.errors import RETRY, Code
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import encode
 from chalicelib.core.limits import Limits
 from chalicelib.core.model import ConnectionId
-from chalicelib.core.origin_policy import Origins
+from chalicelib.core.origin_policy import OriginPolicy
 from chalicelib.core.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.graph import Graph
 from chalicelib.settings import Settings
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.core.model import Origin
-    from chalicelib.core.ports.poster import Gateway
+    from chalicelib.core.model import ApiStage
+    from chalicelib.core.ports.poster import ManagementApi
     from chalicelib.core.ports.store import Store
 
 AnyServer = TypeVar("AnyServer", bound="Server")
@@ -67,13 +67,13 @@ SETTINGS: Final = Settings(
     fanout=Fanout(linger_limit=0),
     # Nothing is refused for coming too fast: every input shall be looked at.
     limits=Limits(frames=1e9, joins=1e9, user_frames=0, connections=1_000),
-    access=Access(
+    access=AuthSettings(
         mode=AuthMode.HS256,
         secret="/fanfare/secret",
         issuer=issuer.ISSUER,
         audience=issuer.AUDIENCE,
         private=("secret-*",),
-        origins=Origins(frozenset(ORIGINS[:1])),
+        origins=OriginPolicy(frozenset(ORIGINS[:1])),
     ),
 )
 ANONYMOUS: Final = replace(SETTINGS, access=replace(SETTINGS.access, mode=AuthMode.ANONYMOUS))
@@ -108,7 +108,7 @@ class Twins(Graph):
         self.gateway = MemoryPoster()
         super().__init__(settings)
 
-    def poster(self, origin: Origin) -> Gateway:  # noqa: ARG002 - there is one
+    def poster(self, origin: ApiStage) -> ManagementApi:  # noqa: ARG002 - there is one
         """Post to the twin."""
         return self.gateway
 

@@ -20,21 +20,21 @@ from chalicelib.core.jobs import (
     encode,
 )
 from chalicelib.core.model import (
-    Census,
+    ApiStage,
     ConnectionId,
     Epoch,
     Member,
+    MembershipVersion,
     Message,
-    Numbered,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
 )
 from chalicelib.core.protocol import SUBPROTOCOL
-from chalicelib.core.room_update import Bulletin, Presence, SignalSent
+from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent
 from tests.fuzz.server import ANONYMOUS, MemoryServer, fuzz, serving
 from tests.fuzz.strategies.values import broken, garbage, written
 from tests.fuzz.tally import tried
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.core.jobs import Job
 
 TEA = RoomId("tea")
-API = Origin("a1b2c3d4e5", "api")
+API = ApiStage("a1b2c3d4e5", "api")
 ADA = User(UserId("ada"), "Ada")
 READER = ConnectionId("reader=")
 SENDER = ConnectionId("ada=")
@@ -57,15 +57,15 @@ def message(message_id: str, text: str = "hello") -> Message:
     return Message(message_id, TEA, "chat", text, ADA, SENDER, 1_795_543_903_000, origin=API)
 
 
-NUMBERED = Numbered(1, Epoch("epoch-1"), message("1"))
-BULLETIN = Bulletin(
+NUMBERED = SequencedMessage(1, Epoch("epoch-1"), message("1"))
+BULLETIN = RoomUpdate(
     (NUMBERED,), (SignalSent("1", ADA, SENDER, 1_795_543_906_000),), Presence((ADA,), (ADA,), 2)
 )
 JOBS: tuple[Job, ...] = (
     MessageJob(TEA, "a", message("2")),
     SignalJob(TEA, "b", SignalSent("[1]", ADA, SENDER, 1_795_543_906_000)),
     PresenceJob(TEA, "c", (ADA,), (ADA,)),
-    FanoutJob(TEA, "d", BULLETIN, Span(), Census(Epoch("epoch-1"), 1, 1, 1)),
+    FanoutJob(TEA, "d", BULLETIN, SlotRange(), MembershipVersion(Epoch("epoch-1"), 1, 1, 1)),
     RetryJob(TEA, "e", (NUMBERED,), (MEMBER,), 2),
     EndJob(TEA, "f", (replace(MEMBER, id=SENDER),), 0, closes=False),
     EndJob(TEA, "g", (MEMBER,), 1, closes=True),

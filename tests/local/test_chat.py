@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.adapters.dynamodb.items import member_item, members_pk
 from chalicelib.core.limits import HANDSHAKE_SECONDS
-from chalicelib.core.model import LOBBY, Connection, ConnectionId, Origin, Protocol, User, UserId
+from chalicelib.core.model import LOBBY, ApiStage, Connection, ConnectionId, Protocol, User, UserId
 from chalicelib.core.shards import WHOLE
 from tests.waiting import wait_until
 
@@ -149,7 +149,7 @@ def test_a_connection_that_answers_410_is_forgotten(lobby: str, table: DynamoDBC
         Protocol.PLAIN,
         # So long ago that its handshake must be over.
         (now - HANDSHAKE_SECONDS - 1) * 1000,
-        Origin("local", "local"),
+        ApiStage("local", "local"),
     )
     item = member_item(LOBBY, connection, 0)
     ghost = item["sk"]["S"]

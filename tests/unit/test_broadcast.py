@@ -25,15 +25,15 @@ from chalicelib.core.jobs import (
 )
 from chalicelib.core.limits import HANDSHAKE_SECONDS
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
     Member,
     Message,
-    Numbered,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
     Wait,
@@ -42,7 +42,7 @@ from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.ports.poster import Reason
 from chalicelib.core.protocol import MESSAGE_LIMIT
-from chalicelib.core.room_update import LIVE, Bulletin, SignalSent
+from chalicelib.core.room_update import LIVE, RoomUpdate, SignalSent
 from chalicelib.core.shards import WHOLE, ShardState
 from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.broadcast import (
@@ -51,13 +51,13 @@ from chalicelib.service.broadcast import (
     LONGEST_DELAY,
     MOST_TIMES,
     POSTING_SHARE,
-    Broadcast,
+    BroadcastHandler,
 )
-from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import Herald
-from chalicelib.service.token_expiry import Expiry
+from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.token_expiry import TokenExpiry
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import gateway_id
 from tests.tally import Tally
@@ -66,10 +66,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.core.jobs import Job
-    from chalicelib.core.model import Head
+    from chalicelib.core.model import RoomHead
 
 NOW = 1_795_543_903.0
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 
 
@@ -89,13 +89,13 @@ class BrokenStore(MemoryStore):
         self._be_busy()
         return super().connection(connection_id)
 
-    def append(self, messages: Sequence[Numbered]) -> None:
+    def append(self, messages: Sequence[SequencedMessage]) -> None:
         """Fail for the broken rooms."""
         if messages[0].message.room in self.broken:
             raise UnavailableError("throttled")
         super().append(messages)
 
-    def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
+    def advance(self, room: RoomId, before: RoomHead, after: RoomHead) -> RoomHead | None:
         """Have been overtaken, when told so."""
         return None if room in self.contested else super().advance(room, before, after)
 
@@ -154,13 +154,13 @@ class Scene:
             return self.now
 
         count = MemberCount(self.store, clock=clock)
-        herald = Herald(count, self.outbox, lambda: "id", self.tally)
-        self.closing = Closing(self.store, herald, self.poster_of, self.tally)
+        herald = PresenceNotifier(count, self.outbox, lambda: "id", self.tally)
+        self.closing = ConnectionCloser(self.store, herald, self.poster_of, self.tally)
         self.delivery = Delivery(
             self.store, self.outbox, self.poster_of, herald, lambda: "id", clock, self.tally
         )
-        self.expiry = Expiry(self.store, self.outbox, self.closing, herald, clock, self.tally)
-        self.broadcast = Broadcast(
+        self.expiry = TokenExpiry(self.store, self.outbox, self.closing, herald, clock, self.tally)
+        self.broadcast = BroadcastHandler(
             self.store,
             self.outbox,
             self.delivery,
@@ -174,7 +174,7 @@ class Scene:
             self.slept.append,
         )
 
-    def poster_of(self, origin: Origin) -> MemoryPoster:
+    def poster_of(self, origin: ApiStage) -> MemoryPoster:
         """The poster of each API."""
         return self.poster if origin == ORIGIN else self.other_poster
 
@@ -183,7 +183,7 @@ class Scene:
         name: str,
         room: RoomId = TEA,
         protocol: Protocol = Protocol.V1,
-        origin: Origin = ORIGIN,
+        origin: ApiStage = ORIGIN,
         connected_at: float = NOW,
     ) -> ConnectionId:
         """Let somebody join a room."""
@@ -202,7 +202,7 @@ class Scene:
 
     def members(self, room: RoomId = TEA) -> set[ConnectionId]:
         """The connections of a room."""
-        return {member.id for member in self.store.members(room, WHOLE, Span())}
+        return {member.id for member in self.store.members(room, WHOLE, SlotRange())}
 
     def run(self, *records: QueueRecord, remaining: float = 30.0) -> None:
         """Broadcast a batch."""
@@ -427,7 +427,7 @@ def test_a_large_room_hears_only_how_many_there_are(scene: Scene) -> None:
 
 def test_a_wrong_number_of_members_is_mended(scene: Scene) -> None:
     """Deaths between two writes make the count drift; the next reading of the members sets it."""
-    kept: Head | None = scene.store.rooms[TEA].head
+    kept: RoomHead | None = scene.store.rooms[TEA].head
     assert kept is not None
     scene.store.mend(TEA, WHOLE, ShardState(kept.version, 40))
     scene.run(record(said(1)))
@@ -491,19 +491,19 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
         numbering = assign_numbers(scene.store.head(TEA), {}, [said(number).message])
         scene.store.append(numbering.fresh)
         scene.store.advance(TEA, scene.store.head(TEA), numbering.head)
-        bulletin = Bulletin(numbering.numbered)
-        jobs.append(FanoutJob(TEA, str(number), bulletin, Span(), head.census(head.members)))
+        bulletin = RoomUpdate(numbering.numbered)
+        jobs.append(FanoutJob(TEA, str(number), bulletin, SlotRange(), head.census(head.members)))
     scene.run(*(record(job, number) for number, job in enumerate(jobs)))
     for one in members:
         assert len(scene.poster.received[one]) == 1
         assert scene.seqs(one) == [1, 2, 3]
 
 
-def backlog(head: Head, text: str) -> list[QueueRecord]:
+def backlog(head: RoomHead, text: str) -> list[QueueRecord]:
     """A batch of ten jobs with ten messages each, as a worker of a span gathers it."""
     user = User(UserId("sender"), "Sender")
     messages = [
-        Numbered(seq, head.epoch, Message(f"m-{seq}", TEA, "chat", text, user, SENDER, 0))
+        SequencedMessage(seq, head.epoch, Message(f"m-{seq}", TEA, "chat", text, user, SENDER, 0))
         for seq in range(1, 101)
     ]
     return [
@@ -511,8 +511,8 @@ def backlog(head: Head, text: str) -> list[QueueRecord]:
             FanoutJob(
                 TEA,
                 str(first),
-                Bulletin(tuple(messages[first : first + 10])),
-                Span(),
+                RoomUpdate(tuple(messages[first : first + 10])),
+                SlotRange(),
                 head.census(head.members),
             ),
             first,
@@ -594,7 +594,7 @@ def test_only_the_first_worker_of_a_large_room_waits() -> None:
     assert sum(scene.slept[1:]) == 0
 
 
-OTHER = Origin("f6g7h8i9j0", "prod")
+OTHER = ApiStage("f6g7h8i9j0", "prod")
 
 
 def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
@@ -729,8 +729,10 @@ def test_signals_that_waited_are_noted_with_the_room(scene: Scene) -> None:
 def test_a_span_tells_no_signal_that_has_aged_on_the_way(scene: Scene) -> None:
     """The messages beside it are told however old they are."""
     head = scene.store.head(TEA)
-    bulletin = Bulletin((Numbered(1, head.epoch, said(1).message),), (signalled().signal,))
-    job = FanoutJob(TEA, "f", bulletin, Span(), head.census(head.members))
+    bulletin = RoomUpdate(
+        (SequencedMessage(1, head.epoch, said(1).message),), (signalled().signal,)
+    )
+    job = FanoutJob(TEA, "f", bulletin, SlotRange(), head.census(head.members))
     scene.now = NOW + LIVE / 1000 + 0.001
     scene.run(record(job))
     assert [one["type"] for one in scene.told(ADA)] == ["message"]

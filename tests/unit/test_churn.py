@@ -14,12 +14,12 @@ from bench.simulation.table import Meter, Table
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.errors import FrameError
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SlotRange,
     User,
     UserId,
 )
@@ -106,7 +106,7 @@ def _tell(store: DynamoStore) -> list[Any]:
             User(UserId(name), name),
             Protocol.V1,
             round(NOW * 1_000),
-            Origin("a1b2c3d4e5", "api"),
+            ApiStage("a1b2c3d4e5", "api"),
         )
         for name in ("ada", "bob", "cyd", "dan", "eve")
     ]
@@ -122,7 +122,7 @@ def _tell(store: DynamoStore) -> list[Any]:
     told.append(store.leave(people[0], ROOM))
     told.append(store.forget(people[1].id))
     told.append([store.admit(one.id, 7, 3) for one in people])
-    told.append(sorted(one.id for one in store.members(ROOM, WHOLE, Span())))
+    told.append(sorted(one.id for one in store.members(ROOM, WHOLE, SlotRange())))
     told.append([store.connection(one.id) for one in people])
     head = store.head(ROOM)
     told.append((head.version, head.members, head.level))

@@ -25,7 +25,15 @@ from bench.simulation.path import World
 from bench.simulation.run import Load, run
 from chalicelib.adapters.dynamodb.items import message_item
 from chalicelib.core import protocol
-from chalicelib.core.model import ConnectionId, Epoch, Message, Numbered, RoomId, User, UserId
+from chalicelib.core.model import (
+    ConnectionId,
+    Epoch,
+    Message,
+    RoomId,
+    SequencedMessage,
+    User,
+    UserId,
+)
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -212,7 +220,7 @@ def test_the_envelopes_are_the_real_ones() -> None:
     user = User(UserId("9f0c1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10"), "Ada Lovelace")
     sender = ConnectionId("PJqB0fHsqRcCHlw=")
     message = Message("c7GQx2abcd", RoomId("general"), "chat", "", user, sender, 1_790_000_000_000)
-    numbered = Numbered(12_345, Epoch("kq3v9c1x"), message)
+    numbered = SequencedMessage(12_345, Epoch("kq3v9c1x"), message)
     item: dict[str, Any] = {**message_item(numbered), "expires_at": {"N": "1790000000"}}
     stored = sum(len(name) + len(*value.values()) for name, value in item.items())
     assert len(protocol.encode(protocol.message_frame(numbered))) == pytest.approx(ENVELOPE, abs=10)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chalicelib.adapters.sqs import REASON_CHARACTERS, SqsOutbox
+from chalicelib.adapters.sqs import REASON_CHARACTERS, SqsJobQueue
 from chalicelib.core.errors import BatchError, UnavailableError
 from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.core.fanout import Fanout
-from chalicelib.service.broadcast import Broadcast
+from chalicelib.service.broadcast import BroadcastHandler
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from tests.memory import MemoryOutbox, MemoryStore
 from tests.strict_sqs import FORBIDDEN
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.service.delivery import Delivery
-    from chalicelib.service.token_expiry import Expiry
 
 NOW = 1_795_543_903.0
 
@@ -60,11 +59,11 @@ def _record(number: int) -> QueueRecord:
 def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
     """What failed comes again soon, though what is done could not be deleted."""
     store, outbox = MemoryStore(lambda: NOW), _Outbox()
-    broadcast = Broadcast(
+    broadcast = BroadcastHandler(
         store,
         outbox,
         cast("Delivery", None),  # no job is told
-        cast("Expiry", None),
+        cast("TokenExpiry", None),
         MemberCache(store),
         MemberCount(store),
         LastCount(),
@@ -91,7 +90,7 @@ def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
 def test_any_reason_fits_into_an_attribute(reason: str, kept: str) -> None:
     """It is cut to 256 characters, without those that SQS refuses, and never empty."""
     queue = _Queue()
-    outbox = SqsOutbox(cast("SQSClient", queue), lambda: "jobs", lambda: "dead")
+    outbox = SqsJobQueue(cast("SQSClient", queue), lambda: "jobs", lambda: "dead")
     outbox.bury(_record(1), reason)
     [sent] = queue.sent
     value = sent["MessageAttributes"]["reason"]["StringValue"]

@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 from botocore.loaders import Loader
 
-from chalicelib.adapters.service_models import SERVICES, Descriptions
+from chalicelib.adapters.service_models import SERVICES, ServiceModels
 
 KINDS = ("service-2", "endpoint-rule-set-1")
 PREFIXES = {"dynamodb", "execute-api", "secretsmanager", "sqs", "ssm"}
@@ -16,7 +16,7 @@ PREFIXES = {"dynamodb", "execute-api", "secretsmanager", "sqs", "ssm"}
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_service_s_description_is_botocore_s_own(service: str, kind: str) -> None:
     """What a client is made of is what botocore would have read, in the same order."""
-    ours = Descriptions().load_service_model(service, kind)
+    ours = ServiceModels().load_service_model(service, kind)
     assert list(ours.items()) == list(Loader().load_service_model(service, kind).items())
 
 
@@ -26,7 +26,7 @@ def test_the_endpoints_are_botocore_s_own_but_for_other_services() -> None:
     for partition in whole["partitions"]:
         services = partition["services"].items()
         partition["services"] = {name: each for name, each in services if name in PREFIXES}
-    assert Descriptions().load_data("endpoints") == whole
+    assert ServiceModels().load_data("endpoints") == whole
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -41,4 +41,4 @@ def test_a_client_has_botocore_s_own_endpoint(service: str, region: str) -> None
         client = session.create_client(service, region_name=region)
         return str(client.meta.endpoint_url)
 
-    assert endpoint(Descriptions()) == endpoint(Loader())
+    assert endpoint(ServiceModels()) == endpoint(Loader())

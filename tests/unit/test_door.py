@@ -11,10 +11,10 @@ from chalicelib.core.errors import HandshakeError
 from chalicelib.core.limits import HANDSHAKE_SECONDS, LIMITS, Limits
 from chalicelib.core.model import Address, ConnectionId, UserId
 from chalicelib.core.ports.poster import Reason
-from chalicelib.service.connection_closer import Closing
-from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, Door
+from chalicelib.service.connection_closer import ConnectionCloser
+from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, ConnectionQuota
 from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import Herald
+from chalicelib.service.presence import PresenceNotifier
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import START, connection
 from tests.tally import Tally
@@ -22,7 +22,7 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.core.ports.poster import Info
+    from chalicelib.core.ports.poster import ConnectionInfo
 
 LATER = HANDSHAKE_SECONDS
 
@@ -34,7 +34,7 @@ class Asked(MemoryPoster):
         super().__init__()
         self.asked: list[ConnectionId] = []
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:
         """See `Manager.info`."""
         self.asked.append(connection_id)
         return super().info(connection_id, deadline)
@@ -49,10 +49,10 @@ class Doorway:
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = Herald(count, MemoryOutbox(), lambda: "id", Tally())
-        closing = Closing(self.store, herald, lambda _: self.gateway, Tally())
+        herald = PresenceNotifier(count, MemoryOutbox(), lambda: "id", Tally())
+        closing = ConnectionCloser(self.store, herald, lambda _: self.gateway, Tally())
         self.offered: list[Address] = []
-        self.door = Door(
+        self.door = ConnectionQuota(
             self.store, closing, lambda _: self.gateway, limits, lambda: self.now, self._last
         )
 
@@ -148,7 +148,9 @@ def test_stale_connections_behind_live_ones_are_found() -> None:
 def test_chance_chooses_whom_to_ask_after() -> None:
     """Left to itself, a door takes other ten each time, none twice in one inquiry."""
     doorway = Doorway(LIMITS)
-    door = Door(doorway.store, doorway.door.closing, doorway.door.manager, LIMITS, lambda: START)
+    door = ConnectionQuota(
+        doorway.store, doorway.door.closing, doorway.door.manager, LIMITS, lambda: START
+    )
     addresses = [
         Address(ConnectionId(f"{number}="), connection("1").origin, 0) for number in range(50)
     ]

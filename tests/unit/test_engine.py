@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.apigateway.connection_pool import HANDSHAKES
 from chalicelib.adapters.apigateway.engine import SILENCE, SWEEP
-from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.rate_controller import BURST
 from chalicelib.core.model import ConnectionId
 from tests.virtual import Network, answer
@@ -46,7 +46,7 @@ def crowd(size: int) -> list[Post]:
 class Watch:
     """Sees that the engine never waits while it may post, by a reckoning of its own."""
 
-    def __init__(self, network: Network, limits: Limits) -> None:
+    def __init__(self, network: Network, limits: PosterLimits) -> None:
         self._network = network
         self._limits = limits
         self._counted = 0
@@ -113,7 +113,7 @@ def test_the_engine_is_never_idle_while_it_may_post(
         connecting=lambda _: connecting,
         service=lambda _: (service[len(network.requests) % len(service)], answer()),
     )
-    limits = Limits(rate=rate, sockets=sockets)
+    limits = PosterLimits(rate=rate, sockets=sockets)
     engine = network.engine(limits)
     watch = Watch(network, limits)
     for size in calls:
@@ -151,7 +151,7 @@ def test_no_answer_makes_the_engine_stall_or_spin(
         return service, answer(status) if status else b""
 
     network.service = serve
-    engine = network.engine(Limits(rate=rate, sockets=sockets))
+    engine = network.engine(PosterLimits(rate=rate, sockets=sockets))
     for _ in range(2):
         began, looks, requests = network.now, network.looks, len(network.requests)
         report = network.post(engine, crowd(30))
@@ -169,7 +169,7 @@ def test_a_retry_that_is_due_waits_for_a_socket_without_spinning() -> None:
         if request.connection_id == "first" and len(network.requests) == 1
         else (2.0, answer())
     )
-    engine = network.engine(Limits(sockets=1))
+    engine = network.engine(PosterLimits(sockets=1))
     posts = [(ConnectionId(to), b"1") for to in ("first", "second")]
     assert len(network.post(engine, posts).delivered) == 2
     assert network.looks <= 20 + 2 * 4.0 / SWEEP
@@ -178,7 +178,7 @@ def test_a_retry_that_is_due_waits_for_a_socket_without_spinning() -> None:
 def test_an_empty_iterator_needs_no_token() -> None:
     """That nothing is left to post is found out at once, and not when a post might leave."""
     network = Network()
-    engine = network.engine(Limits(rate=0.1))
+    engine = network.engine(PosterLimits(rate=0.1))
     began = network.now
     network.post(engine, crowd(1))
     network.post(engine, [])
@@ -189,7 +189,7 @@ def test_an_empty_iterator_needs_no_token() -> None:
 def test_no_more_leave_than_the_rate_allows(rate: float) -> None:
     """In any stretch of time, but for the burst that a pause saves up."""
     network = Network(costs=[1e-5])
-    engine = network.engine(Limits(rate=rate))
+    engine = network.engine(PosterLimits(rate=rate))
     for _ in range(3):
         network.post(engine, crowd(200))
         network.now += 1.0
@@ -216,7 +216,7 @@ def test_handshakes_are_limited_and_go_on() -> None:
         most = max(most, len(network.opening))
 
     network.before_waiting = look
-    report = network.post(network.engine(Limits(sockets=100)), crowd(100))
+    report = network.post(network.engine(PosterLimits(sockets=100)), crowd(100))
     assert most == HANDSHAKES
     assert report.sockets_opened == 100
     # All were sent before the first was answered.
@@ -228,7 +228,7 @@ def test_handshakes_that_failed_make_room_for_others() -> None:
     network = Network(service=lambda _: (0.5, answer()))
     begun = count()
     network.connecting = lambda _: [None, 99.0][number % 2] if (number := next(begun)) < 64 else 0.0
-    report = network.post(network.engine(Limits(sockets=100)), crowd(100))
+    report = network.post(network.engine(PosterLimits(sockets=100)), crowd(100))
     assert len(report.delivered) == 100
     assert report.sockets_opened >= 64 + 32
     assert network.requests[31].at < network.requests[0].at + 0.5
@@ -243,7 +243,7 @@ def test_a_request_may_leave_in_pieces(piece: int, body: bytes) -> None:
     """However little a socket takes at a time, a request arrives byte for byte, and only once."""
     network = Network(piece=piece)
     posts = [(ConnectionId(to), body + number) for number in (b"1", b"2") for to in ("ada", "bob")]
-    report = network.post(network.engine(Limits(sockets=1)), posts)
+    report = network.post(network.engine(PosterLimits(sockets=1)), posts)
     assert report.delivered == {"ada", "bob"}
     assert report.sockets_opened == 1
     for to in ("ada", "bob"):

@@ -17,25 +17,25 @@ from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.adapters.dynamodb.traces import DynamoTraces
 from chalicelib.core.errors import FrameError, UnavailableError
 from chalicelib.core.history import ERASED
-from chalicelib.core.jobs import PresenceJob, Waiting
+from chalicelib.core.jobs import PresenceJob, QueueDepth
 from chalicelib.core.model import (
     Address,
+    ApiStage,
     Connection,
     Epoch,
-    Head,
     Message,
-    Numbered,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
     Sanction,
+    SequencedMessage,
     User,
     UserId,
 )
-from chalicelib.service.connection_closer import Closing
+from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.erasure import FUNCTION_SECONDS, Erased, Erasure
 from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import Herald
+from chalicelib.service.presence import PresenceNotifier
 from tests import resources
 from tests.conftest import PROJECT
 from tests.memory import Announce, MemoryOutbox, MemoryPoster, MemoryStore, MemoryTraces, silence
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.ports.traces import Traces
+    from chalicelib.core.ports.traces import TraceStore
 
 ADA, BOB = UserId("ada"), UserId("ada-2")
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 EPOCH = Epoch("e")
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 
 
 class StoppedError(Exception):
@@ -65,7 +65,7 @@ class Place:
     """A store with what erasure needs around it."""
 
     store: Store
-    traces: Traces
+    traces: TraceStore
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
     slept: list[float] = field(default_factory=list)
@@ -75,8 +75,10 @@ class Place:
         """What is tested."""
         meter = Tally()
         ids = itertools.count()
-        herald = Herald(MemberCount(self.store), self.outbox, lambda: str(next(ids)), meter)
-        closing = Closing(self.store, herald, lambda _: self.poster, meter)
+        herald = PresenceNotifier(
+            MemberCount(self.store), self.outbox, lambda: str(next(ids)), meter
+        )
+        closing = ConnectionCloser(self.store, herald, lambda _: self.poster, meter)
         return Erasure(
             self.store,
             self.traces,
@@ -106,7 +108,7 @@ class Place:
             one, _ = self.store.join(one, room)
         return one
 
-    def say(self, user: UserId, *rooms: RoomId) -> list[Numbered]:
+    def say(self, user: UserId, *rooms: RoomId) -> list[SequencedMessage]:
         """Let a user say something, and number it."""
         said = []
         for room in rooms:
@@ -114,7 +116,7 @@ class Place:
             message = Message(
                 f"id-{head.seq}", room, "chat", "hi", User(user, "Ada"), gateway_id("1"), 1
             )
-            said.append(Numbered(head.seq + 1, head.epoch, message))
+            said.append(SequencedMessage(head.seq + 1, head.epoch, message))
             self.store.append(said[-1:])
             self.store.advance(room, head, replace(head, seq=head.seq + 1))
         return said
@@ -367,7 +369,7 @@ def test_a_member_of_a_shard_that_a_new_head_knows_nothing_of_is_found() -> None
     place.connect("2", BOB, TEA)
     one = place.connect("3", ADA, TEA)
     assert (1, one.id) in store.rooms[TEA].members
-    store.rooms[TEA].head = Head(EPOCH)
+    store.rooms[TEA].head = RoomHead(EPOCH)
     forget_connection(place, one)
     store.places.clear()
     assert place.erase().connections == {one.id}
@@ -430,10 +432,10 @@ def test_who_comes_back_after_that_is_put_out_and_told_of() -> None:
 def test_who_is_there_without_being_listed_is_told_of() -> None:
     """A connection that the reading finds may have said something until then."""
 
-    def come() -> Waiting:
+    def come() -> QueueDepth:
         one = twins.connect("again", ADA, TEA)
         twins.traces.drop(ADA, [Address(one.id, ORIGIN, 0)])
-        return Waiting()
+        return QueueDepth()
 
     twins = in_memory()
     erased = replace(twins.erasure(), waiting=come)(ADA)
@@ -462,8 +464,8 @@ def test_what_waits_is_counted_before_the_reading_begins() -> None:
     twins = in_memory(announce)
     twins.say(ADA, TEA)
     twins.outbox.publish(PresenceJob(TEA, "1"))
-    assert twins.erase().waiting == Waiting(1, 0)
-    assert twins.erase().waiting == Waiting(0, 0)
+    assert twins.erase().waiting == QueueDepth(1, 0)
+    assert twins.erase().waiting == QueueDepth(0, 0)
 
 
 def test_a_state_in_memory_is_the_same_after_a_second_run() -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from chalicelib.core.errors import BatchError, UnavailableError
 from chalicelib.core.identity import GRACE_SECONDS
 from chalicelib.core.jobs import EndJob, PresenceJob, RetryJob
-from chalicelib.core.model import Connection, Member, Protocol, Span, User, UserId
+from chalicelib.core.model import Connection, Member, Protocol, SlotRange, User, UserId
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.ports.poster import Reason
 from chalicelib.core.shards import WHOLE
@@ -166,7 +166,7 @@ def crowd_to_end(scene: Scene) -> EndJob:
     """A job that forgets more members than one batch of them."""
     for number in range(ENDED_AT_ONCE * 2 + 1):
         scene.join(f"c{number}")
-    gone = [member for member in scene.store.members(TEA, WHOLE, Span()) if member.id != ADA]
+    gone = [member for member in scene.store.members(TEA, WHOLE, SlotRange()) if member.id != ADA]
     return EndJob(TEA, "e", tuple(gone), 0, closes=False)
 
 
@@ -187,7 +187,7 @@ def test_closing_ends_with_the_job_s_time(scene: Scene) -> None:
     """Each takes the gateway a while: who is left when time is over is closed by the next job."""
     bob, cat = enter(scene, "Bob"), enter(scene, "Cat")
     scene.now = END + GRACE_SECONDS
-    over = [one for one in scene.store.members(TEA, WHOLE, Span()) if one.id != ADA]
+    over = [one for one in scene.store.members(TEA, WHOLE, SlotRange()) if one.id != ADA]
     scene.store.busy_until = deadline = time.monotonic() + 0.1
     scene.expiry.end(EndJob(TEA, "e", tuple(over), 0, closes=True), deadline)
     assert scene.poster.closed == [over[0].id]

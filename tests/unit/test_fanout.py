@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.fanout import Fanout
-from chalicelib.core.model import ConnectionId, Span, slot
+from chalicelib.core.model import ConnectionId, SlotRange, slot
 
 
 def test_a_room_that_one_worker_can_serve_is_not_shared() -> None:
     """Up to a leaf there is one part, the whole span."""
-    assert Fanout().split(Span(), 1000) == (Span(),)
-    assert Fanout().split(Span(), 0) == (Span(),)
+    assert Fanout().split(SlotRange(), 1000) == (SlotRange(),)
+    assert Fanout().split(SlotRange(), 0) == (SlotRange(),)
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,13 @@ def test_a_room_that_one_worker_can_serve_is_not_shared() -> None:
 )
 def test_larger_rooms_are_shared_among_as_few_as_can(members: int, parts: int) -> None:
     """About a leaf for each, and no more jobs than one call queues."""
-    assert len(Fanout().split(Span(), members)) == parts
+    assert len(Fanout().split(SlotRange(), members)) == parts
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.integers(0, 10**7), st.integers(2, 10))
 def test_parts_cover_every_slot_once(one: int, other: int, members: int, branching: int) -> None:
     """However a span is cut, its slots lie in exactly one part each."""
-    span = Span(min(one, other), max(one, other))
+    span = SlotRange(min(one, other), max(one, other))
     parts = Fanout(branching=branching).split(span, members)
     assert parts[0].first == span.first
     assert parts[-1].last == span.last
@@ -40,7 +40,7 @@ def test_parts_cover_every_slot_once(one: int, other: int, members: int, branchi
 @given(st.text(min_size=1))
 def test_a_connection_lies_in_one_part(connection_id: str) -> None:
     """Every member is served by one worker."""
-    parts = Fanout().split(Span(), 10_000)
+    parts = Fanout().split(SlotRange(), 10_000)
     assert sum(part.holds(ConnectionId(connection_id)) for part in parts) == 1
     assert 0 <= slot(ConnectionId(connection_id)) <= 0xFFFF
 
@@ -48,7 +48,7 @@ def test_a_connection_lies_in_one_part(connection_id: str) -> None:
 def test_members_spread_evenly() -> None:
     """Ten parts of a room of ten thousand hold about a thousand each."""
     ids = [ConnectionId(f"{number:015}=") for number in range(10_000)]
-    for part in Fanout().split(Span(), len(ids)):
+    for part in Fanout().split(SlotRange(), len(ids)):
         assert 850 < sum(part.holds(one) for one in ids) < 1150
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.apigateway.send_queue import HELD, Lanes
+from chalicelib.adapters.apigateway.send_queue import HELD, SendQueue
 from chalicelib.core.model import ConnectionId
 from chalicelib.core.ports.poster import Reason, Report
 
@@ -24,7 +24,7 @@ BOB = ConnectionId("bob")
 OUTCOMES = st.sampled_from(["done", "done", "done", "retry", "fail"])
 
 
-def drawn(lanes: Lanes, now: float = 0) -> list[Task]:
+def drawn(lanes: SendQueue, now: float = 0) -> list[Task]:
     """All that can be sent now."""
     return list(iter(lambda: lanes.next(now), None))
 
@@ -32,7 +32,7 @@ def drawn(lanes: Lanes, now: float = 0) -> list[Task]:
 def test_the_second_waits_for_the_first() -> None:
     """A connection's next post comes when the one before is done."""
     report = Report()
-    lanes = Lanes([(ADA, b"1"), (ADA, b"2"), (BOB, b"3")], report)
+    lanes = SendQueue([(ADA, b"1"), (ADA, b"2"), (BOB, b"3")], report)
     first, other = drawn(lanes)
     assert (first.payload, other.payload) == (b"1", b"3")
     lanes.done(first)
@@ -46,7 +46,7 @@ def test_the_second_waits_for_the_first() -> None:
 
 def test_a_retry_is_due_at_its_time() -> None:
     """It is not sent earlier, and what waits behind it not before."""
-    lanes = Lanes([(ADA, b"1"), (ADA, b"2")], Report())
+    lanes = SendQueue([(ADA, b"1"), (ADA, b"2")], Report())
     (task,) = drawn(lanes)
     lanes.retry(task, 5)
     assert lanes.next_retry == 5
@@ -59,7 +59,7 @@ def test_a_retry_is_due_at_its_time() -> None:
 def test_who_failed_gets_no_more() -> None:
     """Neither what was drawn already nor what comes later."""
     report = Report()
-    lanes = Lanes([(ADA, b"1"), (ADA, b"2"), (BOB, b"3"), (ADA, b"4")], report)
+    lanes = SendQueue([(ADA, b"1"), (ADA, b"2"), (BOB, b"3"), (ADA, b"4")], report)
     first, other = drawn(lanes)
     lanes.fail(first, Reason.GONE)
     lanes.done(other)
@@ -71,7 +71,7 @@ def test_who_failed_gets_no_more() -> None:
 def test_giving_up_names_everybody() -> None:
     """Each that has not ended is given the reason it had, or the one for all."""
     report = Report()
-    lanes = Lanes(((ConnectionId(f"{n}"), b"") for n in range(9)), report)
+    lanes = SendQueue(((ConnectionId(f"{n}"), b"") for n in range(9)), report)
     task, done, left = (lanes.next(0) for _ in range(3))
     assert task
     assert done
@@ -95,7 +95,7 @@ def test_drawing_is_bounded() -> None:
         for number in counter:
             yield ADA, str(number).encode()
 
-    lanes = Lanes(posts(), Report())
+    lanes = SendQueue(posts(), Report())
     (task,) = drawn(lanes)
     assert next(counter) == HELD + 1
     lanes.done(task)
@@ -110,7 +110,7 @@ def test_order_and_report_hold_whatever_happens(
 ) -> None:
     """Each connection gets a beginning of its posts, in order; all of them if it did not fail."""
     report = Report()
-    lanes = Lanes([(ConnectionId(to), payload) for to, payload in posts], report)
+    lanes = SendQueue([(ConnectionId(to), payload) for to, payload in posts], report)
     sent: dict[str, list[bytes]] = {}
     under_way: list[Task] = []
     now = 0.0

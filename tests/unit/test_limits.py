@@ -15,8 +15,8 @@ from chalicelib.core.errors import Code, FrameError, UnansweredError
 from chalicelib.core.limits import LIMITS, READ_UNITS_PER_SECOND, Limits, price, reads_price
 from chalicelib.core.model import ConnectionId, UserId
 from chalicelib.core.protocol import Join, Ping, ReadHistory, Renew, Say
-from chalicelib.service.debt_cache import CHARGE_INTERVAL, FORGIVEN_SHARE, Tabs, UserTabs
-from chalicelib.service.rate_limiter import Admission
+from chalicelib.service.debt_cache import CHARGE_INTERVAL, FORGIVEN_SHARE, DebtCache, UserDebtCache
+from chalicelib.service.rate_limiter import RateLimiter
 from tests.memory import MemoryStore
 from tests.people import START, connection
 
@@ -43,7 +43,7 @@ class Gate:
         self.now = START
         self.calls: list[str] = []
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
-        self.admission = Admission(self.store, limits, lambda: self.now)
+        self.admission = RateLimiter(self.store, limits, lambda: self.now)
         self.outcomes: list[str] = []
         self.wait = 0.0
         self.store.add(connection("1"))
@@ -174,7 +174,7 @@ def test_most_of_a_flood_costs_no_call() -> None:
 def test_what_one_container_has_refused_another_one_knows() -> None:
     """The table has what all of them have charged; what each remembers is only ever less."""
     gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=1e6))
-    other = Admission(gate.store, gate.admission.limits, lambda: gate.now)
+    other = RateLimiter(gate.store, gate.admission.limits, lambda: gate.now)
     for _ in range(10):
         other(ConnectionId("1="), HI)
     assert [gate.send() for _ in range(11)].count("taken") == 10
@@ -311,7 +311,7 @@ class Spread:
 
     def __init__(self, containers: int, limits: Limits = LIMITS) -> None:
         self.limits = limits
-        self.tabs = [UserTabs() for _ in range(containers)]
+        self.tabs = [UserDebtCache() for _ in range(containers)]
         self.taken: list[int] = []
         self.writes: list[tuple[int, int]] = []
         self._paid: int | None = None
@@ -367,7 +367,7 @@ def test_a_user_within_the_rate_is_never_refused_and_written_once_a_second() -> 
 
 def test_a_container_that_refuses_a_user_writes_nothing() -> None:
     """What is refused is not charged: an overdrawn user waits no longer for it."""
-    tabs, now = UserTabs(), 10_000
+    tabs, now = UserDebtCache(), 10_000
     tabs.charge(ADA, 50, now - 3000, now)
     tabs.learn(ADA, now + 500)
     assert [tabs.charge(ADA, 50, now - 3000, now) for _ in range(9)] == [(600, 0)] * 9
@@ -377,7 +377,7 @@ def test_a_container_that_refuses_a_user_writes_nothing() -> None:
 
 def test_what_another_container_took_corrects_the_estimate_upward_only() -> None:
     """The answer of a write counts with what is owed since; an older answer changes nothing."""
-    tabs = UserTabs()
+    tabs = UserDebtCache()
     for _ in range(3):
         tabs.charge(ADA, 50, 7000, 10_000)
     tabs.learn(ADA, 9960)
@@ -388,7 +388,7 @@ def test_what_another_container_took_corrects_the_estimate_upward_only() -> None
 def test_a_user_is_written_sooner_when_half_of_the_burst_is_spent() -> None:
     """Once a second before that, five times a second after it."""
     for spent, interval in ((0, 1000), (2000, CHARGE_INTERVAL)):
-        tabs, now = UserTabs(), 10_000
+        tabs, now = UserDebtCache(), 10_000
         tabs.charge(ADA, 50, now - 3000, now)
         assert tabs.charge(ADA, 50, now - 3000, now) == (0, 100)
         tabs.learn(ADA, now - 3000 + spent)
@@ -402,7 +402,7 @@ def test_a_user_is_written_sooner_when_half_of_the_burst_is_spent() -> None:
 @pytest.mark.parametrize("early", [0, 1])
 def test_an_old_debt_is_forgiven_when_it_is_small_for_its_age(count: int, early: int) -> None:
     """One frame after a second, three after three, and not a millisecond earlier."""
-    tabs, now = UserTabs(), 10_000
+    tabs, now = UserDebtCache(), 10_000
     if count > 1:
         # Right after a write, more than one frame may be owed.
         tabs.charge(ADA, 50, now - 3000, now)
@@ -489,13 +489,13 @@ def test_a_forgotten_connection_is_charged_nothing() -> None:
 
 def test_what_a_container_remembers_has_a_limit() -> None:
     """The connection that was charged longest ago is forgotten first, and asked of the table."""
-    tabs = Tabs(limit=2)
+    tabs = DebtCache(limit=2)
     for name in ("1=", "2=", "1=", "3="):
         tabs.learn(ConnectionId(name), ADA, 10**6)
     assert tabs.charge(ConnectionId("2="), 1, now=0) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) == 1
     assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) is None
-    users = UserTabs(limit=1)
+    users = UserDebtCache(limit=1)
     users.charge(ADA, 1, 0, 1)
     users.learn(ADA, 10**6)
     assert users.charge(ADA, 1, 0, 1)[0] > 0

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.model import (
+    ApiStage,
     Connection,
     ConnectionId,
-    Origin,
     Protocol,
     RoomId,
-    Span,
+    SlotRange,
     User,
     UserId,
 )
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Member
 
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
-LEAVES = Span().cut(10)
+LEAVES = SlotRange().cut(10)
 
 
 class Asked(MemoryStore):
@@ -54,9 +54,9 @@ class Asked(MemoryStore):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.asked: list[Span] = []
+        self.asked: list[SlotRange] = []
 
-    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
         """See `Store.members`."""
         self.asked.append(span)
         return super().members(room, shard, span)
@@ -86,12 +86,12 @@ class Scene:
                 User(UserId(name), name),
                 Protocol.V1,
                 int(START * 1000),
-                Origin("a1b2c3d4e5", "api"),
+                ApiStage("a1b2c3d4e5", "api"),
             )
             self.store.add(one)
             self.store.join(one, room)
 
-    def of(self, span: Span = Span(), room: RoomId = TEA) -> set[ConnectionId]:  # noqa: B008 - frozen
+    def of(self, span: SlotRange = SlotRange(), room: RoomId = TEA) -> set[ConnectionId]:  # noqa: B008 - frozen
         """The members of a span, as the cache knows them."""
         head = self.store.head(room)
         census = head.census(self.count.of(room, head))
@@ -139,11 +139,13 @@ def test_a_leaf_of_a_large_room_reads_what_has_changed_of_its_own() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 39), st.sampled_from([Span(), *LEAVES, *Span().cut(3)]))),
+    st.lists(
+        st.tuples(st.integers(0, 39), st.sampled_from([SlotRange(), *LEAVES, *SlotRange().cut(3)]))
+    ),
     st.sampled_from([(3, 10), (3, 1000), (1000, 10_000)]),
 )
 def test_who_is_known_is_who_is_there(
-    moves: list[tuple[int, Span]], capacity: tuple[int, int]
+    moves: list[tuple[int, SlotRange]], capacity: tuple[int, int]
 ) -> None:
     """Whoever comes and goes between two looks at whichever spans, over any number of levels."""
     scene = Scene(capacity)
@@ -174,7 +176,7 @@ def test_of_a_large_room_only_parts_that_have_changed_are_read() -> None:
         scene.join(*newcomers)
         scene.store.asked.clear()
         assert {gateway_id(name) for name in newcomers} < scene.of(shard.span)
-        assert scene.store.asked == [Span(parts[min(changed)].first, parts[max(changed)].last)]
+        assert scene.store.asked == [SlotRange(parts[min(changed)].first, parts[max(changed)].last)]
 
 
 def test_a_small_lowest_shard_is_read_whole_and_shared_by_all_spans() -> None:
@@ -315,7 +317,7 @@ def test_a_member_s_shard_is_among_those_of_its_span(
     name: str, one: int, other: int, level: int
 ) -> None:
     """Whatever a span is, a worker looks at each shard that may hold one of its members."""
-    connection_id, span = ConnectionId(name), Span(min(one, other), max(one, other))
+    connection_id, span = ConnectionId(name), SlotRange(min(one, other), max(one, other))
     shards = shards_of(span, level)
     for at in range(level + 1):
         shard = shard_of(connection_id, at)
@@ -337,6 +339,6 @@ def test_a_level_is_outgrown_by_its_members(level: int, members: int, higher: in
 
 def test_a_shard_is_written_as_level_and_slots() -> None:
     """So that no two shards have one name."""
-    assert str(Shard(2, Span(0x0A00, 0xFFFF))) == "20a00ffff"
+    assert str(Shard(2, SlotRange(0x0A00, 0xFFFF))) == "20a00ffff"
     assert str(WHOLE) == "00000ffff"
     assert ShardState() == ShardState(version=0, members=0)

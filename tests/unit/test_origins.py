@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.errors import SettingsError
-from chalicelib.core.origin_policy import Origins, normal
+from chalicelib.core.origin_policy import OriginPolicy, normal
 from chalicelib.settings import Settings
 from tests.unit.test_settings import GOOD
 
@@ -13,7 +13,7 @@ HOST = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
 PROD = {"FANFARE_STAGE": "prod", "FANFARE_ANONYMOUS": "allowed"}
 
 
-def origins(**env: str) -> Origins:
+def origins(**env: str) -> OriginPolicy:
     """What some settings let in."""
     return Settings.from_env(GOOD | env).access.origins
 

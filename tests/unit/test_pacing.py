@@ -8,14 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.apigateway.rate_controller import SLOWEST, UNLIMITED, Pace, full_jitter
+from chalicelib.adapters.apigateway.rate_controller import (
+    SLOWEST,
+    UNLIMITED,
+    RateController,
+    full_jitter,
+)
 from chalicelib.core.model import ConnectionId
 
 
 class Gateway:
     """A gateway that takes so many posts a second, and answers 429 to the rest."""
 
-    def __init__(self, pace: Pace, quota: float) -> None:
+    def __init__(self, pace: RateController, quota: float) -> None:
         self.pace = pace
         self.quota = quota
         self.now = 0.0
@@ -41,7 +46,7 @@ class Gateway:
 
 def test_there_is_no_limit_before_the_gateway_throttles() -> None:
     """A pace without a cap lets everything pass."""
-    pace = Pace(None, 0)
+    pace = RateController(None, 0)
     for _ in range(100_000):
         assert pace.due <= 0
         pace.take(0)
@@ -51,7 +56,7 @@ def test_there_is_no_limit_before_the_gateway_throttles() -> None:
 @given(st.floats(1, 10_000))
 def test_the_cap_is_kept(cap: float) -> None:
     """Over a second no more leave than the cap, but for what may leave at once."""
-    gateway = Gateway(Pace(cap, 0), 1e9)
+    gateway = Gateway(RateController(cap, 0), 1e9)
     gateway.run(1)
     assert gateway.accepted <= cap * 1.02 + 2
 
@@ -59,7 +64,7 @@ def test_the_cap_is_kept(cap: float) -> None:
 @pytest.mark.parametrize("quota", [300, 1_000, 8_000])
 def test_the_rate_settles_at_the_quota(quota: float) -> None:
     """Most of the quota is used, and few posts are refused."""
-    gateway = Gateway(Pace(None, 0), quota)
+    gateway = Gateway(RateController(None, 0), quota)
     gateway.run(2)
     gateway.accepted = gateway.refused = 0
     gateway.run(20)
@@ -69,7 +74,7 @@ def test_the_rate_settles_at_the_quota(quota: float) -> None:
 
 def test_the_rate_recovers() -> None:
     """When the gateway stops throttling, the limit goes."""
-    gateway = Gateway(Pace(None, 0), 500)
+    gateway = Gateway(RateController(None, 0), 500)
     gateway.run(2)
     assert gateway.pace.rate < 1_000
     gateway.quota = 1e9
@@ -79,7 +84,7 @@ def test_the_rate_recovers() -> None:
 
 def test_no_burst_follows_the_first_throttling() -> None:
     """A pause before it has saved up nothing: the first posts are spaced as the rate says."""
-    pace = Pace(None, 0)
+    pace = RateController(None, 0)
     for number in range(5):
         pace.throttled(ConnectionId(str(number)))
     pace.adjust(0.2, 40)
@@ -90,7 +95,7 @@ def test_no_burst_follows_the_first_throttling() -> None:
 @pytest.mark.parametrize("cap", [80.0, 5_000.0, 50_000.0])
 def test_a_rate_that_recovers_ends_at_the_cap(cap: float) -> None:
     """It grows after throttling, never exceeds the cap, and comes back to it exactly."""
-    gateway = Gateway(Pace(cap, 0), 0)
+    gateway = Gateway(RateController(cap, 0), 0)
     gateway.run(2)
     assert gateway.pace.rate < cap
     gateway.quota = 1e9
@@ -102,7 +107,7 @@ def test_a_rate_that_recovers_ends_at_the_cap(cap: float) -> None:
 
 def test_the_rate_grows_steadily() -> None:
     """By 500 posts a second each second, which is 5 % of an account's default quota."""
-    gateway = Gateway(Pace(None, 0), 500)
+    gateway = Gateway(RateController(None, 0), 500)
     gateway.run(2)
     gateway.quota = 1e9
     gateway.run(0.5, offered=100)
@@ -113,14 +118,14 @@ def test_the_rate_grows_steadily() -> None:
 
 def test_the_rate_never_dries_up() -> None:
     """Even if everything is refused some posts leave, or it would never be noticed that it ends."""
-    gateway = Gateway(Pace(None, 0), 0)
+    gateway = Gateway(RateController(None, 0), 0)
     gateway.run(3)
     assert gateway.pace.rate >= SLOWEST
 
 
 def test_a_few_slow_consumers_do_not_slow_the_rest() -> None:
     """A 429 from one connection in a hundred says nothing of the gateway."""
-    pace = Pace(None, 0)
+    pace = RateController(None, 0)
     accepted = 0
     for tenth in range(1, 20):
         accepted += 500
@@ -133,7 +138,7 @@ def test_a_few_slow_consumers_do_not_slow_the_rest() -> None:
 
 def test_throttling_is_remembered_for_a_moment() -> None:
     """What was throttled everywhere a second ago may be so still."""
-    pace = Pace(None, 0)
+    pace = RateController(None, 0)
     for number in range(5):
         pace.throttled(ConnectionId(str(number)))
     assert pace.is_throttled(0.01, 0)

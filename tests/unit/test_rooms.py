@@ -13,30 +13,30 @@ from msgspec.structs import replace
 from chalicelib.core import history, protocol
 from chalicelib.core.history import Page
 from chalicelib.core.model import (
+    ApiStage,
     ConnectionId,
     Epoch,
-    Head,
     Member,
     Message,
     MessageKey,
-    Numbered,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
-    Span,
+    SequencedMessage,
+    SlotRange,
     User,
     UserId,
 )
 from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.protocol import FRAME_LIMIT
-from chalicelib.core.room_update import Bulletin, Presence, SignalSent, gather
+from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent, gather
 from tests.people import gateway_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEA = RoomId("tea")
-ORIGIN = Origin("a1b2c3d4e5", "api")
+ORIGIN = ApiStage("a1b2c3d4e5", "api")
 EPOCH = Epoch("e")
 ADA = gateway_id("Ada")
 BOB = gateway_id("Bob")
@@ -55,9 +55,9 @@ def message(number: int, sender: ConnectionId = ADA, text: str = "hi") -> Messag
     )
 
 
-def numbered(seq: int, sender: ConnectionId = ADA, text: str = "hi") -> Numbered:
+def numbered(seq: int, sender: ConnectionId = ADA, text: str = "hi") -> SequencedMessage:
     """A message under its number."""
-    return Numbered(seq, EPOCH, message(seq, sender, text))
+    return SequencedMessage(seq, EPOCH, message(seq, sender, text))
 
 
 def member(connection_id: ConnectionId, speaks: Protocol = Protocol.V1) -> Member:
@@ -65,12 +65,12 @@ def member(connection_id: ConnectionId, speaks: Protocol = Protocol.V1) -> Membe
     return Member(connection_id, user(connection_id), speaks, ORIGIN, 1_795_543_900_000)
 
 
-def head(seq: int = 0) -> Head:
+def head(seq: int = 0) -> RoomHead:
     """Where a room stands."""
-    return Head(EPOCH, seq, version=1, members=3)
+    return RoomHead(EPOCH, seq, version=1, members=3)
 
 
-def received(bulletin: Bulletin, *members: Member) -> dict[ConnectionId, list[Any]]:
+def received(bulletin: RoomUpdate, *members: Member) -> dict[ConnectionId, list[Any]]:
     """What each member is posted, frame by frame."""
     frames: dict[ConnectionId, list[Any]] = {}
     for connection_id, frame in bulletin.posts(TEA, members):
@@ -117,7 +117,7 @@ def test_two_users_may_use_the_same_id() -> None:
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
     """Who only listens gets the shared frame; who said something gets its ack in its place."""
-    bulletin = Bulletin((numbered(1, ADA), numbered(2, BOB)))
+    bulletin = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
     frames = received(bulletin, member(ADA), member(BOB), member(CAT))
     [cat] = frames[CAT]
     [ada] = frames[ADA]
@@ -128,8 +128,8 @@ def test_members_get_one_frame_and_senders_their_own() -> None:
 
 def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
     """Both connections get their ack, the old one's new self the message too, others only one."""
-    again = Numbered(1, EPOCH, message(1, BOB))
-    bulletin = Bulletin((numbered(1, ADA), again))
+    again = SequencedMessage(1, EPOCH, message(1, BOB))
+    bulletin = RoomUpdate((numbered(1, ADA), again))
     frames = received(bulletin, member(ADA), member(BOB), member(CAT), member(CAT, Protocol.PLAIN))
     assert [one["type"] for one in frames[BOB][0]] == ["message", "ack"]
     assert [one["type"] for one in frames[CAT]] == ["message", "message"]
@@ -140,7 +140,7 @@ def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
 def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
     """Signals, presence and acks mean nothing to it."""
     signal = SignalSent("1", user("Bob"), BOB, 0)
-    bulletin = Bulletin((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
+    bulletin = RoomUpdate((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
     frames = received(bulletin, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
     assert ADA not in frames
     assert [one["data"]["senderConnectionId"] for one in frames[CAT]] == [ADA]
@@ -148,18 +148,18 @@ def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
 
 def test_who_has_left_gets_its_acks_alone() -> None:
     """A sender that is no member any more learns its number and nothing else."""
-    bulletin = Bulletin((numbered(1, ADA), numbered(2, BOB)))
+    bulletin = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
     acks = [
         (origin, to, json.loads(frame)["seq"])
-        for origin, (to, frame) in bulletin.acks([member(BOB)], Span())
+        for origin, (to, frame) in bulletin.acks([member(BOB)], SlotRange())
     ]
     assert acks == [(ORIGIN, ADA, 1)]
 
 
 def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
     """Of the workers that share a room, one tells a sender that has left its number."""
-    bulletin = Bulletin((numbered(1, ADA),))
-    halves = (Span(0, 0x7FFF), Span(0x8000, 0xFFFF))
+    bulletin = RoomUpdate((numbered(1, ADA),))
+    halves = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF))
     acks = [list(bulletin.acks([], half)) for half in halves]
     assert sorted(len(some) for some in acks) == [0, 1]
 
@@ -167,9 +167,9 @@ def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
 def test_bulletins_are_gathered_in_their_order() -> None:
     """What waits for one worker becomes one bulletin, with all comings and the newest number."""
     signal = SignalSent("1", user("Bob"), BOB, 0)
-    one = Bulletin((numbered(1),), (signal,), Presence((user("x"),), (), 3))
-    two = Bulletin((numbered(2),), (), Presence((), (user("y"),), 2))
-    assert gather([one, Bulletin((numbered(3),)), two]) == Bulletin(
+    one = RoomUpdate((numbered(1),), (signal,), Presence((user("x"),), (), 3))
+    two = RoomUpdate((numbered(2),), (), Presence((), (user("y"),), 2))
+    assert gather([one, RoomUpdate((numbered(3),)), two]) == RoomUpdate(
         (numbered(1), numbered(3), numbered(2)),
         (signal,),
         Presence((user("x"),), (user("y"),), 2),
@@ -204,7 +204,7 @@ def test_a_page_asks_for_no_more_than_it_takes() -> None:
     """Of a long history only the message is read that does not fit any more."""
     read: list[int] = []
 
-    def endless() -> Iterator[Numbered]:
+    def endless() -> Iterator[SequencedMessage]:
         for seq in range(1, 100):
             read.append(seq)
             yield numbered(seq, text="x" * 12_000)

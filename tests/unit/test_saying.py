@@ -20,12 +20,12 @@ from chalicelib.core.ports.meter import Metric
 from chalicelib.core.protocol import BOUNDS, Say, Signal
 from chalicelib.core.room_update import SignalSent
 from chalicelib.service.backlog import MESSAGES_WAIT, SIGNALS_WAIT, Backlog
-from chalicelib.service.http_notify import Notify
-from chalicelib.service.http_publish import Publish
-from chalicelib.service.publishers import Publishers
-from chalicelib.service.rate_limiter import Admission
-from chalicelib.service.sanction_check import Guard
-from chalicelib.service.sending import Saying
+from chalicelib.service.http_notify import UserNotifier
+from chalicelib.service.http_publish import HttpPublisher
+from chalicelib.service.publishers import PublisherCheck
+from chalicelib.service.rate_limiter import RateLimiter
+from chalicelib.service.sanction_check import SanctionCheck
+from chalicelib.service.sending import MessageSender
 from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
 from tests.people import START, connection
 from tests.tally import Tally
@@ -33,7 +33,7 @@ from tests.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.core.ports.authenticator import Credentials
+    from chalicelib.core.ports.authenticator import HandshakeCredentials
 
 TEA = RoomId("tea")
 NOW = START + 0.7285
@@ -48,28 +48,30 @@ class Scene:
         self.store = MemoryStore(lambda: NOW)
         self.outbox, self.poster, self.tally = MemoryOutbox(), MemoryPoster(), Tally()
         backlog = Backlog(self.store, lambda: NOW)
-        self.saying = Saying(
+        self.saying = MessageSender(
             self.store, self.outbox, backlog, lambda: NOW, lambda: "new", self.tally
         )
-        publishers = Publishers(self._authenticate, Admission(self.store, LIMITS, lambda: NOW))
-        self.publish = Publish(
+        publishers = PublisherCheck(
+            self._authenticate, RateLimiter(self.store, LIMITS, lambda: NOW)
+        )
+        self.publish = HttpPublisher(
             publishers,
             self.outbox,
             backlog,
-            Guard(self.store, lambda: NOW),
+            SanctionCheck(self.store, lambda: NOW),
             (),
             BOUNDS,
             lambda: NOW,
             lambda: "new",
             self.tally,
         )
-        self.notify = Notify(
+        self.notify = UserNotifier(
             publishers, self.store, lambda _: self.poster, BOUNDS, lambda: NOW, lambda: "new"
         )
         self.store.add(connection("1"))
         self.ada, self.head = self.store.join(connection("1"), TEA)
 
-    def _authenticate(self, credentials: Credentials) -> Identity:  # noqa: ARG002 - the port's
+    def _authenticate(self, credentials: HandshakeCredentials) -> Identity:  # noqa: ARG002 - the port's
         return Identity(OPERATOR, Rights(moderate=("*",)))
 
     def waited(self, *, messages: int = 0, signals: int = 0) -> None:

@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.adapters.auth.anonymous import Anonymous
+from chalicelib.adapters.auth.anonymous import AnonymousAuthenticator
 from chalicelib.adapters.auth.keys import IssuerKeys, SharedSecret
 from chalicelib.adapters.auth.names import user_of_subject
-from chalicelib.adapters.auth.tokens import LEEWAY, TOKEN_LIMIT, Tokens
+from chalicelib.adapters.auth.tokens import LEEWAY, TOKEN_LIMIT, TokenAuthenticator
 from chalicelib.core.errors import HandshakeError, SettingsError, UnavailableError
 from chalicelib.core.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
 from chalicelib.core.limits import NAME_LIMIT
 from chalicelib.core.model import UserId
-from chalicelib.core.ports.authenticator import Credentials
+from chalicelib.core.ports.authenticator import HandshakeCredentials
 from tests.issuer import (
     AUDIENCE,
     ISSUER,
@@ -51,16 +51,16 @@ def issuer_keys() -> list[jwt.PyJWK]:
     return jwt.PyJWKSet.from_dict(public("rsa", elliptic=("ec",))).keys
 
 
-HS256 = Tokens(SharedSecret(lambda: SECRET), ("HS256",), ISSUER, AUDIENCE)
-JWKS = Tokens(IssuerKeys(issuer_keys), ("RS256", "ES256"), ISSUER, AUDIENCE)
+HS256 = TokenAuthenticator(SharedSecret(lambda: SECRET), ("HS256",), ISSUER, AUDIENCE)
+JWKS = TokenAuthenticator(IssuerKeys(issuer_keys), ("RS256", "ES256"), ISSUER, AUDIENCE)
 
 
-def identity(tokens: Tokens, token: str | None) -> Identity:
+def identity(tokens: TokenAuthenticator, token: str | None) -> Identity:
     """Whom a token names."""
-    return tokens(Credentials(token=token, session="s" * 22, username="Mallory"))
+    return tokens(HandshakeCredentials(token=token, session="s" * 22, username="Mallory"))
 
 
-def refusal(tokens: Tokens, token: str | None) -> HandshakeError:
+def refusal(tokens: TokenAuthenticator, token: str | None) -> HandshakeError:
     """The error for a token that proves nothing."""
     with pytest.raises(HandshakeError) as caught:
         identity(tokens, token)
@@ -119,11 +119,11 @@ def test_the_name_is_the_best_one_that_the_token_has() -> None:
 def test_nobody_takes_another_issuers_or_a_sessions_user() -> None:
     """The same subject of another issuer is somebody else, and so is a session of that name."""
     subject = "a" * 22
-    anonymous = Anonymous(lambda: UserId("new"))
+    anonymous = AnonymousAuthenticator(lambda: UserId("new"))
     names = {
         user_of_subject(ISSUER, subject),
         user_of_subject("https://other.example", subject),
-        anonymous(Credentials(session=subject)).user.user_id,
+        anonymous(HandshakeCredentials(session=subject)).user.user_id,
     }
     assert len(names) == 3
 
@@ -310,7 +310,9 @@ def test_a_token_without_a_grant_is_good_for_what_is_not_private() -> None:
 
 def test_a_secret_that_is_a_public_key_is_the_operators_mistake() -> None:
     """With it anybody could sign tokens; nobody is let in."""
-    tokens = Tokens(SharedSecret(lambda: public_pem().decode()), ("HS256",), ISSUER, AUDIENCE)
+    tokens = TokenAuthenticator(
+        SharedSecret(lambda: public_pem().decode()), ("HS256",), ISSUER, AUDIENCE
+    )
     with pytest.raises(SettingsError, match="can't be checked") as caught:
         identity(tokens, shared())
     assert "BEGIN" not in str(caught.value)
@@ -322,7 +324,7 @@ def test_a_short_rsa_key_is_the_operators_mistake() -> None:
         jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key("short", 1024).public_key(), as_dict=True)
         | {"kid": "short"}
     )
-    tokens = Tokens(IssuerKeys(lambda: [short]), ("RS256",), ISSUER, AUDIENCE)
+    tokens = TokenAuthenticator(IssuerKeys(lambda: [short]), ("RS256",), ISSUER, AUDIENCE)
     header, payload, _ = signed().split(".")
     header = base64url(json.dumps({"alg": "RS256", "kid": "short"}).encode())
     with pytest.raises(SettingsError, match="can't be checked"):
@@ -336,12 +338,12 @@ def test_an_issuer_that_is_down_calls_no_token_bad() -> None:
         raise UnavailableError("down")
 
     with pytest.raises(UnavailableError):
-        identity(Tokens(IssuerKeys(fail), ("RS256",), ISSUER, AUDIENCE), signed())
+        identity(TokenAuthenticator(IssuerKeys(fail), ("RS256",), ISSUER, AUDIENCE), signed())
 
 
 def test_credentials_show_neither_token_nor_session() -> None:
     """Wherever they are printed."""
-    shown = repr(Credentials(token="a-token", session="a-session", username="Ada"))
+    shown = repr(HandshakeCredentials(token="a-token", session="a-session", username="Ada"))
     assert "a-token" not in shown
     assert "a-session" not in shown
 
@@ -379,7 +381,9 @@ def broken(draw: st.DrawFn, token: str) -> str:
 
 @pytest.mark.parametrize("tokens", GOOD, ids=["hs256", "jwks"])
 @given(data=st.data())
-def test_a_broken_token_never_proves_anybody(tokens: Tokens, data: st.DataObject) -> None:
+def test_a_broken_token_never_proves_anybody(
+    tokens: TokenAuthenticator, data: st.DataObject
+) -> None:
     """Broken in any part it is refused, with an answer and not with a crash."""
     good = GOOD[tokens]
     token = data.draw(broken(good))

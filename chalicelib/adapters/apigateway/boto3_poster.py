@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from msgspec import Struct
 
-from chalicelib.core.ports.poster import Identity, Info, Reason, Report
+from chalicelib.core.ports.poster import ClientIdentity, ConnectionInfo, Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +84,7 @@ class Boto3Poster:
             return _reason(error)
         return None
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:
         """See `Manager.info`."""
         if time.monotonic() >= deadline:
             return Reason.TIMED_OUT
@@ -92,8 +92,8 @@ class Boto3Poster:
             found = self._client.get_connection(ConnectionId=connection_id)
         except (ClientError, BotoCoreError) as error:
             return _reason(error)
-        identity = Identity(found["Identity"]["SourceIp"], found["Identity"].get("UserAgent"))
-        return Info(found["ConnectedAt"], found["LastActiveAt"], identity)
+        identity = ClientIdentity(found["Identity"]["SourceIp"], found["Identity"].get("UserAgent"))
+        return ConnectionInfo(found["ConnectedAt"], found["LastActiveAt"], identity)
 
     def _post_in_order(
         self, connection_id: ConnectionId, frames: list[bytes], deadline: float

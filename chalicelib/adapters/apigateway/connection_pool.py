@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.adapters.apigateway.http_connection import Connection, LostError
+from chalicelib.adapters.apigateway.http_connection import HttpConnection, LostError
 from chalicelib.adapters.apigateway.rate_controller import full_jitter
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.adapters.apigateway.endpoint import Address, Addresses, Endpoint
-    from chalicelib.adapters.apigateway.limits import Limits
+    from chalicelib.adapters.apigateway.limits import PosterLimits
 
 HANDSHAKES: Final = 32
 """Sockets that may be opening at a time; more would only keep each other from the processor."""
@@ -31,7 +31,7 @@ LONGEST_PAUSE: Final = 1.0
 """Seconds between those rounds, at most and jittered."""
 
 
-class Pool:
+class ConnectionPool:
     """Opens sockets and waits for them.
 
     Args:
@@ -56,10 +56,10 @@ class Pool:
         endpoint: Endpoint,
         addresses: Addresses,
         tls: ssl.SSLContext | None,
-        limits: Limits,
+        limits: PosterLimits,
         clock: Callable[[], float],
         *,
-        connect: Callable[[Address, ssl.SSLContext | None, str], Connection] = Connection,
+        connect: Callable[[Address, ssl.SSLContext | None, str], HttpConnection] = HttpConnection,
         selector: selectors.BaseSelector | None = None,
     ) -> None:
         self._clock = clock
@@ -71,8 +71,8 @@ class Pool:
         self._selector = selector or selectors.DefaultSelector()
         self.size = 0
         self._rounds = 0
-        self.idle: list[Connection] = []
-        self.opening: dict[Connection, float] = {}
+        self.idle: list[HttpConnection] = []
+        self.opening: dict[HttpConnection, float] = {}
         self.opened = 0
         self.pause_until = 0.0
         self.trouble = ""
@@ -129,23 +129,23 @@ class Pool:
         """Return how many more sockets may be begun now."""
         return min(HANDSHAKES - len(self.opening), self._limits.sockets - self.size)
 
-    def admit(self, connection: Connection) -> None:
+    def admit(self, connection: HttpConnection) -> None:
         """Count a socket as open."""
         del self.opening[connection]
         self._rounds = 0
 
-    def keep(self, connection: Connection, now: float) -> None:
+    def keep(self, connection: HttpConnection, now: float) -> None:
         """Have a socket ready for the next request; the time is in seconds since 1970."""
         connection.used_at = now
         self.idle.append(connection)
 
-    def unopened(self, connection: Connection, why: str, now: float) -> None:
+    def unopened(self, connection: HttpConnection, why: str, now: float) -> None:
         """Drop a socket that could not be opened, and try other addresses before its own."""
         self.drop(connection)
         if self._addresses.failed(connection.address):
             self._set_back(why, now)
 
-    def drop(self, connection: Connection) -> None:
+    def drop(self, connection: HttpConnection) -> None:
         """Close a socket."""
         self._selector.unregister(connection)
         connection.close()
@@ -154,11 +154,11 @@ class Pool:
         if connection in self.idle:
             self.idle.remove(connection)
 
-    def watch(self, connection: Connection) -> None:
+    def watch(self, connection: HttpConnection) -> None:
         """Wait for what a socket is interested in from now on."""
         self._selector.modify(connection, connection.interest, connection)
 
-    def wait(self, seconds: float) -> list[Connection]:
+    def wait(self, seconds: float) -> list[HttpConnection]:
         """Return the sockets that can advance, after so many seconds at most."""
         return [key.data for key, _ in self._selector.select(seconds)]
 

@@ -9,18 +9,18 @@ from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.adapters.apigateway.http_connection import LostError
-from chalicelib.adapters.apigateway.rate_controller import Pace, full_jitter
-from chalicelib.adapters.apigateway.send_queue import Lanes
+from chalicelib.adapters.apigateway.rate_controller import RateController, full_jitter
+from chalicelib.adapters.apigateway.send_queue import SendQueue
 from chalicelib.core.ports.poster import Reason, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.adapters.apigateway.connection_pool import Pool
-    from chalicelib.adapters.apigateway.http_connection import Connection
-    from chalicelib.adapters.apigateway.limits import Limits
+    from chalicelib.adapters.apigateway.connection_pool import ConnectionPool
+    from chalicelib.adapters.apigateway.http_connection import HttpConnection
+    from chalicelib.adapters.apigateway.limits import PosterLimits
     from chalicelib.adapters.apigateway.send_queue import Task
-    from chalicelib.adapters.apigateway.sigv4 import Credentials, Signer
+    from chalicelib.adapters.apigateway.sigv4 import AwsCredentials, Signer
     from chalicelib.core.ports.poster import Post
 
 # Looked up for every answer, and an enumeration's members are slow to look up.
@@ -61,9 +61,9 @@ class Engine:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: ConnectionPool,
         signer: Signer,
-        limits: Limits,
+        limits: PosterLimits,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,20 +72,24 @@ class Engine:
         self._pool = pool
         self._signer = signer
         self._answer_seconds = limits.answer_seconds
-        self._pace = Pace(limits.rate, monotonic())
+        self._pace = RateController(limits.rate, monotonic())
         self._accepted = 0
         self.body = b""
 
     def run(
-        self, posts: Iterable[Post], credentials: Credentials, deadline: float, method: str = "POST"
+        self,
+        posts: Iterable[Post],
+        credentials: AwsCredentials,
+        deadline: float,
+        method: str = "POST",
     ) -> Report:
         """Send requests to connections until all have ended, or the deadline has come."""
         started = self._monotonic()
         opened = self._pool.opened
         self._method = method
         self._report = Report()
-        self._lanes = Lanes(posts, self._report)
-        self._busy: dict[Connection, Task] = {}
+        self._lanes = SendQueue(posts, self._report)
+        self._busy: dict[HttpConnection, Task] = {}
         self._lost: deque[Task] = deque()
         self._sweep_at = started + SWEEP
         try:
@@ -107,7 +111,7 @@ class Engine:
         self._report.seconds = self._monotonic() - started
         return self._report
 
-    def _loop(self, credentials: Credentials, deadline: float) -> None:
+    def _loop(self, credentials: AwsCredentials, deadline: float) -> None:
         """Do all that may be done, wait until more may be, and so on.
 
         One turn is decided at one time, `now`, as if it took none. What may not be done then may
@@ -175,7 +179,7 @@ class Engine:
     def _request(self, task: Task) -> bytes:
         return self._signer.request(self._method, task.connection_id, task.payload)
 
-    def _send(self, connection: Connection, task: Task, request: bytes) -> None:
+    def _send(self, connection: HttpConnection, task: Task, request: bytes) -> None:
         report = self._report
         if task.tries:
             report.retries += 1
@@ -193,7 +197,7 @@ class Engine:
         if connection.interest != EVENT_READ:
             self._pool.watch(connection)
 
-    def _advance(self, connection: Connection) -> None:
+    def _advance(self, connection: HttpConnection) -> None:
         interest = connection.interest
         try:
             status = connection.advance()
@@ -212,7 +216,7 @@ class Engine:
             else:
                 self._pool.keep(connection, self._wall_time)
 
-    def _answered(self, connection: Connection, status: int) -> None:
+    def _answered(self, connection: HttpConnection, status: int) -> None:
         task = self._busy.pop(connection)
         if self._now - task.sent_at > self._report.slowest:
             self._report.slowest = self._now - task.sent_at
@@ -248,7 +252,7 @@ class Engine:
         else:
             self._fail(task, Reason.REFUSED, said)
 
-    def _broken(self, connection: Connection, error: LostError) -> None:
+    def _broken(self, connection: HttpConnection, error: LostError) -> None:
         task = self._busy.pop(connection, None)
         if connection in self._pool.opening:
             self._pool.unopened(connection, str(error), self._now)

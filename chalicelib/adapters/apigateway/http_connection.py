@@ -29,7 +29,7 @@ class LostError(Exception):
     """A socket could not be opened, or ended before it was known what the gateway answers."""
 
 
-class Connection:
+class HttpConnection:
     """A socket's life: it connects, shakes hands, and carries requests while it is `reusable`.
 
     It never waits. Whenever the socket is ready for what `interest` asks, `advance` does what can

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.core.record import Record
 
 
-class Limits(Record, frozen=True):
+class PosterLimits(Record, frozen=True):
     """Bounds on one call's use of the network.
 
     Attributes:

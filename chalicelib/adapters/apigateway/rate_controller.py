@@ -50,7 +50,7 @@ def full_jitter(
     return draw() * min(longest, base * 2.0 ** min(tries - 1, 30))
 
 
-class Pace:
+class RateController:
     """A rate that grows by addition and shrinks by multiplication, below an optional cap.
 
     There is no limit until the gateway throttles, or but the cap. Posts are spaced by GCRA, the

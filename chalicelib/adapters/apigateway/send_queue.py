@@ -48,7 +48,7 @@ class Task:
         self.setback: Reason | None = None
 
 
-class Lanes:
+class SendQueue:
     """Draws posts as they are wanted, and notes in a report how they end."""
 
     def __init__(self, posts: Iterable[Post], report: Report) -> None:

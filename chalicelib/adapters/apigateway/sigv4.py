@@ -30,7 +30,7 @@ PAYLOADS: Final = 8
 _is_plain: Final = re.compile(r"[A-Za-z0-9_=-]*").fullmatch
 
 
-class Credentials(Protocol):
+class AwsCredentials(Protocol):
     """What botocore's `get_frozen_credentials` returns; its keys are never None in practice."""
 
     @property
@@ -60,11 +60,11 @@ class Signer:
             method: (f"{method} {path}".encode(), f"{method}\n{signed_path}".encode())
             for method in ("POST", "GET", "DELETE")
         }
-        self._set_for: tuple[int, Credentials] | None = None
+        self._set_for: tuple[int, AwsCredentials] | None = None
         self._payload = functools.lru_cache(PAYLOADS)(_describe)
         self._signing_key = functools.lru_cache(1)(_signing_key)
 
-    def set(self, credentials: Credentials, now: float) -> None:
+    def set(self, credentials: AwsCredentials, now: float) -> None:
         """Sign from now on with these credentials, for a time in seconds since 1970."""
         if self._set_for == (int(now), credentials):
             return

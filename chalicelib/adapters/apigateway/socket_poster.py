@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chalicelib.adapters.apigateway.connection_pool import Pool
+from chalicelib.adapters.apigateway.connection_pool import ConnectionPool
 from chalicelib.adapters.apigateway.endpoint import Addresses, Endpoint, resolve
 from chalicelib.adapters.apigateway.engine import Engine
-from chalicelib.adapters.apigateway.limits import Limits
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.sigv4 import Signer
-from chalicelib.core.ports.poster import Info, Reason
+from chalicelib.core.ports.poster import ConnectionInfo, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from chalicelib.adapters.apigateway.endpoint import Address
-    from chalicelib.adapters.apigateway.sigv4 import Credentials
+    from chalicelib.adapters.apigateway.sigv4 import AwsCredentials
     from chalicelib.core.model import ConnectionId
     from chalicelib.core.ports.poster import Post, Report
 
@@ -31,7 +31,7 @@ class SocketPoster:
 
     Each call has an engine to itself: the one that was used last, or a new one while all are in
     use. So threads never wait for each other; on Lambda, where calls come one at a time, there is
-    but one engine, and `Limits` hold for each.
+    but one engine, and `PosterLimits` hold for each.
 
     Args:
         endpoint: the URL that `/@connections` is appended to.
@@ -51,9 +51,9 @@ class SocketPoster:
         self,
         endpoint: str,
         region: str,
-        credentials: Callable[[], Credentials],
+        credentials: Callable[[], AwsCredentials],
         *,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: PosterLimits = PosterLimits(),  # noqa: B008 - frozen
         tls: ssl.SSLContext | None = None,
         resolve: Callable[[Endpoint], list[Address]] = resolve,
         clock: Callable[[], float] = time.time,
@@ -66,7 +66,7 @@ class SocketPoster:
         self._resolve = resolve
         # Reading the system's certificates takes 20 ms, which plain http need not spend.
         self._tls = tls or (ssl.create_default_context() if self._endpoint.secure else None)
-        self._pools: deque[Pool] = deque()
+        self._pools: deque[ConnectionPool] = deque()
         self._engines: deque[Engine] = deque()
         self._shut = weakref.finalize(self, _close_all, self._pools)
 
@@ -79,14 +79,14 @@ class SocketPoster:
         report, _ = self._ask("DELETE", [(connection_id, b"")], deadline)
         return _reason(report, connection_id)
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:
         """See `Manager.info`."""
         report, body = self._ask("GET", [(connection_id, b"")], deadline)
         reason = _reason(report, connection_id)
         if reason is not None:
             return reason
         try:
-            return msgspec.json.decode(body, type=Info)
+            return msgspec.json.decode(body, type=ConnectionInfo)
         except msgspec.MsgspecError:
             return Reason.REFUSED
 
@@ -107,13 +107,13 @@ class SocketPoster:
 
     def _new_engine(self) -> Engine:
         addresses = Addresses(self._endpoint, self._resolve)
-        pool = Pool(self._endpoint, addresses, self._tls, self._limits, self._clock)
+        pool = ConnectionPool(self._endpoint, addresses, self._tls, self._limits, self._clock)
         self._pools.append(pool)
         signer = Signer(self._endpoint, self._region)
         return Engine(pool, signer, self._limits, self._clock)
 
 
-def _close_all(pools: Iterable[Pool]) -> None:
+def _close_all(pools: Iterable[ConnectionPool]) -> None:
     for pool in pools:
         pool.close()
 

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.model import UserId
-    from chalicelib.core.ports.authenticator import Credentials
+    from chalicelib.core.ports.authenticator import HandshakeCredentials
 
 SESSION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-class Anonymous(Record, frozen=True):
+class AnonymousAuthenticator(Record, frozen=True):
     """Takes the client's word for its name, and its session for who it is."""
 
     new_user_id: Callable[[], UserId]
     name_limit: int = NAME_LIMIT
 
-    def __call__(self, credentials: Credentials) -> Identity:
+    def __call__(self, credentials: HandshakeCredentials) -> Identity:
         """See `Authenticator`; a token is not looked at."""
         name = clean_name(credentials.username, self.name_limit)
         return Identity(User(self._user_id(credentials.session), name))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.adapters.auth.keys import Keys
-    from chalicelib.core.ports.authenticator import Credentials
+    from chalicelib.core.ports.authenticator import HandshakeCredentials
 
 TOKEN_LIMIT: Final = 8 * 1024
 """Characters of a token; longer ones are not even parsed. Headers end at 10,240 bytes."""
@@ -41,7 +41,7 @@ RIGHTS_CLAIM: Final = "fanfare"
 """The claim that grants rights: `{"join": ["team-*"], "publish": ["team-*"], "moderate": []}`."""
 
 
-class Tokens(Record, frozen=True):
+class TokenAuthenticator(Record, frozen=True):
     """Trusts what an issuer has signed, and nothing else in a token.
 
     The algorithms are ours, never the token's: a public key can't be taken for a shared secret,
@@ -55,7 +55,7 @@ class Tokens(Record, frozen=True):
     name_limit: int = NAME_LIMIT
     clock: Callable[[], float] = time.time
 
-    def __call__(self, credentials: Credentials) -> Identity:
+    def __call__(self, credentials: HandshakeCredentials) -> Identity:
         """See `Authenticator`; the client's session and name are not looked at."""
         claims = self._claims(credentials.token)
         try:

@@ -28,18 +28,18 @@ import msgspec
 from chalicelib.core.identity import Rights
 from chalicelib.core.model import (
     Address,
+    ApiStage,
     Connection,
     ConnectionId,
     Epoch,
-    Head,
     Member,
     Message,
     MessageKey,
-    Numbered,
-    Origin,
     Protocol,
+    RoomHead,
     RoomId,
     Sanction,
+    SequencedMessage,
     User,
     UserId,
     Wait,
@@ -175,7 +175,7 @@ def number_key(room: RoomId, key: MessageKey) -> Item:
     return {"pk": {"S": f"K#{key}#{room}"}, "sk": {"S": "K"}}
 
 
-def number_item(numbered: Numbered) -> Item:
+def number_item(numbered: SequencedMessage) -> Item:
     """Write the number of a message's key."""
     message = numbered.message
     return {
@@ -185,7 +185,7 @@ def number_item(numbered: Numbered) -> Item:
     }
 
 
-def message_item(numbered: Numbered) -> Item:
+def message_item(numbered: SequencedMessage) -> Item:
     """Write a message under its number."""
     message = numbered.message
     return {
@@ -203,9 +203,9 @@ def message_item(numbered: Numbered) -> Item:
     }
 
 
-def read_message(room: RoomId, item: Item) -> Numbered:
+def read_message(room: RoomId, item: Item) -> SequencedMessage:
     """Read a message and its number."""
-    return Numbered(
+    return SequencedMessage(
         seq=int(item["sk"]["S"][len("S#") :]),
         epoch=Epoch(item["epoch"]["S"]),
         message=Message(
@@ -260,7 +260,7 @@ def read_connection(connection_id: ConnectionId, item: Item) -> Connection:
         user=read_user(item),
         protocol=Protocol(item["protocol"]["S"]),
         connected_at=int(item["connected_at"]["N"]),
-        origin=Origin(item["api_id"]["S"], item["stage"]["S"]),
+        origin=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
         digests=frozenset(item["rooms"]["BS"]) if "rooms" in item else frozenset(),
         rights=read_rights(item),
         until=read_until(item),
@@ -283,7 +283,7 @@ def read_address(item: Item) -> Address:
     """Read where a connection of a user is reached; an older version kept no `connected_at`."""
     return Address(
         ConnectionId(item["sk"]["S"][len("C#") :]),
-        Origin(item["api_id"]["S"], item["stage"]["S"]),
+        ApiStage(item["api_id"]["S"], item["stage"]["S"]),
         int(item["connected_at"]["N"]) if "connected_at" in item else 0,
     )
 
@@ -302,9 +302,9 @@ def member_item(room: RoomId, connection: Connection, level: int) -> Item:
     }
 
 
-def read_head(item: Item) -> Head:
+def read_head(item: Item) -> RoomHead:
     """Read where a room stands."""
-    return Head(
+    return RoomHead(
         epoch=Epoch(item["epoch"]["S"]),
         seq=int(item["seq"]["N"]),
         version=int(item["version"]["N"]),
@@ -321,7 +321,7 @@ def read_member(item: Item) -> Member:
         id=ConnectionId(item["sk"]["S"][len("M#0000") :]),
         user=read_user(item),
         protocol=Protocol(item["protocol"]["S"]),
-        origin=Origin(item["api_id"]["S"], item["stage"]["S"]),
+        origin=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
         connected_at=int(item["connected_at"]["N"]),
         until=read_until(item),
     )

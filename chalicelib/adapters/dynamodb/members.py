@@ -36,7 +36,7 @@ from chalicelib.adapters.dynamodb.items import (
     shard_key,
     user_connection_key,
 )
-from chalicelib.adapters.dynamodb.rooms import DynamoHistory, head_among
+from chalicelib.adapters.dynamodb.rooms import DynamoRooms, head_among
 from chalicelib.core.errors import Code, FrameError, unknown_connection
 from chalicelib.core.model import room_digest
 from chalicelib.core.ports.store import HEAD_LIFE, Departure
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from chalicelib.adapters.dynamodb.items import Item
-    from chalicelib.core.model import Connection, ConnectionId, Head, Member, RoomId, Span
+    from chalicelib.core.model import Connection, ConnectionId, Member, RoomHead, RoomId, SlotRange
     from chalicelib.core.shards import Shard
 
 LEVELS_KEPT: Final = 10_000
@@ -59,7 +59,7 @@ REFRESH: Final = 24 * 60 * 60
 """Seconds of a head's life after which a join makes it live on, where joins don't write it."""
 
 
-class DynamoMembers(DynamoHistory):
+class DynamoMembers(DynamoRooms):
     """Members, each in its shard, and noted with its connection by name and by digest."""
 
     def __init__(self, rooms_limit: int, capacity: Sequence[int]) -> None:
@@ -70,7 +70,7 @@ class DynamoMembers(DynamoHistory):
 
     def join(
         self, connection: Connection, room: RoomId, muted_until: int | None = None
-    ) -> tuple[Connection, Head]:
+    ) -> tuple[Connection, RoomHead]:
         """See `Store.join`."""
         if room in connection.rooms:
             head = self._confirmed(connection, room)
@@ -200,7 +200,7 @@ class DynamoMembers(DynamoHistory):
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
-    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
         """See `Store.members`.
 
         Connection ids are base64, so every one of a slot sorts before a tilde.
@@ -255,7 +255,7 @@ class DynamoMembers(DynamoHistory):
                 },
             )
 
-    def _confirmed(self, connection: Connection, room: RoomId) -> Head | None:
+    def _confirmed(self, connection: Connection, room: RoomId) -> RoomHead | None:
         """Return where a room stands, if the connection that has joined it is a member there."""
         while True:
             level = self._level(room)
@@ -268,7 +268,7 @@ class DynamoMembers(DynamoHistory):
                 return None
             self._learn_level(room, head.level)
 
-    def _enter(self, connection: Connection, room: RoomId, level: int) -> Head:
+    def _enter(self, connection: Connection, room: RoomId, level: int) -> RoomHead:
         """Put the member, change its shard's version, and return where the room stood after that.
 
         The place is noted together with it, so that whoever forgets the connection finds it.
@@ -384,7 +384,7 @@ class DynamoMembers(DynamoHistory):
         head = self._change_head(room, members)
         return head.members if head.level == 0 else None
 
-    def _change_head(self, room: RoomId, members: int) -> Head:
+    def _change_head(self, room: RoomId, members: int) -> RoomHead:
         """Change the lowest shard's version, and its members by so many; make a head if need be."""
         with self._available():
             item = self._client.update_item(
@@ -425,7 +425,7 @@ class DynamoMembers(DynamoHistory):
             )["Attributes"]
         return read_shard(item)
 
-    def _living_head(self, room: RoomId) -> Head:
+    def _living_head(self, room: RoomId) -> RoomHead:
         """Read a head, and have it live on: joins at higher levels don't write it."""
         item = self._get(head_key(room))
         if item is None:

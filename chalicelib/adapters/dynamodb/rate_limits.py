@@ -12,7 +12,7 @@ from chalicelib.adapters.dynamodb.items import (
     read_address,
     read_connection,
 )
-from chalicelib.core.ports.rate_limits import Account, Entry
+from chalicelib.core.ports.rate_limits import Account, Charge
 from chalicelib.core.ports.store import CONNECTION_LIFE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Address, ConnectionId, UserId
 
 
-class DynamoLedger(Table):
+class DynamoRateLimits(Table):
     """The books: attributes of the connections' items, and an item of each user who has one."""
 
     def __init__(self, client: DynamoDBClient, table: str, clock: Callable[[], float]) -> None:
@@ -33,7 +33,7 @@ class DynamoLedger(Table):
         self._table = table
         self._clock = clock
 
-    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Charge | None:
         """See `Ledger.admit`."""
         try:
             with self._available():
@@ -50,7 +50,7 @@ class DynamoLedger(Table):
             return None
         if self._expired(item):
             return None
-        return Entry(
+        return Charge(
             connection=read_connection(connection_id, item),
             paid=int(item["paid"]["N"]),
             answered=_optional_number(item, "answered"),

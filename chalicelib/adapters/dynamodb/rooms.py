@@ -22,8 +22,8 @@ from chalicelib.adapters.dynamodb.items import (
     read_units,
     seq_key,
 )
-from chalicelib.core.model import Epoch, Head, MessageKey
-from chalicelib.core.ports.store import HEAD_LIFE, HISTORY_LIFE, Read
+from chalicelib.core.model import Epoch, MessageKey, RoomHead
+from chalicelib.core.ports.store import HEAD_LIFE, HISTORY_LIFE, MeteredRead
 from chalicelib.core.protocol import FRAME_LIMIT
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
 
     from chalicelib.adapters.dynamodb.items import Item
-    from chalicelib.core.model import Numbered, RoomId, Wait
+    from chalicelib.core.model import RoomId, SequencedMessage, Wait
 
 FIRST_READ: Final = 2
 GROWTH: Final = 4
@@ -43,10 +43,10 @@ tell how long they are, and how many more an answer can take.
 """
 
 
-class DynamoHistory(Table):
+class DynamoRooms(Table):
     """Rooms' heads, messages and keys, each room's spread over partitions by what they are."""
 
-    def head(self, room: RoomId) -> Head:
+    def head(self, room: RoomId) -> RoomHead:
         """See `Store.head`.
 
         An expired head counts until the table deletes it: all of its messages have expired before.
@@ -54,7 +54,7 @@ class DynamoHistory(Table):
         item = self._get(head_key(room))
         return read_head(item) if item else _new_head()
 
-    def glance(self, room: RoomId) -> Head:
+    def glance(self, room: RoomId) -> RoomHead:
         """See `Store.glance`."""
         with self._available():
             item = self._client.get_item(TableName=self._table, Key=head_key(room)).get("Item")
@@ -62,7 +62,7 @@ class DynamoHistory(Table):
 
     def numbers(
         self, room: RoomId, keys: Collection[MessageKey]
-    ) -> tuple[Head, dict[MessageKey, int]]:
+    ) -> tuple[RoomHead, dict[MessageKey, int]]:
         """See `Store.numbers`.
 
         One BatchGetItem reads the head and the keys. A worker that died before it moved the head
@@ -85,7 +85,7 @@ class DynamoHistory(Table):
             and item["key"]["S"] in claims[read_message(room, item).seq]
         }
 
-    def append(self, messages: Sequence[Numbered]) -> None:
+    def append(self, messages: Sequence[SequencedMessage]) -> None:
         """See `Store.append`."""
         expires_at: Item = {"expires_at": {"N": str(int(self._clock()) + HISTORY_LIFE)}}
         requests: list[WriteRequestTypeDef] = [
@@ -95,7 +95,7 @@ class DynamoHistory(Table):
         ]
         self._write(requests)
 
-    def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
+    def advance(self, room: RoomId, before: RoomHead, after: RoomHead) -> RoomHead | None:
         """See `Store.advance`."""
         unmoved = "(epoch = :epoch AND seq = :before)"
         no_head = "attribute_not_exists(epoch)"
@@ -144,13 +144,13 @@ class DynamoHistory(Table):
         below: int,
         limit: int,
         newest_first: bool = False,
-    ) -> Read[Numbered]:
+    ) -> MeteredRead[SequencedMessage]:
         """See `Store.messages`."""
-        return Read(self._pages(room, epoch, above, below, limit, newest_first=newest_first))
+        return MeteredRead(self._pages(room, epoch, above, below, limit, newest_first=newest_first))
 
     def _pages(
         self, room: RoomId, epoch: Epoch, above: int, below: int, limit: int, *, newest_first: bool
-    ) -> Iterator[tuple[list[Numbered], int]]:
+    ) -> Iterator[tuple[list[SequencedMessage], int]]:
         count, seen, size = FIRST_READ, 0, 0
         while below - above > 1 and limit > 0:
             count = min(count, limit)
@@ -208,7 +208,7 @@ class DynamoHistory(Table):
                 Limit=count,
             )["Items"]
 
-    def _kept(self, room: RoomId, epoch: Epoch, items: Iterable[Item]) -> list[Numbered]:
+    def _kept(self, room: RoomId, epoch: Epoch, items: Iterable[Item]) -> list[SequencedMessage]:
         alive = [item for item in items if not self._expired(item)]
         return [read_message(room, item) for item in alive if item["epoch"]["S"] == epoch]
 
@@ -233,7 +233,7 @@ class DynamoHistory(Table):
         return number(int(self._clock()) + HEAD_LIFE)
 
 
-def head_among(items: Iterable[Item]) -> Head | None:
+def head_among(items: Iterable[Item]) -> RoomHead | None:
     """Return the head that is among the items of a BatchGetItem, if there is one."""
     return next((read_head(item) for item in items if item["sk"] == HEAD), None)
 
@@ -242,5 +242,5 @@ def _seq(item: Item) -> int:
     return int(item["sk"]["S"][len("S#") :])
 
 
-def _new_head() -> Head:
-    return Head(Epoch(secrets.token_urlsafe(6)))
+def _new_head() -> RoomHead:
+    return RoomHead(Epoch(secrets.token_urlsafe(6)))

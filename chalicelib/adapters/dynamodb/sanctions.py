@@ -27,7 +27,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/example_dynamod
 """
 
 
-class DynamoRegister(Table):
+class DynamoSanctions(Table):
     """The register: an item for each sanction, and an attribute of the connections it is about."""
 
     def sanction(self, room: RoomId, user_id: UserId, sanction: Sanction, until: int) -> None:

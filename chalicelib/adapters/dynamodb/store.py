@@ -13,8 +13,8 @@ from chalicelib.adapters.dynamodb.items import (
     user_connection_item,
 )
 from chalicelib.adapters.dynamodb.members import DynamoMembers
-from chalicelib.adapters.dynamodb.rate_limits import DynamoLedger
-from chalicelib.adapters.dynamodb.sanctions import DynamoRegister
+from chalicelib.adapters.dynamodb.rate_limits import DynamoRateLimits
+from chalicelib.adapters.dynamodb.sanctions import DynamoSanctions
 from chalicelib.core.limits import ROOMS_LIMIT
 from chalicelib.core.shards import CAPACITY
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Connection, ConnectionId, RoomId
 
 
-class DynamoStore(DynamoMembers, DynamoLedger, DynamoRegister):
+class DynamoStore(DynamoMembers, DynamoRateLimits, DynamoSanctions):
     """The store in one DynamoDB table."""
 
     def __init__(
@@ -37,7 +37,7 @@ class DynamoStore(DynamoMembers, DynamoLedger, DynamoRegister):
         rooms_limit: int = ROOMS_LIMIT,
         capacity: Sequence[int] = CAPACITY,
     ) -> None:
-        DynamoLedger.__init__(self, client, table, clock)
+        DynamoRateLimits.__init__(self, client, table, clock)
         DynamoMembers.__init__(self, rooms_limit, capacity)
 
     def add(self, connection: Connection) -> None:

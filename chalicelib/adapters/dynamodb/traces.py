@@ -16,7 +16,7 @@ from chalicelib.adapters.dynamodb.items import (
 )
 from chalicelib.core.history import erased
 from chalicelib.core.model import ConnectionId, RoomId
-from chalicelib.core.ports.traces import Membership
+from chalicelib.core.ports.traces import MembershipTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.adapters.dynamodb.items import Item
-    from chalicelib.core.model import Address, Numbered, UserId
+    from chalicelib.core.model import Address, SequencedMessage, UserId
     from chalicelib.core.ports.traces import Trace
 
 READS_PER_SECOND: Final = 1000
@@ -92,7 +92,7 @@ class DynamoTraces(Table):
                 yield from filter(None, map(_read, page["Items"]))
                 self._pause(page, READS_PER_SECOND)
 
-    def erase(self, numbered: Numbered) -> bool:
+    def erase(self, numbered: SequencedMessage) -> bool:
         """See `Traces.erase`."""
         kept = erased(numbered.message)
         try:
@@ -133,7 +133,7 @@ def _read(item: Item) -> Trace | None:
             return read_connection(ConnectionId(name), item)
         case "M":
             shard, _, room = name.partition("#")
-            return Membership(read_member(item), RoomId(room), int(shard[0]))
+            return MembershipTrace(read_member(item), RoomId(room), int(shard[0]))
         case "S":
             numbered = read_message(RoomId(name), item)
             return None if erased(numbered.message) == numbered.message else numbered

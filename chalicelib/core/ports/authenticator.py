@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class HandshakeCredentials:
     """What a client shows when it connects.
 
     Attributes:
@@ -27,7 +27,7 @@ class Credentials:
 class Authenticator(Protocol):
     """Tells who somebody is."""
 
-    def __call__(self, credentials: Credentials) -> Identity:
+    def __call__(self, credentials: HandshakeCredentials) -> Identity:
         """Return who shows these credentials.
 
         Raises:

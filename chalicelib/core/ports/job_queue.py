@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.core.events import QueueRecord
-    from chalicelib.core.jobs import Job, Waiting
+    from chalicelib.core.jobs import Job, QueueDepth
 
 
-class Outbox(Protocol):
+class JobQueue(Protocol):
     """Where jobs wait for the broadcast, in order within each group.
 
     Every method raises `UnavailableError` when the queue does not answer, or refuses any part of
@@ -39,5 +39,5 @@ class Outbox(Protocol):
         One that the queue does not delay comes again after the visibility timeout.
         """
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> QueueDepth:
         """Count what waits, about."""

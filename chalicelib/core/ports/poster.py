@@ -96,19 +96,19 @@ class Report(Struct):
         self.complaints |= other.complaints
 
 
-class Identity(msgspec.Struct, frozen=True, rename="camel"):
+class ClientIdentity(msgspec.Struct, frozen=True, rename="camel"):
     """Where a connection comes from, as the gateway saw it when it opened."""
 
     source_ip: str
     user_agent: str | None = None
 
 
-class Info(msgspec.Struct, frozen=True, rename="camel"):
+class ConnectionInfo(msgspec.Struct, frozen=True, rename="camel"):
     """What the gateway knows of a connection."""
 
     connected_at: datetime
     last_active_at: datetime
-    identity: Identity
+    identity: ClientIdentity
 
 
 class Poster(Protocol):
@@ -126,7 +126,7 @@ class Poster(Protocol):
         """
 
 
-class Manager(Protocol):
+class ConnectionManager(Protocol):
     """Looks after connections of one API and stage; every poster can do this, too.
 
     Deadlines are in seconds of `time.monotonic`, and nothing is raised.
@@ -138,9 +138,9 @@ class Manager(Protocol):
         `Reason.GONE` says that there was nothing left to do.
         """
 
-    def info(self, connection_id: ConnectionId, deadline: float) -> Info | Reason:
+    def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:
         """Return what the gateway knows of a connection, or why it could not be asked."""
 
 
-class Gateway(Poster, Manager, Protocol):
+class ManagementApi(Poster, ConnectionManager, Protocol):
     """Posts to connections of one API and stage, and looks after them."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Address, Connection, ConnectionId, UserId
 
 
-class Entry(Record, frozen=True):
+class Charge(Record, frozen=True):
     """A connection as it is after a frame has been charged.
 
     Attributes:
@@ -38,14 +38,14 @@ class Account(Record, frozen=True):
     asked_at: int
 
 
-class Ledger(Protocol):
+class RateLimitStore(Protocol):
     """Where frames are charged, by connection and by user.
 
     Moments are milliseconds since 1970, prices milliseconds; `core/limits.py` tells what
     they mean. Every method raises `UnavailableError` when the table can't be reached or throttles.
     """
 
-    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Entry | None:
+    def admit(self, connection_id: ConnectionId, price: int, start: int) -> Charge | None:
         """Charge a connection for a frame; None when it is unknown or expired.
 
         One write both charges and reads. `start` is up to when the frames of one that was never

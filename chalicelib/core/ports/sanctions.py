@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import ConnectionId, RoomId, Sanction, UserId
 
 
-class Register(Protocol):
+class SanctionStore(Protocol):
     """Where moderators' sanctions stand, by room and user.
 
     Moments are seconds since 1970; a sanction until one that has passed is none. Every method

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from chalicelib.core.ports.rate_limits import Ledger
-from chalicelib.core.ports.sanctions import Register
+from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.ports.sanctions import SanctionStore
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
         Connection,
         ConnectionId,
         Epoch,
-        Head,
         Member,
         MessageKey,
-        Numbered,
+        RoomHead,
         RoomId,
-        Span,
+        SequencedMessage,
+        SlotRange,
         User,
         Wait,
     )
@@ -44,7 +44,7 @@ numbers begin anew only when nothing of the old ones is left."""
 Item = TypeVar("Item")
 
 
-class Read(Iterator[Item]):
+class MeteredRead(Iterator[Item]):
     """Yields what is read of the table as it is asked for, and counts what that consumes.
 
     Attributes:
@@ -81,7 +81,7 @@ class Departure(Record, frozen=True):
     members: int | None
 
 
-class Store(Ledger, Register, Protocol):
+class Store(RateLimitStore, SanctionStore, Protocol):
     """Where connections, rooms and messages are kept, and the books of what they may do.
 
     Every method raises `UnavailableError` when the table can't be reached or throttles. Each may
@@ -96,7 +96,7 @@ class Store(Ledger, Register, Protocol):
 
     def join(
         self, connection: Connection, room: RoomId, muted_until: int | None = None
-    ) -> tuple[Connection, Head]:
+    ) -> tuple[Connection, RoomHead]:
         """Make a connection a member, and return where the room stood at that moment.
 
         Every message up to the head's `seq` can be read from history by then. Every later one is
@@ -150,7 +150,7 @@ class Store(Ledger, Register, Protocol):
         forget the same ones, until they are read.
         """
 
-    def members(self, room: RoomId, shard: Shard, span: Span) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
         """Yield a shard's members in a span, whoever joined before the call included."""
 
     def members_page(
@@ -176,24 +176,24 @@ class Store(Ledger, Register, Protocol):
         Members that expire, and deaths between two writes of a join, make it drift.
         """
 
-    def head(self, room: RoomId) -> Head:
+    def head(self, room: RoomId) -> RoomHead:
         """Return where a room stands; for a new room, a head that is not kept yet."""
 
-    def glance(self, room: RoomId) -> Head:
+    def glance(self, room: RoomId) -> RoomHead:
         """Return where a room stood a moment ago, for half the price."""
 
     def numbers(
         self, room: RoomId, keys: Collection[MessageKey]
-    ) -> tuple[Head, dict[MessageKey, int]]:
+    ) -> tuple[RoomHead, dict[MessageKey, int]]:
         """Return where a room stands, and the numbers of those messages that have one.
 
         That is exact for as long as messages are kept.
         """
 
-    def append(self, messages: Sequence[Numbered]) -> None:
+    def append(self, messages: Sequence[SequencedMessage]) -> None:
         """Keep messages under their numbers, and the numbers of their keys."""
 
-    def advance(self, room: RoomId, before: Head, after: Head) -> Head | None:
+    def advance(self, room: RoomId, before: RoomHead, after: RoomHead) -> RoomHead | None:
         """Move a head on, if it is still where it was; None if it is not.
 
         The result holds the version and the members as they are at that moment.
@@ -211,7 +211,7 @@ class Store(Ledger, Register, Protocol):
         below: int,
         limit: int,
         newest_first: bool = False,
-    ) -> Read[Numbered]:
+    ) -> MeteredRead[SequencedMessage]:
         """Read up to `limit` kept messages with above < seq < below, as they are asked for."""
 
     def erase(self, room: RoomId, epoch: Epoch, seq: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.model import Connection, Numbered
+from chalicelib.core.model import Connection, SequencedMessage
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Address, Member, RoomId, UserId
 
 
-class Membership(Record, frozen=True):
+class MembershipTrace(Record, frozen=True):
     """A member, and the level of the room's shards at which it stands."""
 
     member: Member
@@ -21,10 +21,10 @@ class Membership(Record, frozen=True):
     level: int
 
 
-Trace = Connection | Membership | Numbered
+Trace = Connection | MembershipTrace | SequencedMessage
 
 
-class Traces(Protocol):
+class TraceStore(Protocol):
     """Finds what there is of a user, whether it has expired or not.
 
     Every method raises `UnavailableError` when the table can't be reached or throttles. Each may
@@ -43,7 +43,7 @@ class Traces(Protocol):
         What was written before the call is found. Messages that have been erased are left out.
         """
 
-    def erase(self, numbered: Numbered) -> bool:
+    def erase(self, numbered: SequencedMessage) -> bool:
         """Keep a message as `rooms.erased` has it, under its number and its key.
 
         Returns:

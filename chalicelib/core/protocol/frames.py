@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from chalicelib.core.errors import FrameError
-    from chalicelib.core.model import Member, Numbered
+    from chalicelib.core.model import Member, SequencedMessage
 
 
 class UserFrame(msgspec.Struct, frozen=True, rename="camel"):
@@ -251,7 +251,7 @@ def _array(objects: list[bytes]) -> bytes:
     return objects[0] if len(objects) == 1 else b"[" + b",".join(objects) + b"]"
 
 
-def message_frame(numbered: Numbered) -> MessageFrame:
+def message_frame(numbered: SequencedMessage) -> MessageFrame:
     """Show a message to a client of version 1, which is not told anybody's connection."""
     message = numbered.message
     return MessageFrame(
@@ -270,7 +270,7 @@ def message_frame(numbered: Numbered) -> MessageFrame:
     )
 
 
-def plain_message_frame(numbered: Numbered) -> PlainMessageFrame:
+def plain_message_frame(numbered: SequencedMessage) -> PlainMessageFrame:
     """Show a message to a client of the plain form."""
     message = numbered.message
     return PlainMessageFrame(
@@ -285,7 +285,7 @@ def plain_message_frame(numbered: Numbered) -> PlainMessageFrame:
     )
 
 
-def ack_frame(numbered: Numbered) -> AckFrame:
+def ack_frame(numbered: SequencedMessage) -> AckFrame:
     """Tell the sender its message's number."""
     message = numbered.message
     return AckFrame(room=message.room, id=message.id, seq=numbered.seq, epoch=numbered.epoch)
