@@ -18,6 +18,7 @@ from botocore.credentials import ReadOnlyCredentials
 from bench.servers import run
 from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.adapters.apigateway.endpoint import Endpoint
+from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.sigv4 import Signer
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from chalicelib.core.model import ConnectionId

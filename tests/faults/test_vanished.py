@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.poster import Post
 
 TEA: Final = RoomId("tea")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.service.delivery import Delivery
+    from chalicelib.service.token_expiry import TokenExpiry
 
 NOW = 1_795_543_903.0
 
