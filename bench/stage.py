@@ -102,7 +102,7 @@ class TimedPoster:
 
 
 class Queue:
-    """An outbox whose jobs are carried out by threads of this process.
+    """a job queue whose jobs are carried out by threads of this process.
 
     Attributes:
         delays: seconds from a message's acceptance until its posts were answered.
@@ -120,7 +120,7 @@ class Queue:
         self._error: BaseException | None = None
 
     def publish(self, job: Job) -> None:
-        """See `Outbox.publish`."""
+        """See `JobQueue.publish`."""
         number = str(next(self._ids))
         attributes = {
             "ApproximateReceiveCount": "1",
@@ -134,23 +134,23 @@ class Queue:
                 self._threads.submit(self._work, job.group)
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox.publish_all`."""
+        """See `JobQueue.publish_all`."""
         for job in jobs:
             self.publish(job)
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
-        """See `Outbox.bury`; nothing here is to be buried."""
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
+        """See `JobQueue.dead_letter`; nothing here is to be buried."""
         raise RuntimeError(f"{record.body}: {reason}")
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
-        """See `Outbox.delete`; what was taken is off the queue already."""
+        """See `JobQueue.delete`; what was taken is off the queue already."""
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
-        """See `Outbox.delay`; nothing here is to fail."""
+        """See `JobQueue.delay`; nothing here is to fail."""
         raise RuntimeError(f"{len(records)} records would come again after {seconds} s")
 
     def waiting(self) -> QueueDepth:
-        """See `Outbox.waiting`."""
+        """See `JobQueue.waiting`."""
         with self._idle:
             return QueueDepth(sum(map(len, self._groups.values())), 0)
 
@@ -203,8 +203,8 @@ class Stage:
         self.queue.poster = self.poster
         meter = CurrentMeter()  # it counts nothing outside of an invocation
         count = MemberCount(self.store)
-        herald = PresenceNotifier(count, self.queue, self._new_id, meter)
-        closing = ConnectionCloser(self.store, herald, _no_manager, meter)
+        notifier = PresenceNotifier(count, self.queue, self._new_id, meter)
+        closing = ConnectionCloser(self.store, notifier, _no_manager, meter)
         self.queue.broadcast = BroadcastHandler(
             self.store,
             self.queue,
@@ -212,12 +212,12 @@ class Stage:
                 self.store,
                 self.queue,
                 lambda _: self.poster,
-                herald,
+                notifier,
                 self._new_id,
                 time.time,
                 meter,
             ),
-            TokenExpiry(self.store, self.queue, closing, herald, time.time, meter),
+            TokenExpiry(self.store, self.queue, closing, notifier, time.time, meter),
             MemberCache(self.store),
             count,
             LastCount(),
@@ -252,7 +252,7 @@ class Stage:
             UpdateExpression="SET spread = :level",
             ExpressionAttributeValues={":level": {"N": str(levels[-1])}},
         )
-        self.store.mend(room, WHOLE, ShardState(head.version, lowest))
+        self.store.repair_member_count(room, WHOLE, ShardState(head.version, lowest))
 
     def say(self, room: RoomId) -> None:
         """Accept a message of the first member, which gets an ack in its place."""

@@ -61,7 +61,7 @@ class Timeline:
         self._held: dict[tuple[str, int], Frame] = {}
         self._reached = 0  # the room itself has come that far, as a `joined`, `ack` or `pong` told
         self._asked_after: int | None = None
-        self._outbox: dict[str, _Unsettled] = {}
+        self._job_queue: dict[str, _Unsettled] = {}
         self._effects: list[Effect] = []
 
     @property
@@ -79,7 +79,7 @@ class Timeline:
     @property
     def unsettled(self) -> str | None:
         """The id of the oldest own message that was sent and is not settled."""
-        return next((key for key, own in self._outbox.items() if own.in_flight), None)
+        return next((key for key, own in self._job_queue.items() if own.in_flight), None)
 
     def join(self) -> list[Effect]:
         """Join, or join again to catch up: on a new connection, or when an answer is overdue."""
@@ -91,17 +91,17 @@ class Timeline:
         self.state = State.AWAY
 
     def say(self, id: str, text: str) -> list[Effect]:  # noqa: A002  (the field's name)
-        """Put an own message into the outbox, and send it if the room is caught up.
+        """Put an own message into the job queue, and send it if the room is caught up.
 
         Raises:
             OutboxFullError: `OUTBOX_LIMIT` messages wait already.
         """
-        if len(self._outbox) >= OUTBOX_LIMIT:
+        if len(self._job_queue) >= OUTBOX_LIMIT:
             raise OutboxFullError(
                 f"{OUTBOX_LIMIT} messages wait to be settled in {self.room!r}: "
                 "wait for some of them before sending more."
             )
-        self._outbox[id] = _Unsettled(text)
+        self._job_queue[id] = _Unsettled(text)
         self._advance()
         return self._drain()
 
@@ -202,7 +202,7 @@ class Timeline:
             self._join()
 
     def _on_refusal(self, error: Frame) -> None:
-        if self._outbox.pop(error.get("id", ""), None) is not None:
+        if self._job_queue.pop(error.get("id", ""), None) is not None:
             self._effects.append(Rejected(error["id"], error["code"], error["message"]))
         elif error.get("action") == "join":
             self._effects.append(Rejected(None, error["code"], error["message"]))
@@ -211,7 +211,7 @@ class Timeline:
             self._join()
 
     def _settle(self, id_: str, seq: int) -> _Unsettled | None:
-        own = self._outbox.pop(id_, None)
+        own = self._job_queue.pop(id_, None)
         if own is not None:
             self._effects.append(Settle(id_, seq))
         return own
@@ -238,7 +238,7 @@ class Timeline:
     def _join(self) -> None:
         self.state = State.JOINING
         self._asked_after = None
-        for own in self._outbox.values():
+        for own in self._job_queue.values():
             own.in_flight = False
         since = None if self.epoch is None else self.frontier
         self._effects.append(Join(since, self.epoch))
@@ -276,8 +276,8 @@ class Timeline:
         # Not while catching up: the replay may show that a message has its number, and a server
         # that has forgotten its id by now would number it again. And one at a time: the server
         # handles frames side by side, so two on the way may get their numbers the other way round.
-        if self.state is State.LIVE and self._outbox:
-            id_, own = next(iter(self._outbox.items()))
+        if self.state is State.LIVE and self._job_queue:
+            id_, own = next(iter(self._job_queue.items()))
             if not own.in_flight:
                 self._effects.append(Send(id_, own.text, resend=own.sent))
                 own.sent = own.in_flight = True

@@ -94,22 +94,22 @@ class Graph:
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.sqs: SQSClient = self._client("sqs")
         limits = settings.limits
-        store, outbox = self._store(self.dynamodb), self._outbox()
+        store, job_queue = self._store(self.dynamodb), self._job_queue()
         meter = CurrentMeter()
         count = MemberCount(store, clock=clock)
         backlog = Backlog(store, clock)
-        herald = PresenceNotifier(count, outbox, _new_id, meter)
-        closing = ConnectionCloser(store, herald, self.poster, meter)
+        notifier = PresenceNotifier(count, job_queue, _new_id, meter)
+        closing = ConnectionCloser(store, notifier, self.poster, meter)
         access = settings.access
         authenticate = self._authenticator(access, limits.name)
-        admission = RateLimiter(store, limits, clock)
+        rate_limiter = RateLimiter(store, limits, clock)
         guard = SanctionCheck(store, clock)
         membership = Membership(
-            store, herald, guard, count, admission.charge_reads, access.private, limits.page
+            store, notifier, guard, count, rate_limiter.charge_reads, access.private, limits.page
         )
         self.connect = ConnectHandler(
             store,
-            herald,
+            notifier,
             authenticate,
             access.origins,
             access.private,
@@ -119,21 +119,21 @@ class Graph:
             count,
         )
         self.receive = MessageHandler(
-            admission,
+            rate_limiter,
             self.poster,
-            MessageSender(store, outbox, backlog, clock, _new_id, meter),
+            MessageSender(store, job_queue, backlog, clock, _new_id, meter),
             membership,
-            RoomReader(store, admission.charge_reads, limits.page),
+            RoomReader(store, rate_limiter.charge_reads, limits.page),
             TokenRenewal(store, membership, authenticate, clock, meter),
-            Moderation(store, outbox, self.poster, membership, closing, clock, meter),
+            Moderation(store, job_queue, self.poster, membership, closing, clock, meter),
             closing,
             meter,
         )
         anonymous = access.mode is AuthMode.ANONYMOUS
-        publishers = PublisherCheck(None if anonymous else authenticate, admission)
+        publishers = PublisherCheck(None if anonymous else authenticate, rate_limiter)
         self.publish = HttpPublisher(
             publishers,
-            outbox,
+            job_queue,
             backlog,
             guard,
             access.private,
@@ -143,12 +143,12 @@ class Graph:
             meter,
         )
         self.notify = UserNotifier(publishers, store, self.poster, limits.bounds, clock, _new_id)
-        self.disconnect = DisconnectHandler(store, herald)
+        self.disconnect = DisconnectHandler(store, notifier)
         self.broadcast = BroadcastHandler(
             store,
-            outbox,
-            Delivery(store, outbox, self.poster, herald, _new_id, clock, meter),
-            TokenExpiry(store, outbox, closing, herald, clock, meter),
+            job_queue,
+            Delivery(store, job_queue, self.poster, notifier, _new_id, clock, meter),
+            TokenExpiry(store, job_queue, closing, notifier, clock, meter),
             MemberCache(store, clock=clock),
             count,
             LastCount(),
@@ -196,14 +196,16 @@ class Graph:
         from chalicelib.service.erasure import Erasure
 
         client = self._client("dynamodb", PATIENT_CONFIG)
-        store, outbox, meter = self._store(client), self._outbox(), CurrentMeter()
-        herald = PresenceNotifier(MemberCount(store, clock=self._clock), outbox, _new_id, meter)
+        store, job_queue, meter = self._store(client), self._job_queue(), CurrentMeter()
+        notifier = PresenceNotifier(
+            MemberCount(store, clock=self._clock), job_queue, _new_id, meter
+        )
         return Erasure(
             store,
             DynamoTraces(client, self.settings.table, time.sleep),
-            ConnectionCloser(store, herald, self.poster, meter),
-            herald,
-            outbox.waiting,
+            ConnectionCloser(store, notifier, self.poster, meter),
+            notifier,
+            job_queue.waiting,
             self._clock,
             time.sleep,
         )
@@ -211,7 +213,7 @@ class Graph:
     def _store(self, client: DynamoDBClient) -> Store:
         return DynamoStore(client, self.settings.table, self._clock, self.settings.limits.rooms)
 
-    def _outbox(self) -> JobQueue:
+    def _job_queue(self) -> JobQueue:
         def url(name: str) -> Callable[[], str]:
             return functools.cache(lambda: self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 

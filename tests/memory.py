@@ -82,32 +82,32 @@ class MemoryLedger:
         self._asked: dict[UserId, int] = {}
 
     def admit(self, connection_id: ConnectionId, price: int, start: int) -> Charge | None:
-        """See `Ledger.admit`."""
+        """See `RateLimitStore.admit`."""
         connection = self.connections.get(connection_id)
         if connection:
             self._paid[connection_id] = self._paid.get(connection_id, start) + price
-        paid = self._paid.get(connection_id, 0)
+        arrival_time = self._paid.get(connection_id, 0)
         self._announce("UpdateItem")
         if connection is None or not self._alive(connection):
             return None
-        return Charge(connection, paid, self._answered.get(connection_id, 0))
+        return Charge(connection, arrival_time, self._answered.get(connection_id, 0))
 
     def charge(self, user_id: UserId, price: int, start: int) -> int:
-        """See `Ledger.charge`."""
-        self._paid[user_id] = paid = self._paid.get(user_id, start) + price
+        """See `RateLimitStore.charge`."""
+        self._paid[user_id] = arrival_time = self._paid.get(user_id, start) + price
         self._announce("UpdateItem")
-        return paid
+        return arrival_time
 
-    def settle(self, connection_id: ConnectionId, paid: int) -> None:
-        """See `Ledger.settle`."""
-        self._settle(connection_id, paid)
+    def raise_arrival_time(self, connection_id: ConnectionId, arrival_time: int) -> None:
+        """See `RateLimitStore.raise_arrival_time`."""
+        self._settle(connection_id, arrival_time)
 
-    def settle_user(self, user_id: UserId, paid: int) -> None:
-        """See `Ledger.settle_user`."""
-        self._settle(user_id, paid)
+    def raise_user_arrival_time(self, user_id: UserId, arrival_time: int) -> None:
+        """See `RateLimitStore.raise_user_arrival_time`."""
+        self._settle(user_id, arrival_time)
 
-    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
-        """See `Ledger.claim`."""
+    def claim_refusal(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+        """See `RateLimitStore.claim_refusal`."""
         known = connection_id in self.connections
         ours = known and self._answered.get(connection_id, answered) == answered
         if ours:
@@ -116,7 +116,7 @@ class MemoryLedger:
         return ours
 
     def account(self, user_id: UserId) -> Account:
-        """See `Ledger.account`."""
+        """See `RateLimitStore.account`."""
         addresses = [
             Address(connection.id, connection.origin, connection.connected_at)
             for (user, _), connection in self.addresses.items()
@@ -127,15 +127,15 @@ class MemoryLedger:
         return Account(tuple(addresses), self._barred.get(user_id, 0), asked_at)
 
     def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
-        """See `Ledger.claim_inquiry`."""
+        """See `RateLimitStore.claim_inquiry`."""
         ours = self._asked.get(user_id, asked_at) == asked_at
         if ours:
             self._asked[user_id] = now
         self._announce("UpdateItem")
         return ours
 
-    def bar(self, user_id: UserId, until: int) -> None:
-        """See `Ledger.bar`."""
+    def block_user(self, user_id: UserId, until: int) -> None:
+        """See `RateLimitStore.block_user`."""
         self._barred[user_id] = until
         self._announce("UpdateItem")
 
@@ -145,9 +145,9 @@ class MemoryLedger:
         kept = [book.pop(user_id, None) for book in books]
         return any(one is not None for one in kept)
 
-    def _settle(self, owner: str, paid: int) -> None:
+    def _settle(self, owner: str, arrival_time: int) -> None:
         if owner in self._paid:
-            self._paid[owner] = max(self._paid[owner], paid)
+            self._paid[owner] = max(self._paid[owner], arrival_time)
         self._announce("UpdateItem")
 
     def _alive(self, connection: Connection) -> bool:
@@ -364,8 +364,8 @@ class MemoryStore(MemoryLedger):
         """See `Store.count`."""
         return sum(1 for _ in self.members(room, shard, shard.span))
 
-    def mend(self, room: RoomId, shard: Shard, state: ShardState) -> None:
-        """See `Store.mend`."""
+    def repair_member_count(self, room: RoomId, shard: Shard, state: ShardState) -> None:
+        """See `Store.repair_member_count`."""
         kept = self.rooms[room]
         if shard == WHOLE:
             if kept.head and kept.head.version == state.version:
@@ -473,19 +473,19 @@ class MemoryStore(MemoryLedger):
         self._announce("UpdateItem")
 
     def sanction(self, room: RoomId, user_id: UserId, sanction: Sanction, until: int) -> None:
-        """See `Register.sanction`."""
+        """See `SanctionStore.sanction`."""
         self.rooms[room].sanctions[user_id, sanction] = until
         self._announce("PutItem")
 
     def sanctions(self, room: RoomId, user_id: UserId) -> dict[Sanction, int]:
-        """See `Register.sanctions`."""
+        """See `SanctionStore.sanctions`."""
         laid = self.rooms[room].sanctions
         found = {one: laid.get((user_id, one), 0) for one in Sanction}
         self._announce("Query")
         return {one: until for one, until in found.items() if until > self._clock()}
 
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
-        """See `Register.mute`."""
+        """See `SanctionStore.mute`."""
         kept = self.connections.get(connection_id)
         mutes = {**kept.mutes, room_digest(connection_id, room): until} if kept else {}
         if kept:
@@ -627,7 +627,7 @@ class MemoryTraces:
         self._announce = announce
 
     def entries(self, user_id: UserId) -> list[Address]:
-        """See `Traces.entries`."""
+        """See `TraceStore.entries`."""
         listed = [
             Address(connection.id, connection.origin, connection.connected_at)
             for (user, _), connection in self._store.addresses.items()
@@ -637,7 +637,7 @@ class MemoryTraces:
         return listed
 
     def drop(self, user_id: UserId, entries: Sequence[Address]) -> int:
-        """See `Traces.drop`."""
+        """See `TraceStore.drop`."""
         there = int(self._store.forget_account(user_id))
         self._announce("DeleteItem")
         for entry in entries:
@@ -646,7 +646,7 @@ class MemoryTraces:
         return there
 
     def find(self, user_id: UserId) -> Iterator[Trace]:
-        """See `Traces.find`.
+        """See `TraceStore.find`.
 
         A page for each room and kind, messages first, so that what comes meanwhile is overlooked.
         """
@@ -669,7 +669,7 @@ class MemoryTraces:
         self._announce("Scan")
 
     def erase(self, numbered: SequencedMessage) -> bool:
-        """See `Traces.erase`."""
+        """See `TraceStore.erase`."""
         message = numbered.message
         messages = self._store.rooms[message.room].messages
         kept, expires_at = messages.get(numbered.seq, (None, 0.0))
@@ -685,7 +685,7 @@ class MemoryTraces:
 
 
 class MemoryOutbox:
-    """An outbox that keeps what it is given, if SQS would take it."""
+    """a job queue that keeps what it is given, if SQS would take it."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -694,30 +694,30 @@ class MemoryOutbox:
         self.delayed: list[tuple[QueueRecord, int]] = []
 
     def publish(self, job: Job) -> None:
-        """See `Outbox.publish`."""
+        """See `JobQueue.publish`."""
         if len(encode(job).encode()) > MESSAGE_BYTES:
             raise UnavailableError(f"The queue did not take a job: {job.id} is too long.")
         self.jobs.append(job)
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox.publish_all`."""
+        """See `JobQueue.publish_all`."""
         for job in jobs:
             self.publish(job)
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
-        """See `Outbox.bury`."""
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
+        """See `JobQueue.dead_letter`."""
         self.buried.append((record, reason))
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
-        """See `Outbox.delete`."""
+        """See `JobQueue.delete`."""
         self.deleted += records
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
-        """See `Outbox.delay`."""
+        """See `JobQueue.delay`."""
         self.delayed += ((record, seconds) for record in records)
 
     def waiting(self) -> QueueDepth:
-        """See `Outbox.waiting`."""
+        """See `JobQueue.waiting`."""
         return QueueDepth(len(self.jobs), len(self.buried))
 
 

@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 
 
 class StrictSqs:
-    """The calls of an outbox, with the limits and the character set of SQS.
+    """The calls of a job queue, with the limits and the character set of SQS.
 
     Every string of an entry counts as part of its size. AWS names only body and attributes, so
     that this is a little stricter.

@@ -109,10 +109,10 @@ class Reading:
 
 
 class _Silence:
-    """An outbox and a meter that nobody listens to."""
+    """a job queue and a meter that nobody listens to."""
 
     def publish(self, job: object) -> None:
-        """See `Outbox`."""
+        """See `JobQueue`."""
 
     def count(self, metric: Metric, value: float = 1, *, code: str | None = None) -> None:
         """See `Meter`."""
@@ -207,7 +207,7 @@ def churn(members: int, life: float, messages: int, containers: int = 1) -> Read
     leaves = tenth.cut(10)
     caches = [MemberCache(store, clock=lambda: now) for _ in range(containers)]
     for cache, span in itertools.product(caches, leaves):
-        cache.of(ROOM, span, store.head(ROOM).census(members))
+        cache.of(ROOM, span, store.head(ROOM).membership_version(members))
     due = units = 0.0
     reread = 0
     for _ in range(messages):
@@ -220,11 +220,11 @@ def churn(members: int, life: float, messages: int, containers: int = 1) -> Read
             there[place] = next(newcomers)
             store.add(there[place])
             store.join(there[place], ROOM)
-        census = store.head(ROOM).census(members)
+        membership_version = store.head(ROOM).membership_version(members)
         before = table.reads.total
         for span in leaves:
             queries = table.calls["Query"]
-            chance.choice(caches).of(ROOM, span, census)
+            chance.choice(caches).of(ROOM, span, membership_version)
             reread += table.calls["Query"] > queries
         units += table.reads.total - before
     return Reading(reread / messages / len(leaves), units / messages * members / len(there))

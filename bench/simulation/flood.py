@@ -84,18 +84,18 @@ class _Meter:
 
 
 class _Outbox:
-    """An outbox on the simulated queue."""
+    """a job queue on the simulated queue."""
 
     def __init__(self, queue: Queue[_Record], clock: Callable[[], float]) -> None:
         self._queue = queue
         self._clock = clock
 
     def publish(self, job: Job) -> None:
-        """See `Outbox.publish`."""
+        """See `JobQueue.publish`."""
         self.publish_all([job])
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox.publish_all`."""
+        """See `JobQueue.publish_all`."""
         self._queue.send([_Record(job.group, encode(job), self._clock()) for job in jobs])
         wait(quotas.QUEUE_CALL)
 
@@ -141,10 +141,10 @@ class _MessageContainer:
         store = aws.store()
         self._admission = RateLimiter(store, LIMITS, aws.clock)
         backlog = Backlog(store, aws.clock)
-        self._saying = MessageSender(store, aws.outbox, backlog, aws.clock, aws.new_id, _Meter())
+        self._saying = MessageSender(store, aws.job_queue, backlog, aws.clock, aws.new_id, _Meter())
 
     def receive(self, sender: ConnectionId, request: Say | Signal) -> None:
-        """Take a frame; raises as `Receive` answers."""
+        """Take a frame; raises as `MessageHandler` answers."""
         connection = self._admission(sender, request)
         if isinstance(request, Say):
             self._saying.say(connection, request)
@@ -168,7 +168,7 @@ class _Aws:
             world.together,
             world.pollers,
         )
-        self.outbox: Any = _Outbox(self._queue, self.clock)
+        self.job_queue: Any = _Outbox(self._queue, self.clock)
         self._ids = itertools.count()
         # The container that ended last is used first.
         self._receivers: list[_MessageContainer] = []
@@ -232,15 +232,21 @@ class _Aws:
     def _broadcast(self) -> BroadcastHandler:
         store, meter = self.store(), _Meter()
         count = MemberCount(store, clock=self.clock)
-        herald = PresenceNotifier(count, self.outbox, self.new_id, meter)
+        notifier = PresenceNotifier(count, self.job_queue, self.new_id, meter)
         closing: Any = None  # nobody has a token that could end
         return BroadcastHandler(
             store,
-            self.outbox,
+            self.job_queue,
             Delivery(
-                store, self.outbox, lambda _: self._poster, herald, self.new_id, self.clock, meter
+                store,
+                self.job_queue,
+                lambda _: self._poster,
+                notifier,
+                self.new_id,
+                self.clock,
+                meter,
             ),
-            TokenExpiry(store, self.outbox, closing, herald, self.clock, meter),
+            TokenExpiry(store, self.job_queue, closing, notifier, self.clock, meter),
             MemberCache(store, clock=self.clock),
             count,
             LastCount(),

@@ -46,7 +46,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMe
 
 
 class SqsJobQueue:
-    """The outbox in one FIFO queue and its dead-letter queue.
+    """The job queue in one FIFO queue and its dead-letter queue.
 
     The URLs are called for on first use and kept, so that building this costs no AWS call.
     """
@@ -62,7 +62,7 @@ class SqsJobQueue:
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def publish(self, job: Job) -> None:
-        """See `Outbox.publish`."""
+        """See `JobQueue.publish`."""
         with _available("take a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url(),
@@ -72,7 +72,7 @@ class SqsJobQueue:
             )
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox.publish_all`."""
+        """See `JobQueue.publish_all`."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {
                 "Id": str(number),
@@ -86,8 +86,8 @@ class SqsJobQueue:
             for batch in _batches(entries):
                 _check(self._client.send_message_batch(QueueUrl=self._queue_url(), Entries=batch))
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
-        """See `Outbox.bury`."""
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
+        """See `JobQueue.dead_letter`."""
         # An attribute must not be empty.
         text = FORBIDDEN.sub("", reason)[:REASON_CHARACTERS] or "unknown"
         with _available("take a dead letter"):
@@ -100,7 +100,7 @@ class SqsJobQueue:
             )
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
-        """See `Outbox.delete`."""
+        """See `JobQueue.delete`."""
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(number), "ReceiptHandle": record.receipt_handle}
             for number, record in enumerate(records)
@@ -110,7 +110,7 @@ class SqsJobQueue:
                 _check(self._client.delete_message_batch(QueueUrl=self._queue_url(), Entries=batch))
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:
-        """See `Outbox.delay`."""
+        """See `JobQueue.delay`."""
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {
                 "Id": str(number),
@@ -128,7 +128,7 @@ class SqsJobQueue:
                 )
 
     def waiting(self) -> QueueDepth:
-        """See `Outbox.waiting`."""
+        """See `JobQueue.waiting`."""
         with _available("tell how many records wait"):
             return QueueDepth(
                 held(self._client, self._queue_url()),

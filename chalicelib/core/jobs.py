@@ -97,11 +97,11 @@ class PresenceJob(_LiveJob, frozen=True, tag="presence"):
 
 
 class FanoutJob(_Job, frozen=True, tag="fanout"):
-    """Tell a bulletin to the members of a span, as they are by a census that counts them."""
+    """Tell a update to the members of a span, as they are by a census that counts them."""
 
-    bulletin: RoomUpdate
+    update: RoomUpdate
     span: SlotRange
-    census: MembershipVersion
+    membership_version: MembershipVersion
 
     @property
     def group(self) -> str:
@@ -109,9 +109,9 @@ class FanoutJob(_Job, frozen=True, tag="fanout"):
         return f"{self.room}\n{self.span}"
 
     def halves(self) -> Iterator[FanoutJob]:
-        """Yield two jobs that tell the bulletin, one after the other."""
-        for name, pieces in _halves(self.bulletin.pieces()):
-            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", bulletin=gather(pieces))
+        """Yield two jobs that tell the update, one after the other."""
+        for name, pieces in _halves(self.update.pieces()):
+            yield msgspec.structs.replace(self, id=f"{self.id}:{name}", update=gather(pieces))
 
 
 class RetryJob(_Job, frozen=True, tag="retry"):

@@ -76,26 +76,26 @@ class Limits(Record, frozen=True):
         """Up to when the frames of a newcomer are paid for: the whole burst is still to come."""
         return now - _ms(self.burst)
 
-    def wait(self, paid: int, now: int, price: int) -> int:
+    def wait(self, arrival_time: int, now: int, price: int) -> int:
         """How long until a frame of this price will be taken; 0 if this one is."""
-        return 0 if paid <= now else paid + price - now
+        return 0 if arrival_time <= now else arrival_time + price - now
 
-    def is_abuse(self, paid: int, now: int) -> bool:
+    def is_abuse(self, arrival_time: int, now: int) -> bool:
         """Whether a connection has gone on so long regardless that it is to be closed."""
-        return paid - now > _ms(self.abuse)
+        return arrival_time - now > _ms(self.abuse)
 
     def user_price(self, price: int) -> int:
         """Return what a frame costs its user that costs its connection so much."""
         return math.ceil(price * self.frames / self.user_frames)
 
-    def cut(self, paid: int, now: int) -> int | None:
+    def cut(self, arrival_time: int, now: int) -> int | None:
         """Up to when to count an idle one's frames as paid; None where that is well as it is.
 
         Without this, two silent hours would buy a flood. It takes a write of its own, as DynamoDB
         knows no maximum; so it is done at twice the burst, and a connection that says little pays
         for it once in as long as a burst lasts.
         """
-        return self.start(now) if paid < now - 2 * _ms(self.burst) else None
+        return self.start(now) if arrival_time < now - 2 * _ms(self.burst) else None
 
 
 LIMITS: Final = Limits()

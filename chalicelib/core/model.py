@@ -218,7 +218,7 @@ class RoomHead(Record, frozen=True):
     numbering: Wait = Wait()
     signalling: Wait = Wait()
 
-    def census(self, members: int) -> MembershipVersion:
+    def membership_version(self, members: int) -> MembershipVersion:
         """Tell which members the room has, who are so many."""
         return MembershipVersion(self.epoch, self.version, members, self.members, self.level)
 

@@ -76,7 +76,7 @@ class RoomUpdate(Record, frozen=True):
         return bool(self.messages or self.signals or self.presence)
 
     def pieces(self) -> list[RoomUpdate]:
-        """Take the bulletin apart, in order; `gather` makes the same one of the pieces.
+        """Take the update apart, in order; `gather` makes the same one of the pieces.
 
         Presence is one piece, so that it is told once, unless there is nothing else to cut.
         """
@@ -173,12 +173,12 @@ class RoomUpdate(Record, frozen=True):
             )
 
 
-def gather(bulletins: Iterable[RoomUpdate]) -> RoomUpdate:
-    """Make one bulletin of several, in their order; the newest number of members counts."""
+def gather(updates: Iterable[RoomUpdate]) -> RoomUpdate:
+    """Make one update of several, in their order; the newest number of members counts."""
     messages: list[SequencedMessage] = []
     signals: list[SignalSent] = []
     presence: Presence | None = None
-    for one in bulletins:
+    for one in updates:
         messages += one.messages
         signals += one.signals
         if one.presence and presence:

@@ -109,7 +109,7 @@ class BroadcastHandler(Record, frozen=True):
     """
 
     store: Store
-    outbox: JobQueue
+    job_queue: JobQueue
     delivery: Delivery
     expiry: TokenExpiry
     members: MemberCache
@@ -180,7 +180,7 @@ class BroadcastHandler(Record, frozen=True):
         self, record: QueueRecord, reason: str, done: list[QueueRecord], failed: list[_Group]
     ) -> None:
         try:
-            self.outbox.bury(record, reason)
+            self.job_queue.dead_letter(record, reason)
         except UnavailableError:
             failed.append(_Group([record]))
         else:
@@ -201,9 +201,9 @@ class BroadcastHandler(Record, frozen=True):
         try:
             # First, since a refused deletion must not keep these for the visibility timeout.
             for seconds, delayed in delays.items():
-                self.outbox.delay(delayed, seconds)
+                self.job_queue.delay(delayed, seconds)
             if done and not self.reports_failures:
-                self.outbox.delete(done)
+                self.job_queue.delete(done)
         except UnavailableError as error:
             if self.reports_failures:
                 self.meter.swallow("have failed records come again soon", error)
@@ -241,12 +241,14 @@ class BroadcastHandler(Record, frozen=True):
         room, now = messages[0].room, self._now()
         numbered, head = self._number(room, messages, group.backlog(now), deadline)
         self._erase(numbered)
-        census = self._census(room, head)
+        membership_version = self._census(room, head)
         presence = None
-        if census.members > PRESENCE_LIMIT and self.last_told.replace(room, census.members):
-            presence = Presence((), (), census.members)
-        bulletin = RoomUpdate(numbered, presence=presence)
-        return self._tell(room, bulletin, SlotRange(), census, _ids(group.jobs), deadline)
+        if membership_version.members > PRESENCE_LIMIT and self.last_told.replace(
+            room, membership_version.members
+        ):
+            presence = Presence((), (), membership_version.members)
+        update = RoomUpdate(numbered, presence=presence)
+        return self._tell(room, update, SlotRange(), membership_version, _ids(group.jobs), deadline)
 
     def _tell_live(self, group: _Group, deadline: float) -> None:
         """Tell signals and presence that are not too old; a room that is slow at it is held back.
@@ -264,41 +266,41 @@ class BroadcastHandler(Record, frozen=True):
             for record, job in zip(group.records, group.jobs, strict=True)
             if isinstance(job, PresenceJob)
         ]
-        bulletin = RoomUpdate(signals=signals).timely(now)
-        if not (bulletin or news):
+        update = RoomUpdate(signals=signals).timely(now)
+        if not (update or news):
             return
-        census = self._census(room, self.store.head(room))
-        if news and census.members <= PRESENCE_LIMIT:
+        membership_version = self._census(room, self.store.head(room))
+        if news and membership_version.members <= PRESENCE_LIMIT:
             presence = Presence(
                 joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
                 left=tuple(dict.fromkeys(user for job in news for user in job.left)),
-                members=len(self.members.of(room, SlotRange(), census)),
+                members=len(self.members.of(room, SlotRange(), membership_version)),
             )
-            bulletin = replace(bulletin, presence=presence)
-        self._tell(room, bulletin, SlotRange(), census, _ids(group.jobs), deadline)
+            update = replace(update, presence=presence)
+        self._tell(room, update, SlotRange(), membership_version, _ids(group.jobs), deadline)
 
     def _tell_span(
         self, room: RoomId, span: SlotRange, jobs: Sequence[Job], deadline: float
     ) -> int:
         """Tell what another worker has shared out; what waits for one span is gathered."""
         fanouts = [job for job in jobs if isinstance(job, FanoutJob)]
-        bulletin = gather(job.bulletin for job in fanouts).timely(self._now())
+        update = gather(job.update for job in fanouts).timely(self._now())
         # Leaves gather what waits, but don't wait for it: the room's first worker has, and a leaf
         # that did would keep one of the queue's few pollers from other leaves.
-        self._tell(room, bulletin, span, fanouts[-1].census, _ids(jobs), deadline)
+        self._tell(room, update, span, fanouts[-1].membership_version, _ids(jobs), deadline)
         return 0
 
     def _follow_up(self, jobs: Iterable[Job], deadline: float) -> None:
         for job in jobs:
             if isinstance(job, RetryJob):
                 members, _ = self.expiry.split(job.members)
-                bulletin = RoomUpdate(job.messages)
-                self.delivery.again(job.room, bulletin, members, job.attempt, deadline)
+                update = RoomUpdate(job.messages)
+                self.delivery.again(job.room, update, members, job.attempt, deadline)
             elif isinstance(job, EndJob):
                 self.expiry.end(job, deadline)
 
     def _census(self, room: RoomId, head: RoomHead) -> MembershipVersion:
-        return head.census(self.count.of(room, head))
+        return head.membership_version(self.count.of(room, head))
 
     def _number(
         self, room: RoomId, messages: Sequence[Message], wait: Wait, deadline: float
@@ -335,9 +337,9 @@ class BroadcastHandler(Record, frozen=True):
     def _tell(
         self,
         room: RoomId,
-        bulletin: RoomUpdate,
+        update: RoomUpdate,
         span: SlotRange,
-        census: MembershipVersion,
+        membership_version: MembershipVersion,
         ids: Sequence[str],
         deadline: float,
     ) -> int:
@@ -346,24 +348,24 @@ class BroadcastHandler(Record, frozen=True):
         Returns:
             How many members could gain from waiting for more.
         """
-        if not bulletin:
+        if not update:
             return 0
-        parts = self.fanout.split(span, census.members)
+        parts = self.fanout.split(span, membership_version.members)
         if len(parts) > 1:
-            share = replace(census, members=ceil(census.members / len(parts)))
-            self.outbox.publish_all(
+            share = replace(
+                membership_version, members=ceil(membership_version.members / len(parts))
+            )
+            self.job_queue.publish_all(
                 [
                     job
                     for part in parts
-                    for job in cut(
-                        FanoutJob(room, _same_each_time(ids, part), bulletin, part, share)
-                    )
+                    for job in cut(FanoutJob(room, _same_each_time(ids, part), update, part, share))
                 ]
             )
-            return census.members
-        members, overdue = self.expiry.split(self.members.of(room, span, census))
-        self.delivery.to_span(room, bulletin, members, span, census.level, deadline)
-        self.expiry.queue(overdue, room, census.level)
+            return membership_version.members
+        members, overdue = self.expiry.split(self.members.of(room, span, membership_version))
+        self.delivery.to_span(room, update, members, span, membership_version.level, deadline)
+        self.expiry.queue(overdue, room, membership_version.level)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
         return sum(member.protocol is not Protocol.PLAIN for member in members)
 

@@ -35,12 +35,12 @@ class ConnectHandler(Record, frozen=True):
     """
 
     store: Store
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     authenticate: Authenticator
     origins: OriginPolicy
     private: Patterns
     token_in_query: bool
-    door: ConnectionQuota
+    connection_quota: ConnectionQuota
     guard: SanctionCheck
     count: MemberCount
 
@@ -71,11 +71,11 @@ class ConnectHandler(Record, frozen=True):
         )
         if not v1 and not identity.rights.may_join(LOBBY, self.private):
             raise HandshakeError(HTTPStatus.FORBIDDEN, "the plain form's room is not theirs")
-        self.door.let_in(connection)
+        self.connection_quota.admit(connection)
         self.store.add(connection)
         if not v1:
             head = self._enter_lobby(connection)
-            self.herald.joined(connection, LOBBY, self.count.of(LOBBY, head))
+            self.notifier.joined(connection, LOBBY, self.count.of(LOBBY, head))
         return connection
 
     def _enter_lobby(self, connection: Connection) -> RoomHead:

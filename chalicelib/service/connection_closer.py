@@ -26,7 +26,7 @@ class ConnectionCloser(Record, frozen=True):
     """Closes connections, and forgets them, so that one that stays open can do nothing more."""
 
     store: Store
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     manager: Callable[[ApiStage], ConnectionManager]
     meter: Meter
 
@@ -43,7 +43,7 @@ class ConnectionCloser(Record, frozen=True):
         except UnavailableError as error:
             self.meter.swallow("forget a connection that was closed", error)
         else:
-            self.herald.left(departures)
+            self.notifier.left(departures)
 
     def close(self, connection_id: ConnectionId, origin: ApiStage, deadline: float) -> None:
         """Close a connection without forgetting it."""

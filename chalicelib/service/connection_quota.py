@@ -46,7 +46,7 @@ class ConnectionQuota(Record, frozen=True):
     clock: Callable[[], float]
     choose: Callable[[Sequence[Address], int], list[Address]] = random.sample
 
-    def let_in(self, connection: Connection) -> None:
+    def admit(self, connection: Connection) -> None:
         """Let a connection in, or not.
 
         Two that come at the same moment may both be the last one allowed.
@@ -57,7 +57,7 @@ class ConnectionQuota(Record, frozen=True):
         now = int(self.clock() * 1000)
         user_id = connection.user.user_id
         account = self.store.account(user_id)
-        if account.barred_until > now:
+        if account.blocked_until > now:
             raise HandshakeError(HTTPStatus.TOO_MANY_REQUESTS, "an earlier connection has flooded")
         excess = len(account.addresses) - self.limits.connections
         if excess < 0:

@@ -41,7 +41,7 @@ class _ConnectionDebt(Struct):
     """How far a connection's frames are paid for at least, and what is still to be charged."""
 
     user_id: UserId | None
-    paid: int
+    arrival_time: int
     owed: int = 0
     charged_at: int = 0
 
@@ -81,9 +81,9 @@ class DebtCache:
             tab = self._tabs.get(connection_id)
             if tab is None:
                 return cost
-            tab.paid += cost
+            tab.arrival_time += cost
             tab.owed += cost
-            if tab.paid > now:
+            if tab.arrival_time > now:
                 interval = CHARGE_INTERVAL
             elif user_waits:
                 interval = ANSWER_INTERVAL
@@ -94,11 +94,11 @@ class DebtCache:
             tab.charged_at = now
             return tab.settle()
 
-    def learn(self, connection_id: ConnectionId, user_id: UserId, paid: int) -> None:
+    def learn(self, connection_id: ConnectionId, user_id: UserId, arrival_time: int) -> None:
         """Take whose a connection is, and up to when the table has its frames as paid."""
         with self._lock:
-            tab = self._tabs.get(connection_id) or _ConnectionDebt(user_id, paid)
-            tab.paid = max(tab.paid, paid + tab.owed)
+            tab = self._tabs.get(connection_id) or _ConnectionDebt(user_id, arrival_time)
+            tab.arrival_time = max(tab.arrival_time, arrival_time + tab.owed)
             self._tabs.note(connection_id, tab)
 
     def end(self, connection_id: ConnectionId) -> None:
@@ -110,7 +110,7 @@ class DebtCache:
 class _UserDebt(Struct):
     """How far a user's frames are paid for at least, and what has been owed since when."""
 
-    paid: int
+    arrival_time: int
     owed: int = 0
     owed_since: int = 0
     charged_at: int = 0
@@ -137,7 +137,7 @@ class UserDebtCache:
         """Return how long a frame has to wait at least, 0 if it would be taken."""
         with self._lock:
             tab = self._tabs.get(user_id)
-        return max(max(tab.paid, start) + cost - now, 0) if tab else 0
+        return max(max(tab.arrival_time, start) + cost - now, 0) if tab else 0
 
     def charge(self, user_id: UserId, cost: int, start: int, now: int) -> tuple[int, int]:
         """Take a frame or refuse it; return how long it has to wait, and what to charge now.
@@ -147,26 +147,26 @@ class UserDebtCache:
         with self._lock:
             tab = self._tabs.get(user_id) or _UserDebt(start)
             self._tabs.note(user_id, tab)
-            tab.paid = max(tab.paid, start)
-            if tab.paid + cost > now:
-                return tab.paid + cost - now, 0
-            tab.paid += cost
+            tab.arrival_time = max(tab.arrival_time, start)
+            if tab.arrival_time + cost > now:
+                return tab.arrival_time + cost - now, 0
+            tab.arrival_time += cost
             if now - tab.owed_since >= FORGIVEN_SHARE * tab.owed:
                 tab.owed, tab.owed_since = 0, now
             tab.owed += cost
             # A frame that stands alone may be forgiven, and is not worth a write.
-            if tab.owed == cost or now < tab.charged_at + _interval(tab.paid, start, now):
+            if tab.owed == cost or now < tab.charged_at + _interval(tab.arrival_time, start, now):
                 return 0, 0
             owed, tab.owed, tab.charged_at = tab.owed, 0, now
             return 0, owed
 
-    def learn(self, user_id: UserId, paid: int) -> None:
+    def learn(self, user_id: UserId, arrival_time: int) -> None:
         """Take up to when the table has a user's frames as paid."""
         with self._lock:
             tab = self._tabs.get(user_id)
             if tab:
-                tab.paid = max(tab.paid, paid + tab.owed)
+                tab.arrival_time = max(tab.arrival_time, arrival_time + tab.owed)
 
 
-def _interval(paid: int, start: int, now: int) -> int:
-    return USER_INTERVAL if paid < (start + now) // 2 else CHARGE_INTERVAL
+def _interval(arrival_time: int, start: int, now: int) -> int:
+    return USER_INTERVAL if arrival_time < (start + now) // 2 else CHARGE_INTERVAL

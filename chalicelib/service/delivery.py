@@ -44,9 +44,9 @@ class Delivery(Record, frozen=True):
     """Posts to members, forgets who is gone, and has tried again what members have missed."""
 
     store: Store
-    outbox: JobQueue
+    job_queue: JobQueue
     poster: Callable[[ApiStage], Poster]
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     new_id: Callable[[], str]
     clock: Callable[[], float]
     meter: Meter
@@ -54,33 +54,33 @@ class Delivery(Record, frozen=True):
     def to_span(
         self,
         room: RoomId,
-        bulletin: RoomUpdate,
+        update: RoomUpdate,
         members: Sequence[Member],
         span: SlotRange,
         level: int,
         deadline: float,
     ) -> None:
-        """Tell a bulletin to the members in a span, and their numbers to senders who have left.
+        """Tell an update to the members in a span, and their numbers to senders who have left.
 
         Args:
             room: the room.
-            bulletin: what to tell.
+            update: the messages, signals and presence to tell.
             members: the members in the span.
             span: the span.
             level: up to which level the room's members are spread.
             deadline: when to give up, in seconds of `time.monotonic`.
         """
-        acks = list(bulletin.acks(members, span))
-        early, missed = self._post(room, bulletin, members, acks, level, deadline)
-        jobs = [self._retry(room, bulletin, [member], 1) for member in early]
+        acks = list(update.acks(members, span))
+        early, missed = self._post(room, update, members, acks, level, deadline)
+        jobs = [self._retry(room, update, [member], 1) for member in early]
         if missed:
-            jobs.append(self._retry(room, bulletin, missed, 1))
-        self._queue(bulletin, jobs, len(missed) + len(early))
+            jobs.append(self._retry(room, update, missed, 1))
+        self._queue(update, jobs, len(missed) + len(early))
 
     def again(
         self,
         room: RoomId,
-        bulletin: RoomUpdate,
+        update: RoomUpdate,
         members: Sequence[Member],
         attempt: int,
         deadline: float,
@@ -90,21 +90,21 @@ class Delivery(Record, frozen=True):
         Raises:
             UnavailableError: a single member has not been let in yet; its job must come again.
         """
-        early, missed = self._post(room, bulletin, members, (), 0, deadline)
+        early, missed = self._post(room, update, members, (), 0, deadline)
         if early and len(members) == 1:
             raise UnavailableError(f"The handshake of {early[0].id} is not over.")
         if missed and attempt >= ATTEMPTS:
             self.meter.count(Metric.GIVEN_UP, len(missed))
             missed = []
-        jobs = [self._retry(room, bulletin, [one], attempt) for one in early]
+        jobs = [self._retry(room, update, [one], attempt) for one in early]
         if missed:
-            jobs.append(self._retry(room, bulletin, missed, attempt + 1))
-        self._queue(bulletin, jobs, len(missed) + len(early))
+            jobs.append(self._retry(room, update, missed, attempt + 1))
+        self._queue(update, jobs, len(missed) + len(early))
 
     def _post(
         self,
         room: RoomId,
-        bulletin: RoomUpdate,
+        update: RoomUpdate,
         members: Sequence[Member],
         acks: Sequence[tuple[ApiStage, Post]],
         level: int,
@@ -118,14 +118,14 @@ class Delivery(Record, frozen=True):
         report = Report()
         for origin in {member.origin for member in members} | {origin for origin, _ in acks}:
             there = [member for member in members if member.origin == origin]
-            posts = chain(bulletin.posts(room, there), (post for of, post in acks if of == origin))
+            posts = chain(update.posts(room, there), (post for of, post in acks if of == origin))
             report.merge(self.poster(origin).post(posts, deadline))
-        self._measure(report, bulletin, len(members))
+        self._measure(report, update, len(members))
         gone, early = self._gone(members, report)
         self._forget(gone, room, level)
         return early, [member for member in members if member.id in report.failed]
 
-    def _measure(self, report: Report, bulletin: RoomUpdate, members: int) -> None:
+    def _measure(self, report: Report, update: RoomUpdate, members: int) -> None:
         count = self.meter.count
         reasons = Counter(report.failed.values())
         count(Metric.POSTS, report.posts)
@@ -137,10 +137,10 @@ class Delivery(Record, frozen=True):
         count(Metric.POST_RETRIES, report.retries)
         count(Metric.POSSIBLE_DUPLICATES, report.possible_duplicates)
         count(Metric.FANOUT_TIME, report.seconds * 1000)
-        if members and bulletin.messages:
-            count(Metric.POSTS_PER_MESSAGE, report.posts / (members * len(bulletin.messages)))
+        if members and update.messages:
+            count(Metric.POSTS_PER_MESSAGE, report.posts / (members * len(update.messages)))
         now = self.clock() * 1000
-        for numbered in bulletin.messages:
+        for numbered in update.messages:
             count(Metric.DELAY, max(now - numbered.message.sent_at, 0))
 
     def _gone(self, members: Iterable[Member], report: Report) -> tuple[list[Member], list[Member]]:
@@ -165,27 +165,27 @@ class Delivery(Record, frozen=True):
             return
         try:
             if len(gone) > FORGOTTEN_AT_ONCE:
-                self.outbox.publish_all(list(end_jobs(room, gone, level, closes=False)))
+                self.job_queue.publish_all(list(end_jobs(room, gone, level, closes=False)))
             else:
-                self.herald.left(self.store.forget_all(gone, room, level))
+                self.notifier.left(self.store.forget_all(gone, room, level))
         except UnavailableError as error:
             self.meter.swallow("forget who is gone", error)
 
     def _retry(
-        self, room: RoomId, bulletin: RoomUpdate, members: Sequence[Member], attempt: int
+        self, room: RoomId, update: RoomUpdate, members: Sequence[Member], attempt: int
     ) -> RetryJob:
-        return RetryJob(room, self.new_id(), bulletin.messages, tuple(members), attempt)
+        return RetryJob(room, self.new_id(), update.messages, tuple(members), attempt)
 
-    def _queue(self, bulletin: RoomUpdate, jobs: Sequence[RetryJob], members: int) -> None:
+    def _queue(self, update: RoomUpdate, jobs: Sequence[RetryJob], members: int) -> None:
         """Queue what members have missed for a further attempt, for them alone.
 
         Should that fail, the clients' own rules are left: they see the gap, or learn from a `pong`
         how far the room has come.
         """
-        if not bulletin.messages or not jobs:
+        if not update.messages or not jobs:
             return
         try:
-            self.outbox.publish_all([part for job in jobs for part in cut(job)])
+            self.job_queue.publish_all([part for job in jobs for part in cut(job)])
         except UnavailableError as error:
             self.meter.swallow("queue missed posts again", error)
         else:

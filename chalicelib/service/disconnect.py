@@ -21,7 +21,7 @@ class DisconnectHandler(Record, frozen=True):
     """
 
     store: Store
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
 
     def __call__(self, event: GatewayEvent) -> None:
         """Run the use case for a `$disconnect` event.
@@ -31,4 +31,4 @@ class DisconnectHandler(Record, frozen=True):
         """
         context = event.request_context
         departures = self.store.forget(context.connection_id)
-        self.herald.left(departures)
+        self.notifier.left(departures)

@@ -73,7 +73,7 @@ class Erasure(Record, frozen=True):
     store: Store
     traces: TraceStore
     closing: ConnectionCloser
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     waiting: Callable[[], QueueDepth]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
@@ -118,11 +118,11 @@ class Erasure(Record, frozen=True):
                 erased.absent = False
             case MembershipTrace(member, room, level):
                 self._close(member.id, member.origin, erased)
-                self.herald.left(self.store.forget_all([member], room, level))
+                self.notifier.left(self.store.forget_all([member], room, level))
 
     def _end(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
         self._close(connection_id, origin, erased)
-        self.herald.left(self.store.forget(connection_id))
+        self.notifier.left(self.store.forget(connection_id))
 
     def _close(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
         self.closing.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)

@@ -27,7 +27,7 @@ class HttpPublisher(Record, frozen=True):
     """Queues messages that come over no connection, under the rules for those that do."""
 
     publishers: PublisherCheck
-    outbox: JobQueue
+    job_queue: JobQueue
     backlog: Backlog
     guard: SanctionCheck
     private: Patterns
@@ -62,6 +62,6 @@ class HttpPublisher(Record, frozen=True):
             sender=None,
             sent_at=int(self.clock() * 1000),
         )
-        self.outbox.publish(MessageJob(room, message.key, message))
+        self.job_queue.publish(MessageJob(room, message.key, message))
         self.meter.count(Metric.MESSAGES_ACCEPTED)
         return message.id

@@ -62,20 +62,22 @@ class MemberCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Key, tuple[Version, tuple[Member, ...]]] = OrderedDict()
 
-    def of(self, room: RoomId, span: SlotRange, census: MembershipVersion) -> tuple[Member, ...]:
+    def of(
+        self, room: RoomId, span: SlotRange, membership_version: MembershipVersion
+    ) -> tuple[Member, ...]:
         """Return the members of a room in a span, as of a census or later, each once.
 
         Raises:
             UnavailableError: they can't be read.
         """
-        lowest, *others = shards_of(span, census.level)
+        lowest, *others = shards_of(span, membership_version.level)
         if not others:
-            return tuple(self._of_shard(room, lowest, span, census, ShardState()))
+            return tuple(self._of_shard(room, lowest, span, membership_version, ShardState()))
         states = self._store.shards(room, others)
         members: dict[ConnectionId, Member] = {}
         for shard in (lowest, *(one for one in others if one in states)):
             state = states.get(shard, ShardState())
-            for member in self._of_shard(room, shard, span, census, state):
+            for member in self._of_shard(room, shard, span, membership_version, state):
                 members[member.id] = member
         return tuple(members.values())
 
@@ -84,17 +86,17 @@ class MemberCache:
         room: RoomId,
         shard: Shard,
         span: SlotRange,
-        census: MembershipVersion,
+        membership_version: MembershipVersion,
         state: ShardState,
     ) -> list[Member]:
         """Return a shard's members in a span."""
         if shard == WHOLE:
-            state = ShardState(census.version, census.lowest)
+            state = ShardState(membership_version.version, membership_version.lowest)
             part = shard.span if state.members <= READ_WHOLE else span
-            versions = {part: (census.epoch, state.version)}
+            versions = {part: (membership_version.epoch, state.version)}
         else:
             versions = {
-                part: (census.epoch, version)
+                part: (membership_version.epoch, version)
                 for part, version in zip(shard.parts(), state.parts, strict=True)
                 if part.overlaps(span)
             }
@@ -151,7 +153,7 @@ class MemberCache:
                 return
             found = self._store.count(room, shard)
         if found != state.members:
-            self._store.mend(room, shard, replace(state, members=found))
+            self._store.repair_member_count(room, shard, replace(state, members=found))
 
     def _any_over(self, members: Iterable[Member]) -> bool:
         now = self._clock()

@@ -27,7 +27,7 @@ class Membership(Record, frozen=True):
     """Puts connections into rooms, with what they missed, and takes them out."""
 
     store: Store
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     guard: SanctionCheck
     count: MemberCount
     charge_reads: ChargeReads
@@ -51,7 +51,7 @@ class Membership(Record, frozen=True):
         recovery = self._recover(connection, room, head, request)
         members = self.count.of(room, head)
         if room not in connection.rooms:
-            self.herald.joined(connection, room, members)
+            self.notifier.joined(connection, room, members)
         return JoinedFrame(
             room=room,
             seq=head.seq,
@@ -73,7 +73,7 @@ class Membership(Record, frozen=True):
         """Take the connection out of the room, and tell that; return whether it was in."""
         departure = self.store.leave(connection, room)
         if departure:
-            self.herald.left([departure])
+            self.notifier.left([departure])
         return departure is not None
 
     def _recover(

@@ -38,7 +38,7 @@ REPLY_SECONDS: Final = 5.0
 class MessageHandler(Record, frozen=True):
     """Hands each frame to what its action is for, and answers its sender."""
 
-    admission: RateLimiter
+    rate_limiter: RateLimiter
     poster: Callable[[ApiStage], Poster]
     saying: MessageSender
     membership: Membership
@@ -68,13 +68,13 @@ class MessageHandler(Record, frozen=True):
     def _answer(self, event: GatewayEvent, body: str) -> list[Frame]:
         sender = event.request_context.connection_id
         try:
-            request = protocol.decode(body, self.admission.limits.bounds)
+            request = protocol.decode(body, self.rate_limiter.limits.bounds)
         except FrameError:
             # What can't be read is to be paid for as well.
-            self.admission(sender, None)
+            self.rate_limiter(sender, None)
             raise
         self.meter.note(action=protocol.action(request), room=getattr(request, "room", None))
-        connection = self.admission(sender, request)
+        connection = self.rate_limiter(sender, request)
         if connection.protocol is Protocol.PLAIN and not isinstance(request, Say):
             raise protocol.unknown_action(protocol.action(request), ["message"])
         self.renewal.require_time(connection, request)

@@ -36,7 +36,7 @@ class Moderation(Record, frozen=True):
     """
 
     store: Store
-    outbox: JobQueue
+    job_queue: JobQueue
     poster: Callable[[ApiStage], Poster]
     membership: Membership
     closing: ConnectionCloser
@@ -109,7 +109,7 @@ class Moderation(Record, frozen=True):
             sent_at=int(self.clock() * 1000),
             deletes=request.seq,
         )
-        self.outbox.publish(MessageJob(room, message.key, message))
+        self.job_queue.publish(MessageJob(room, message.key, message))
 
     def _in(self, seconds: int) -> int:
         return int(self.clock()) + seconds

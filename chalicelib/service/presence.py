@@ -30,7 +30,7 @@ class PresenceNotifier(Record, frozen=True):
     """
 
     count: MemberCount
-    outbox: JobQueue
+    job_queue: JobQueue
     new_id: Callable[[], str]
     meter: Meter
 
@@ -65,6 +65,6 @@ class PresenceNotifier(Record, frozen=True):
         left: tuple[User, ...] = (),
     ) -> None:
         try:
-            self.outbox.publish(PresenceJob(room, self.new_id(), joined, left))
+            self.job_queue.publish(PresenceJob(room, self.new_id(), joined, left))
         except UnavailableError as error:
             self.meter.swallow("tell who came and went", error)

@@ -23,7 +23,7 @@ class PublisherCheck(Record, frozen=True):
     """
 
     authenticate: Authenticator | None
-    admission: RateLimiter
+    rate_limiter: RateLimiter
 
     def __call__(self, token: str | None) -> Identity:
         """Return who publishes.
@@ -36,5 +36,5 @@ class PublisherCheck(Record, frozen=True):
         if self.authenticate is None:
             raise HandshakeError(HTTPStatus.UNAUTHORIZED, "who publishes needs a token: set one up")
         identity = self.authenticate(HandshakeCredentials(token=token))
-        self.admission.charge_publisher(identity.user.user_id)
+        self.rate_limiter.charge_publisher(identity.user.user_id)
         return identity

@@ -38,7 +38,7 @@ class RateLimiter(Record, frozen=True):
     store: Store
     limits: Limits
     clock: Callable[[], float]
-    tabs: DebtCache = field(default_factory=DebtCache)
+    debts: DebtCache = field(default_factory=DebtCache)
     user_tabs: UserDebtCache = field(default_factory=UserDebtCache)
 
     def __call__(self, connection_id: ConnectionId, request: Request | None) -> Connection:
@@ -51,17 +51,17 @@ class RateLimiter(Record, frozen=True):
         now = round(self.clock() * 1000)
         cost = self._price(request)
         user_waits = self._user_waits(connection_id, cost, now)
-        charge = self.tabs.charge(connection_id, cost, now, user_waits=user_waits)
+        charge = self.debts.charge(connection_id, cost, now, user_waits=user_waits)
         if charge is None:
             raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
         entry = self.store.admit(connection_id, charge, self.limits.start(now))
         if entry is None:
             raise unknown_connection()
-        self.tabs.learn(connection_id, entry.connection.user.user_id, entry.paid)
-        cut = self.limits.cut(entry.paid, now)
+        self.debts.learn(connection_id, entry.connection.user.user_id, entry.arrival_time)
+        cut = self.limits.cut(entry.arrival_time, now)
         if cut is not None:
-            self.store.settle(connection_id, cut)
-        wait = self.limits.wait(entry.paid, now, cost)
+            self.store.raise_arrival_time(connection_id, cut)
+        wait = self.limits.wait(entry.arrival_time, now, cost)
         if self.limits.user_frames and not wait:
             wait = self._charge_user(entry.connection.user.user_id, cost, now)
         if wait:
@@ -87,7 +87,7 @@ class RateLimiter(Record, frozen=True):
         now = round(self.clock() * 1000)
         entry = self.store.admit(connection_id, unpaid, self.limits.start(now))
         if entry:
-            self.tabs.learn(connection_id, entry.connection.user.user_id, entry.paid)
+            self.debts.learn(connection_id, entry.connection.user.user_id, entry.arrival_time)
 
     def _price(self, request: Request | None) -> int:
         """What a frame costs: more, if the table has to read much for it, or a token is checked."""
@@ -116,7 +116,7 @@ class RateLimiter(Record, frozen=True):
 
     def _user_waits(self, connection_id: ConnectionId, cost: int, now: int) -> bool:
         """Whether this container knows that a frame is refused for what its user has sent."""
-        user_id = self.tabs.user(connection_id)
+        user_id = self.debts.user(connection_id)
         if user_id is None or not self.limits.user_frames:
             return False
         user_cost = self.limits.user_price(cost)
@@ -132,22 +132,22 @@ class RateLimiter(Record, frozen=True):
 
     def _write(self, user_id: UserId, cost: int, now: int) -> int:
         """Charge a user in the table; return up to when the frames are paid for then."""
-        paid = self.store.charge(user_id, cost, self.limits.start(now))
-        cut = self.limits.cut(paid, now)
+        arrival_time = self.store.charge(user_id, cost, self.limits.start(now))
+        cut = self.limits.cut(arrival_time, now)
         if cut is not None:
-            self.store.settle_user(user_id, cut)
-        return paid
+            self.store.raise_user_arrival_time(user_id, cut)
+        return arrival_time
 
     def _refuse(self, entry: Charge, now: int, wait: int) -> None:
         connection = entry.connection
-        closes = self.limits.is_abuse(entry.paid, now)
+        closes = self.limits.is_abuse(entry.arrival_time, now)
         due = closes or now >= entry.answered + ANSWER_INTERVAL
-        if not (due and self.store.claim(connection.id, entry.answered, now)):
+        if not (due and self.store.claim_refusal(connection.id, entry.answered, now)):
             raise UnansweredError(Code.SLOW_DOWN, "Too many frames.")
         if closes:
-            self.tabs.end(connection.id)
+            self.debts.end(connection.id)
             wait = round(self.limits.bar * 1000)
-            self.store.bar(connection.user.user_id, now + wait)
+            self.store.block_user(connection.user.user_id, now + wait)
         raise _too_many(wait, closes=closes)
 
 

@@ -27,7 +27,7 @@ class MessageSender(Record, frozen=True):
     """Queues messages and signals for the members of a room."""
 
     store: Store
-    outbox: JobQueue
+    job_queue: JobQueue
     backlog: Backlog
     clock: Callable[[], float]
     new_id: Callable[[], str]
@@ -60,7 +60,7 @@ class MessageSender(Record, frozen=True):
             if message.key in known:
                 return protocol.ack_frame(SequencedMessage(known[message.key], head.epoch, message))
         self.backlog.take_message(room)
-        self.outbox.publish(MessageJob(room=room, id=message.key, message=message))
+        self.job_queue.publish(MessageJob(room=room, id=message.key, message=message))
         self.meter.count(Metric.MESSAGES_ACCEPTED)
         return None
 
@@ -79,4 +79,4 @@ class MessageSender(Record, frozen=True):
             sender=connection.id,
             sent_at=int(self.clock() * 1000),
         )
-        self.outbox.publish(SignalJob(room, self.new_id(), signal))
+        self.job_queue.publish(SignalJob(room, self.new_id(), signal))

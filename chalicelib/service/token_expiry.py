@@ -27,9 +27,9 @@ class TokenExpiry(Record, frozen=True):
     """Ends connections whose time is over, in jobs of their own, and forgets who is gone."""
 
     store: Store
-    outbox: JobQueue
+    job_queue: JobQueue
     closing: ConnectionCloser
-    herald: PresenceNotifier
+    notifier: PresenceNotifier
     clock: Callable[[], float]
     meter: Meter
 
@@ -46,7 +46,7 @@ class TokenExpiry(Record, frozen=True):
         if not overdue:
             return
         try:
-            self.outbox.publish_all(list(end_jobs(room, overdue, level, closes=True)))
+            self.job_queue.publish_all(list(end_jobs(room, overdue, level, closes=True)))
         except UnavailableError as error:
             self.meter.swallow("have connections closed whose tokens have ended", error)
 
@@ -65,14 +65,14 @@ class TokenExpiry(Record, frozen=True):
                 batch, over = self._close_all(batch, job.room, deadline)
             members = members[len(batch) :]
             if over:
-                self.herald.left(self.store.forget_all(over, job.room, job.level))
+                self.notifier.left(self.store.forget_all(over, job.room, job.level))
         if not members:
             return
         if members == job.members:
             # The same members are the same job, which the queue would drop as a repetition.
             raise UnavailableError(f"There was no time to end members of the room {job.room!r}.")
         rest = end_jobs(job.room, members, job.level, closes=job.closes)
-        self.outbox.publish_all(list(rest))
+        self.job_queue.publish_all(list(rest))
 
     def _close_all(
         self, members: Sequence[Member], room: RoomId, deadline: float

@@ -108,7 +108,7 @@ def test_what_is_gathered_is_queued_whole(
     whole = FanoutJob(ROOM, "f" * 64, gathered, SlotRange(), CENSUS)
     parts = list(cut(whole))
     assert queued(*parts) == parts
-    assert gather(part.bulletin for part in parts if isinstance(part, FanoutJob)) == gathered
+    assert gather(part.update for part in parts if isinstance(part, FanoutJob)) == gathered
     assert {part.group for part in parts} == {whole.group}
     assert [bool(told(part).presence) for part in parts].count(True) == (news is not None)
     assert len({part.id for part in parts}) == len(parts)
@@ -152,8 +152,8 @@ def test_a_job_is_cut_only_above_the_limit(over: int, parts: int) -> None:
     def job(size: int) -> FanoutJob:
         user = User(UserId("u"), "Ada")
         texts = ["x" * (size // 2), "x" * (size - size // 2)]
-        bulletin = RoomUpdate(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
-        return FanoutJob(ROOM, "f" * 64, bulletin, SlotRange(), CENSUS)
+        update = RoomUpdate(tuple(numbered(seq, text, user) for seq, text in enumerate(texts)))
+        return FanoutJob(ROOM, "f" * 64, update, SlotRange(), CENSUS)
 
     whole = job(JOB_LIMIT + over - len(encode(job(0)).encode()))
     assert len(encode(whole).encode()) == JOB_LIMIT + over
@@ -170,7 +170,7 @@ def test_a_crowd_of_comings_and_goings_is_cut_by_person() -> None:
 
 
 def test_the_number_of_members_alone_is_one_piece() -> None:
-    """A bulletin that names nobody is taken apart into itself."""
+    """A update that names nobody is taken apart into itself."""
     news = RoomUpdate(presence=Presence((), (), 2_000))
     assert news.pieces() == [news]
 
@@ -179,13 +179,13 @@ def test_a_batch_that_is_cut_elsewhere_the_second_time_loses_nothing() -> None:
     """Presence may be told the second time only: no part is dropped for one that told less."""
     user = User(UserId("u"), "Ada")
     messages = tuple(numbered(seq, "x" * MESSAGE_LIMIT, user) for seq in range(99))
-    bulletins = (RoomUpdate(messages), RoomUpdate(messages, presence=Presence((), (), 2_000)))
+    updates = (RoomUpdate(messages), RoomUpdate(messages, presence=Presence((), (), 2_000)))
     first, again = (
-        list(cut(FanoutJob(ROOM, "id", bulletin, SlotRange(), CENSUS))) for bulletin in bulletins
+        list(cut(FanoutJob(ROOM, "id", update, SlotRange(), CENSUS))) for update in updates
     )
     # The first worker died after its first part.
     heard = [told(part) for part in queued(first[0], *again)]
-    assert {one.seq for bulletin in heard for one in bulletin.messages} == set(range(99))
+    assert {one.seq for update in heard for one in update.messages} == set(range(99))
 
 
 def test_half_a_surrogate_pair_is_refused_before_it_is_queued() -> None:
@@ -198,4 +198,4 @@ def test_half_a_surrogate_pair_is_refused_before_it_is_queued() -> None:
 def told(job: Job) -> RoomUpdate:
     """What a job tells."""
     assert isinstance(job, FanoutJob)
-    return job.bulletin
+    return job.update

@@ -567,17 +567,17 @@ def test_the_number_of_members_is_mended_only_where_nobody_came_meanwhile(store:
     """A correction that is out of date is dropped."""
     added(store, "Ada", LOBBY)
     head = store.head(LOBBY)
-    store.mend(LOBBY, WHOLE, ShardState(head.version, 7))
+    store.repair_member_count(LOBBY, WHOLE, ShardState(head.version, 7))
     assert store.head(LOBBY).members == 7
     added(store, "Bob", LOBBY)
-    store.mend(LOBBY, WHOLE, ShardState(head.version, 1))
+    store.repair_member_count(LOBBY, WHOLE, ShardState(head.version, 1))
     assert store.head(LOBBY).members == 8
 
 
 def test_nobody_counts_as_less_than_none(store: Store) -> None:
     """Deaths between two writes may leave a number below zero; it is told as 0."""
     ada = added(store, "Ada", LOBBY)
-    store.mend(LOBBY, WHOLE, ShardState(store.head(LOBBY).version, 0))
+    store.repair_member_count(LOBBY, WHOLE, ShardState(store.head(LOBBY).version, 0))
     departure = store.leave(ada, LOBBY)
     assert departure is not None
     assert departure.members == store.head(LOBBY).members == 0
@@ -615,16 +615,16 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: store.head(LOBBY),
             lambda: store.append(numbered),
             lambda: store.advance(LOBBY, head, head),
-            lambda: store.mend(LOBBY, WHOLE, ShardState(1, 1)),
+            lambda: store.repair_member_count(LOBBY, WHOLE, ShardState(1, 1)),
             lambda: read(store, head),
             lambda: store.numbers(LOBBY, [message(1).key]),
             lambda: store.admit(ada.id, 1, 0),
             lambda: store.charge(ada.user.user_id, 1, 0),
-            lambda: store.settle(ada.id, 1),
-            lambda: store.settle_user(ada.user.user_id, 1),
-            lambda: store.claim(ada.id, 0, 1),
+            lambda: store.raise_arrival_time(ada.id, 1),
+            lambda: store.raise_user_arrival_time(ada.user.user_id, 1),
+            lambda: store.claim_refusal(ada.id, 0, 1),
             lambda: store.account(ada.user.user_id),
-            lambda: store.bar(ada.user.user_id, 1),
+            lambda: store.block_user(ada.user.user_id, 1),
             lambda: store.claim_inquiry(ada.user.user_id, 0, 1),
         ):
             with pytest.raises(UnavailableError, match="missing"):
@@ -763,7 +763,7 @@ def test_each_frame_is_charged_in_the_call_that_reads_its_connection(store: Stor
     first, second = store.admit(ada.id, 50, 1000), store.admit(ada.id, 20, 5000)
     assert first is not None
     assert second is not None
-    assert (first.paid, second.paid) == (1050, 1070)
+    assert (first.arrival_time, second.arrival_time) == (1050, 1070)
     assert first.connection == ada
     assert LOBBY in first.connection.rooms
     assert store.connection(ada.id) == first.connection
@@ -774,8 +774,8 @@ def test_who_is_not_there_is_not_charged(store: Store, clock: Clock) -> None:
     ada, bob = added(store, "Ada"), added(store, "Bob")
     store.forget(ada.id)
     assert store.admit(ada.id, 1, 0) is None
-    store.settle(ada.id, 9)
-    assert not store.claim(ada.id, 0, 9)
+    store.raise_arrival_time(ada.id, 9)
+    assert not store.claim_refusal(ada.id, 0, 9)
     assert store.connection(ada.id) is None
     clock.now = NOW + CONNECTION_LIFE
     assert store.admit(bob.id, 1, 0) is None
@@ -785,27 +785,27 @@ def test_what_is_paid_is_settled_upwards_only(store: Store) -> None:
     """Of two that cut an idle one's credit, or one that is late, none takes a charge back."""
     ada = added(store, "Ada")
     store.admit(ada.id, 10, 0)
-    store.settle(ada.id, 500)
-    store.settle(ada.id, 300)
+    store.raise_arrival_time(ada.id, 500)
+    store.raise_arrival_time(ada.id, 300)
     entry = store.admit(ada.id, 10, 0)
     assert entry is not None
-    assert entry.paid == 510
+    assert entry.arrival_time == 510
     user = ada.user.user_id
     assert store.charge(user, 10, 0) == 10
-    store.settle_user(user, 500)
-    store.settle_user(user, 300)
+    store.raise_user_arrival_time(user, 500)
+    store.raise_user_arrival_time(user, 300)
     assert store.charge(user, 10, 0) == 510
 
 
 def test_one_alone_takes_it_on_to_answer(store: Store) -> None:
     """Of those that have read the same, the second is told that it has been done."""
     ada = added(store, "Ada")
-    assert store.claim(ada.id, 0, 7000)
-    assert not store.claim(ada.id, 0, 7001)
+    assert store.claim_refusal(ada.id, 0, 7000)
+    assert not store.claim_refusal(ada.id, 0, 7001)
     entry = store.admit(ada.id, 1, 0)
     assert entry is not None
     assert entry.answered == 7000
-    assert store.claim(ada.id, 7000, 8000)
+    assert store.claim_refusal(ada.id, 7000, 8000)
 
 
 def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> None:
@@ -819,7 +819,7 @@ def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> No
         Address(first.id, first.origin, first.connected_at),
         Address(second.id, second.origin, second.connected_at),
     }
-    assert (account.barred_until, account.asked_at) == (0, 0)
+    assert (account.blocked_until, account.asked_at) == (0, 0)
     store.forget(first.id)
     left, others = store.account(first.user.user_id), store.account(other.user.user_id)
     assert left.addresses == (Address(second.id, second.origin, second.connected_at),)
@@ -831,12 +831,12 @@ def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> No
 def test_a_bar_stands_with_the_user_alone(store: Store) -> None:
     """It is kept whether the user has anything else or not, and a later one takes its place."""
     ada = UserId("ada")
-    store.bar(ada, 5000)
-    assert store.account(ada).barred_until == 5000
-    store.bar(ada, 6000)
+    store.block_user(ada, 5000)
+    assert store.account(ada).blocked_until == 5000
+    store.block_user(ada, 6000)
     assert store.charge(ada, 10, 0) == 10
-    assert store.account(ada).barred_until == 6000
-    assert store.account(UserId("bob")).barred_until == 0
+    assert store.account(ada).blocked_until == 6000
+    assert store.account(UserId("bob")).blocked_until == 0
 
 
 def test_one_alone_takes_it_on_to_ask(store: Store) -> None:
@@ -846,8 +846,8 @@ def test_one_alone_takes_it_on_to_ask(store: Store) -> None:
     assert not store.claim_inquiry(ada, 0, 7001)
     assert store.account(ada).asked_at == 7000
     assert store.claim_inquiry(ada, 7000, 8000)
-    store.bar(ada, 9000)
-    assert (store.account(ada).asked_at, store.account(ada).barred_until) == (8000, 9000)
+    store.block_user(ada, 9000)
+    assert (store.account(ada).asked_at, store.account(ada).blocked_until) == (8000, 9000)
     assert store.account(UserId("bob")).asked_at == 0
 
 
@@ -917,7 +917,7 @@ def rise(store: Store, room: RoomId = LOBBY) -> int:
 def fill(store: Store, room: RoomId, shard: Shard, members: int) -> None:
     """Have a shard count as holding so many."""
     version = state(store, room, shard).version
-    store.mend(room, shard, ShardState(version, members))
+    store.repair_member_count(room, shard, ShardState(version, members))
 
 
 def state(store: Store, room: RoomId, shard: Shard) -> ShardState:
@@ -942,8 +942,10 @@ def large_room(store: Store) -> list[Connection]:
 def cached(store: Store, spans: Sequence[SlotRange] = (SlotRange(),)) -> list[ConnectionId]:
     """The members of the lobby as workers find them that share its slots."""
     head = store.head(LOBBY)
-    census = head.census(MemberCount(store).of(LOBBY, head))
-    return [one.id for span in spans for one in MemberCache(store).of(LOBBY, span, census)]
+    membership_version = head.membership_version(MemberCount(store).of(LOBBY, head))
+    return [
+        one.id for span in spans for one in MemberCache(store).of(LOBBY, span, membership_version)
+    ]
 
 
 @pytest.mark.parametrize("level", range(len(CAPACITY)))
@@ -1101,7 +1103,7 @@ def test_who_comes_or_goes_changes_the_version_of_a_part_alone(store: Store) -> 
     changed = Counter({*parts[2:]}) + Counter(parts[:2])
     left = state(store, LOBBY, shard)
     assert left.parts == tuple(joined[part] + changed[part] for part in range(PARTS))
-    store.mend(LOBBY, shard, replace(left, members=7))
+    store.repair_member_count(LOBBY, shard, replace(left, members=7))
     assert state(store, LOBBY, shard) == replace(left, members=7)
 
 

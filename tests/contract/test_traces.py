@@ -184,12 +184,12 @@ def test_any_id_is_taken_as_it_is(kept: Kept, user: str) -> None:
     kept.add("2", "ada", ATTIC)
     kept.say(1, user)
     kept.say(2, "ada")
-    kept.store.bar(user_id, 9)
-    kept.store.bar(ADA, 9)
+    kept.store.block_user(user_id, 9)
+    kept.store.block_user(ADA, 9)
     assert len(kept.find(user)) == 3
     assert kept.traces.drop(user_id, kept.traces.entries(user_id)) == 2
     assert [entry.id for entry in kept.traces.entries(ADA)] == [gateway_id("2")]
-    assert kept.store.account(ADA).barred_until == 9
+    assert kept.store.account(ADA).blocked_until == 9
     assert [trace.id for trace in kept.find(user) if isinstance(trace, Connection)] == [one.id]
     assert [
         kept.traces.erase(trace) for trace in kept.find(user) if isinstance(trace, SequencedMessage)

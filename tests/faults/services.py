@@ -52,12 +52,12 @@ class FifoQueue:
         self.messages: list[Queued] = []
 
     def publish(self, job: Job) -> None:
-        """See `Outbox.publish`."""
+        """See `JobQueue.publish`."""
         self._send(job)
         announce("SendMessage")
 
     def publish_all(self, jobs: Sequence[Job]) -> None:
-        """See `Outbox.publish_all`."""
+        """See `JobQueue.publish_all`."""
         for job in jobs:
             self._send(job)
         announce("SendMessageBatch")
@@ -71,24 +71,24 @@ class FifoQueue:
                 Queued(str(self._count), job.group, encode(job), int(self._clock() * 1000))
             )
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
-        """See `Outbox.bury`; here every record is a job."""
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
+        """See `JobQueue.dead_letter`; here every record is a job."""
         raise AssertionError(f"{record.body} was buried: {reason}")
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
-        """See `Outbox.delete`."""
+        """See `JobQueue.delete`."""
         for message in self._of(records):
             message.deleted = True
         announce("DeleteMessageBatch")
 
     def delay(self, records: Sequence[QueueRecord], seconds: int) -> None:  # noqa: ARG002
-        """See `Outbox.delay`; here it is over at once, which is the hardest."""
+        """See `JobQueue.delay`; here it is over at once, which is the hardest."""
         for message in self._of(records):
             message.visible = True
         announce("ChangeMessageVisibilityBatch")
 
     def waiting(self) -> QueueDepth:
-        """See `Outbox.waiting`."""
+        """See `JobQueue.waiting`."""
         held = len(self._live())
         announce("GetQueueAttributes")
         return QueueDepth(held, 0)

@@ -43,13 +43,13 @@ class Run:
         """Begin."""
         world = self.world
         assert isinstance(world.store, MemoryStore)
-        herald = PresenceNotifier(MemberCount(world.store), world.queue, str, world.meter)
-        closing = ConnectionCloser(world.store, herald, lambda _: world.gateway, world.meter)
+        notifier = PresenceNotifier(MemberCount(world.store), world.queue, str, world.meter)
+        closing = ConnectionCloser(world.store, notifier, lambda _: world.gateway, world.meter)
         erasure = Erasure(
             world.store,
             MemoryTraces(world.store, announce),
             closing,
-            herald,
+            notifier,
             world.queue.waiting,
             self._note,
             lambda _: announce("sleep"),

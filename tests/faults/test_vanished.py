@@ -204,13 +204,13 @@ class Room:
         meter, queue = Tally(), cast("JobQueue", self._queue)
         poster = cast("Callable[[ApiStage], Any]", lambda _: self.gateway)
         counted = MemberCount(self.store, clock=self.clock)
-        herald = PresenceNotifier(counted, queue, ids, meter)
-        closing = ConnectionCloser(self.store, herald, poster, meter)
+        notifier = PresenceNotifier(counted, queue, ids, meter)
+        closing = ConnectionCloser(self.store, notifier, poster, meter)
         return BroadcastHandler(
             self.store,
             queue,
-            Delivery(self.store, queue, poster, herald, ids, self.clock, meter),
-            TokenExpiry(self.store, queue, closing, herald, self.clock, meter),
+            Delivery(self.store, queue, poster, notifier, ids, self.clock, meter),
+            TokenExpiry(self.store, queue, closing, notifier, self.clock, meter),
             MemberCache(self.store, clock=self.clock),
             counted,
             LastCount(),

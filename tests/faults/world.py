@@ -94,12 +94,12 @@ class World:
 
         self.meter = Tally()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = PresenceNotifier(count, self.queue, new_id, self.meter)
-        admission = RateLimiter(self.store, limits, lambda: self.now)
+        notifier = PresenceNotifier(count, self.queue, new_id, self.meter)
+        rate_limiter = RateLimiter(self.store, limits, lambda: self.now)
         backlog = Backlog(self.store, lambda: self.now)
-        closing = ConnectionCloser(self.store, herald, poster, self.meter)
+        closing = ConnectionCloser(self.store, notifier, poster, self.meter)
         guard = SanctionCheck(self.store, lambda: self.now)
-        membership = Membership(self.store, herald, guard, count, admission.charge_reads)
+        membership = Membership(self.store, notifier, guard, count, rate_limiter.charge_reads)
         anonymous = AnonymousAuthenticator(lambda: UserId(new_id()))
 
         def authenticate(credentials: HandshakeCredentials) -> Identity:
@@ -112,21 +112,21 @@ class World:
 
         self._connect = ConnectHandler(
             self.store,
-            herald,
+            notifier,
             authenticate,
             OriginPolicy(),
             private=(),
             token_in_query=False,
-            door=ConnectionQuota(self.store, closing, poster, limits, lambda: self.now),
+            connection_quota=ConnectionQuota(self.store, closing, poster, limits, lambda: self.now),
             guard=guard,
             count=count,
         )
         self._receive = MessageHandler(
-            admission,
+            rate_limiter,
             poster,
             MessageSender(self.store, self.queue, backlog, lambda: self.now, new_id, self.meter),
             membership,
-            RoomReader(self.store, admission.charge_reads),
+            RoomReader(self.store, rate_limiter.charge_reads),
             TokenRenewal(self.store, membership, authenticate, lambda: self.now, self.meter),
             Moderation(
                 self.store, self.queue, poster, membership, closing, lambda: self.now, self.meter
@@ -134,16 +134,18 @@ class World:
             closing,
             self.meter,
         )
-        self._disconnect = DisconnectHandler(self.store, herald)
+        self._disconnect = DisconnectHandler(self.store, notifier)
         # Two containers, each with a cache of its own: which one a batch meets is chance.
         self._broadcasts = [
             BroadcastHandler(
                 self.store,
                 self.queue,
                 Delivery(
-                    self.store, self.queue, poster, herald, new_id, lambda: self.now, self.meter
+                    self.store, self.queue, poster, notifier, new_id, lambda: self.now, self.meter
                 ),
-                TokenExpiry(self.store, self.queue, closing, herald, lambda: self.now, self.meter),
+                TokenExpiry(
+                    self.store, self.queue, closing, notifier, lambda: self.now, self.meter
+                ),
                 MemberCache(self.store, clock=lambda: self.now),
                 count,
                 LastCount(),

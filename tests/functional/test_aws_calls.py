@@ -285,7 +285,7 @@ def test_a_frame_of_a_connection_in_fifty_rooms_costs_one_write_unit(table: Tabl
 
     for room in rooms[:7]:
         table.store.mute(ada.id, room, now + 60)
-    assert table.store.claim(ada.id, 0, now * 1_000)
+    assert table.store.claim_refusal(ada.id, 0, now * 1_000)
     assert frame() == 1
     table.store.mute(ada.id, rooms[7], now + 60)
     assert frame() == 2

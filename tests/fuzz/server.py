@@ -104,7 +104,7 @@ class Twins(Graph):
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.store = store
-        self.outbox = MemoryOutbox()
+        self.job_queue = MemoryOutbox()
         self.gateway = MemoryPoster()
         super().__init__(settings)
 
@@ -115,8 +115,8 @@ class Twins(Graph):
     def _store(self, _: object) -> Store:
         return self.store
 
-    def _outbox(self) -> MemoryOutbox:
-        return self.outbox
+    def _job_queue(self) -> MemoryOutbox:
+        return self.job_queue
 
     def _read_secret(self, place: str) -> str:  # noqa: ARG002 - there is one
         return issuer.SECRET
@@ -203,7 +203,7 @@ class Server(ABC):
 
     def work(self) -> None:
         """Carry out all that is queued, each job as it was queued."""
-        while jobs := self.graph.outbox.jobs:
+        while jobs := self.graph.job_queue.jobs:
             batch, jobs[:] = jobs[:10], jobs[10:]
             self.broadcast(*map(encode, batch))
 
@@ -213,11 +213,11 @@ class Server(ABC):
 
     def state(self) -> dict[str, Any]:
         """All that is kept, queued and told."""
-        outbox, gateway = self.graph.outbox, self.graph.gateway
+        job_queue, gateway = self.graph.job_queue, self.graph.gateway
         return {
             "kept": self.kept(),
-            "jobs": list(outbox.jobs),
-            "buried": list(outbox.buried),
+            "jobs": list(job_queue.jobs),
+            "buried": list(job_queue.buried),
             "told": {name: len(texts) for name, texts in gateway.received.items() if texts},
         }
 

@@ -74,7 +74,7 @@ def test_a_replayed_record_is_no_second_message() -> None:
         for who in (ADA, EVE):
             enter(server, who, "tea")
         server.frame(ADA, '{"action":"message","room":"tea","message":"pay 5","id":"1"}')
-        body = encode(server.graph.outbox.jobs[-1])
+        body = encode(server.graph.job_queue.jobs[-1])
         server.work()
         for _ in range(3):
             server.broadcast(body, body)

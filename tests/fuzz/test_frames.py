@@ -99,7 +99,7 @@ def attack(server: Server, session: Sequence[Sent]) -> None:
         else:
             assert is_a_request(one.body)
             assert one.sender != NOBODY
-            for job in server.graph.outbox.jobs[len(before["jobs"]) :]:
+            for job in server.graph.job_queue.jobs[len(before["jobs"]) :]:
                 require_voice(server, job)
             before = server.state()
     for who, pattern in ((GUEST, "lobby"), (PLAIN, "lobby"), (MEMBER, "*")):
@@ -107,7 +107,7 @@ def attack(server: Server, session: Sequence[Sent]) -> None:
             assert matches((pattern,), room)
             assert not matches(SETTINGS.access.private, room)
     server.work()
-    assert server.graph.outbox.buried == []
+    assert server.graph.job_queue.buried == []
     assert set(server.graph.gateway.closed) <= {NOBODY}
     for who in server.graph.gateway.received:
         server.told(who)

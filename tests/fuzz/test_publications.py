@@ -58,7 +58,7 @@ def test_no_publication_breaks_anything(requests: Sequence[tuple[str, str, str]]
                 assert isinstance(json.loads(body), dict)
                 assert path == PATHS[1] or name == "tea"
         server.work()
-        assert server.graph.outbox.buried == []
+        assert server.graph.job_queue.buried == []
         server.kept()
 
 

@@ -87,7 +87,7 @@ def test_a_record_that_no_parser_bears_is_buried(body: str) -> None:
     """Nesting without an end and half a character are no jobs, and no exceptions."""
     with serving(MemoryServer(ANONYMOUS)) as server:
         server.broadcast(body)
-        [(record, _)] = server.graph.outbox.buried
+        [(record, _)] = server.graph.job_queue.buried
     assert record.body == body
 
 

@@ -112,7 +112,7 @@ class BrokenStore(MemoryStore):
 
 
 class BrokenOutbox(MemoryOutbox):
-    """An outbox some of whose methods fail."""
+    """a job queue some of whose methods fail."""
 
     broken: frozenset[str] = frozenset()
 
@@ -121,10 +121,10 @@ class BrokenOutbox(MemoryOutbox):
         self._check("publish")
         super().publish(job)
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
         """Fail when told so."""
         self._check("bury")
-        super().bury(record, reason)
+        super().dead_letter(record, reason)
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
         """Fail when told so."""
@@ -141,7 +141,7 @@ class Scene:
     """A broadcast over twins."""
 
     store: BrokenStore = field(default_factory=lambda: BrokenStore(lambda: NOW))
-    outbox: BrokenOutbox = field(default_factory=BrokenOutbox)
+    job_queue: BrokenOutbox = field(default_factory=BrokenOutbox)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
     other_poster: MemoryPoster = field(default_factory=MemoryPoster)
     fanout: Fanout = field(default_factory=Fanout)
@@ -154,15 +154,17 @@ class Scene:
             return self.now
 
         count = MemberCount(self.store, clock=clock)
-        herald = PresenceNotifier(count, self.outbox, lambda: "id", self.tally)
-        self.closing = ConnectionCloser(self.store, herald, self.poster_of, self.tally)
+        notifier = PresenceNotifier(count, self.job_queue, lambda: "id", self.tally)
+        self.closing = ConnectionCloser(self.store, notifier, self.poster_of, self.tally)
         self.delivery = Delivery(
-            self.store, self.outbox, self.poster_of, herald, lambda: "id", clock, self.tally
+            self.store, self.job_queue, self.poster_of, notifier, lambda: "id", clock, self.tally
         )
-        self.expiry = TokenExpiry(self.store, self.outbox, self.closing, herald, clock, self.tally)
+        self.expiry = TokenExpiry(
+            self.store, self.job_queue, self.closing, notifier, clock, self.tally
+        )
         self.broadcast = BroadcastHandler(
             self.store,
-            self.outbox,
+            self.job_queue,
             self.delivery,
             self.expiry,
             MemberCache(self.store, clock=clock),
@@ -263,8 +265,8 @@ def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -
     coffee = record(said(3, COFFEE), 3)
     with pytest.raises(BatchError, match="2 records come again within 4 s; 1 are done"):
         scene.run(tea[0], coffee, tea[1])
-    assert scene.outbox.deleted == [coffee]
-    assert scene.outbox.delayed == [(tea[0], 4), (tea[1], 4)]
+    assert scene.job_queue.deleted == [coffee]
+    assert scene.job_queue.delayed == [(tea[0], 4), (tea[1], 4)]
     assert scene.seqs(ADA) == [1]
 
 
@@ -275,8 +277,8 @@ def test_failed_records_are_reported_where_the_mapping_heeds_them(scene: Scene) 
     tea = [record(said(1), 1, received=2), record(said(2), 2)]
     event = QueueEvent([tea[0], record(said(3, COFFEE), 3), tea[1]])
     assert scene.broadcast(event, 30.0) == ["id-1", "id-2"]
-    assert scene.outbox.deleted == []
-    assert [one for one, _ in scene.outbox.delayed] == tea
+    assert scene.job_queue.deleted == []
+    assert [one for one, _ in scene.job_queue.delayed] == tea
     scene.store.broken = frozenset()
     assert scene.broadcast(QueueEvent(tea), 30.0) == []
 
@@ -287,7 +289,7 @@ def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
     for received in (1, 3, 9):
         with pytest.raises(BatchError):
             scene.run(record(said(1), received=received))
-    assert [seconds for _, seconds in scene.outbox.delayed] == [2, 8, LONGEST_DELAY]
+    assert [seconds for _, seconds in scene.job_queue.delayed] == [2, 8, LONGEST_DELAY]
 
 
 def test_a_room_that_fails_waits_no_longer_for_a_retry_that_has_failed_often(scene: Scene) -> None:
@@ -295,12 +297,12 @@ def test_a_room_that_fails_waits_no_longer_for_a_retry_that_has_failed_often(sce
     bob = scene.join("Bob", protocol=Protocol.PLAIN)
     scene.poster.ill[bob] = Reason.GONE
     scene.run(record(said(1)))
-    [retry] = scene.outbox.jobs
+    [retry] = scene.job_queue.jobs
     scene.store.broken = frozenset({TEA})
     often, once = record(retry, 1, received=4), record(said(2), 2)
     with pytest.raises(BatchError, match="2 records come again within 16 s; 0 are done"):
         scene.run(often, once)
-    assert scene.outbox.delayed == [(once, 2), (often, 16)]
+    assert scene.job_queue.delayed == [(once, 2), (often, 16)]
 
 
 def test_messages_wait_for_no_retry_of_their_batch(scene: Scene) -> None:
@@ -308,7 +310,7 @@ def test_messages_wait_for_no_retry_of_their_batch(scene: Scene) -> None:
     bob = scene.join("Bob")
     scene.poster.ill[bob] = Reason.THROTTLED
     scene.run(record(said(1)))
-    [retry] = scene.outbox.jobs
+    [retry] = scene.job_queue.jobs
     scene.poster.ill.clear()
     scene.run(record(retry, 1), record(said(2), 2))
     assert scene.seqs(bob) == [2, 1]
@@ -328,7 +330,7 @@ def test_the_failed_room_goes_on_where_it_was(scene: Scene) -> None:
 def test_nothing_is_lost_when_the_queue_does_not_answer_either(scene: Scene) -> None:
     """Where the done records can't be deleted, all come again, and numbers stay as they are."""
     scene.store.broken = frozenset({TEA})
-    scene.outbox.broken = frozenset({"delete"})
+    scene.job_queue.broken = frozenset({"delete"})
     batch = [record(said(1), 1), record(said(2, COFFEE), 2)]
     with pytest.raises(BatchError, match="visibility timeout"):
         scene.run(*batch)
@@ -340,19 +342,19 @@ def test_nothing_is_lost_when_the_queue_does_not_answer_either(scene: Scene) -> 
 def test_an_unreadable_record_is_buried_at_once(scene: Scene) -> None:
     """It goes to the dead-letter queue with its reason, and its batch succeeds."""
     scene.run(record("{", 1), record('{"type":"message"}', 2), record(said(1), 3))
-    assert [buried.message_id for buried, _ in scene.outbox.buried] == ["id-1", "id-2"]
-    assert all(reason for _, reason in scene.outbox.buried)
+    assert [buried.message_id for buried, _ in scene.job_queue.buried] == ["id-1", "id-2"]
+    assert all(reason for _, reason in scene.job_queue.buried)
     assert scene.seqs(ADA) == [1]
 
 
 def test_an_unreadable_record_that_cannot_be_buried_comes_again(scene: Scene) -> None:
     """Nothing disappears: what is done is deleted, and the bad record is delivered again."""
-    scene.outbox.broken = frozenset({"bury"})
+    scene.job_queue.broken = frozenset({"bury"})
     bad, good = record("{", 1), record(said(1), 2)
     with pytest.raises(BatchError):
         scene.run(bad, good)
-    assert scene.outbox.deleted == [good]
-    assert [one for one, _ in scene.outbox.delayed] == [bad]
+    assert scene.job_queue.deleted == [good]
+    assert [one for one, _ in scene.job_queue.delayed] == [bad]
 
 
 def test_members_that_missed_a_message_get_a_retry_job_of_their_own(scene: Scene) -> None:
@@ -361,12 +363,12 @@ def test_members_that_missed_a_message_get_a_retry_job_of_their_own(scene: Scene
     scene.poster.ill[bob] = Reason.THROTTLED
     scene.run(record(said(1)))
     for attempt in range(1, ATTEMPTS + 1):
-        [job] = scene.outbox.jobs
+        [job] = scene.job_queue.jobs
         assert isinstance(job, RetryJob)
         assert (job.attempt, [member.id for member in job.members]) == (attempt, [bob])
-        scene.outbox.jobs.clear()
+        scene.job_queue.jobs.clear()
         scene.run(record(job))
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
     assert scene.seqs(ADA) == [1]
 
 
@@ -376,7 +378,7 @@ def test_a_retry_brings_the_message_with_its_number(scene: Scene) -> None:
     scene.poster.ill[bob] = Reason.TIMED_OUT
     scene.run(record(said(1)), record(said(2), 2))
     scene.poster.ill.clear()
-    scene.run(record(scene.outbox.jobs.pop()))
+    scene.run(record(scene.job_queue.jobs.pop()))
     assert scene.seqs(bob) == [1, 2]
     assert scene.seqs(ADA) == [1, 2]
 
@@ -385,14 +387,14 @@ def test_signals_are_not_tried_again(scene: Scene) -> None:
     """A signal that could not be posted is old by the time it could."""
     scene.poster.ill[ADA] = Reason.THROTTLED
     scene.run(record(signalled()))
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
     """Neither a retry that can't be queued nor a 410 that can't be noted repeats the batch."""
     bob = scene.join("Bob")
     scene.poster.ill = {ADA: Reason.GONE, bob: Reason.THROTTLED}
-    scene.outbox.broken = frozenset({"publish"})
+    scene.job_queue.broken = frozenset({"publish"})
     scene.store.forgetful = False
     scene.run(record(said(1)))
     assert scene.members() == {ADA, bob}
@@ -406,7 +408,7 @@ def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
     scene.run(record(said(1)))
     assert scene.members() == {bob}
     assert scene.members(COFFEE) == set()
-    [news] = scene.outbox.jobs
+    [news] = scene.job_queue.jobs
     assert isinstance(news, PresenceJob)
     assert (news.room, [user.username for user in news.left]) == (TEA, ["Ada"])
 
@@ -429,7 +431,7 @@ def test_a_wrong_number_of_members_is_mended(scene: Scene) -> None:
     """Deaths between two writes make the count drift; the next reading of the members sets it."""
     kept: RoomHead | None = scene.store.rooms[TEA].head
     assert kept is not None
-    scene.store.mend(TEA, WHOLE, ShardState(kept.version, 40))
+    scene.store.repair_member_count(TEA, WHOLE, ShardState(kept.version, 40))
     scene.run(record(said(1)))
     assert scene.store.head(TEA).members == 1
 
@@ -443,8 +445,8 @@ def large_room(leaf: int = 4, members: int = 30) -> tuple[Scene, set[ConnectionI
 def run_queued(scene: Scene) -> int:
     """Carry out the jobs that are queued, and those that they queue; return how many there were."""
     count = 0
-    while scene.outbox.jobs:
-        jobs, scene.outbox.jobs = scene.outbox.jobs, []
+    while scene.job_queue.jobs:
+        jobs, scene.job_queue.jobs = scene.job_queue.jobs, []
         for job in jobs:
             count += 1
             scene.run(record(job))
@@ -455,7 +457,7 @@ def test_a_large_room_is_served_by_a_tree_of_workers() -> None:
     """Each member gets the message once; the first worker posts nothing itself."""
     scene, members = large_room()
     scene.run(record(said(1)))
-    assert len(scene.outbox.jobs) == 3
+    assert len(scene.job_queue.jobs) == 3
     assert scene.poster.received == {}
     assert run_queued(scene) == 3 + 9
     assert {one for one in members if scene.seqs(one) == [1]} == members
@@ -475,14 +477,14 @@ def test_a_batch_that_comes_again_queues_the_same_jobs() -> None:
     scene, _ = large_room()
     batch = [record(said(number), number) for number in (1, 2)]
     scene.run(*batch)
-    first = [job.id for job in scene.outbox.jobs]
+    first = [job.id for job in scene.job_queue.jobs]
     scene.run(*batch)
-    assert [job.id for job in scene.outbox.jobs[len(first) :]] == first
+    assert [job.id for job in scene.job_queue.jobs[len(first) :]] == first
     assert len(set(first)) == len(first)
 
 
 def test_what_waits_for_one_worker_shares_a_frame() -> None:
-    """A backlog is gathered again at each level: three bulletins, one post for each member."""
+    """A backlog is gathered again at each level: three updates, one post for each member."""
     scene, members = large_room(leaf=100, members=5)
     scene.fanout = Fanout(leaf=100)
     head = scene.store.head(TEA)
@@ -491,8 +493,10 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
         numbering = assign_numbers(scene.store.head(TEA), {}, [said(number).message])
         scene.store.append(numbering.fresh)
         scene.store.advance(TEA, scene.store.head(TEA), numbering.head)
-        bulletin = RoomUpdate(numbering.numbered)
-        jobs.append(FanoutJob(TEA, str(number), bulletin, SlotRange(), head.census(head.members)))
+        update = RoomUpdate(numbering.numbered)
+        jobs.append(
+            FanoutJob(TEA, str(number), update, SlotRange(), head.membership_version(head.members))
+        )
     scene.run(*(record(job, number) for number, job in enumerate(jobs)))
     for one in members:
         assert len(scene.poster.received[one]) == 1
@@ -513,7 +517,7 @@ def backlog(head: RoomHead, text: str) -> list[QueueRecord]:
                 str(first),
                 RoomUpdate(tuple(messages[first : first + 10])),
                 SlotRange(),
-                head.census(head.members),
+                head.membership_version(head.members),
             ),
             first,
         )
@@ -550,7 +554,7 @@ def test_a_retry_of_thousands_of_members_reaches_each() -> None:
     members = [scene.join(f"{number:05}{'😀' * 35}") for number in range(4_000)]
     scene.poster.ill = dict.fromkeys(members, Reason.THROTTLED)
     scene.run(record(said(1)))
-    assert len(scene.outbox.jobs) > 1
+    assert len(scene.job_queue.jobs) > 1
     scene.poster.ill.clear()
     run_queued(scene)
     assert all(scene.seqs(one) == [1] for one in members)
@@ -559,11 +563,11 @@ def test_a_retry_of_thousands_of_members_reaches_each() -> None:
 def test_jobs_that_cannot_be_queued_come_again_with_their_batch() -> None:
     """Nothing is deleted until the next workers have their jobs."""
     scene, members = large_room()
-    scene.outbox.broken = frozenset({"publish"})
+    scene.job_queue.broken = frozenset({"publish"})
     batch = record(said(1))
     with pytest.raises(BatchError):
         scene.run(batch)
-    scene.outbox.broken = frozenset()
+    scene.job_queue.broken = frozenset()
     scene.run(batch)
     run_queued(scene)
     assert {one for one in members if scene.seqs(one) == [1]} == members
@@ -605,7 +609,7 @@ def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
     assert set(scene.poster.received) == {ADA, SENDER}
     assert set(scene.other_poster.received) == {bob}
     assert scene.members() == {ADA, bob}
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
@@ -643,7 +647,7 @@ def test_a_young_plain_connection_that_answers_410_is_tried_again(scene: Scene) 
     scene.poster.ill = dict(ill)
     scene.run(record(said(1)))
     assert scene.members() == {ADA, *ill}
-    jobs = [job for job in scene.outbox.jobs if isinstance(job, RetryJob)]
+    jobs = [job for job in scene.job_queue.jobs if isinstance(job, RetryJob)]
     assert {job.group for job in jobs} == {f"{TEA}\n{one}" for one in ill}
     assert [job.attempt for job in jobs] == [1, 1]
     with pytest.raises(BatchError, match="1 records come again within 2 s"):
@@ -660,13 +664,13 @@ def test_a_plain_connection_whose_handshake_must_be_over_is_forgotten(scene: Sce
     scene.poster.ill[bob] = Reason.GONE
     scene.now = NOW + HANDSHAKE_SECONDS - 0.001
     scene.run(record(said(1), sent_at=scene.now))
-    [retry] = scene.outbox.jobs
+    [retry] = scene.job_queue.jobs
     assert scene.members() == {ADA, bob}
     scene.now = NOW + HANDSHAKE_SECONDS
-    scene.outbox.jobs.clear()
+    scene.job_queue.jobs.clear()
     scene.run(record(retry, sent_at=scene.now))
     assert scene.members() == {ADA}
-    assert [type(job) for job in scene.outbox.jobs] == [PresenceJob]
+    assert [type(job) for job in scene.job_queue.jobs] == [PresenceJob]
 
 
 def test_a_connection_of_version_1_that_answers_410_is_gone_at_once(scene: Scene) -> None:
@@ -684,7 +688,7 @@ def test_many_who_are_gone_are_forgotten_by_a_job_of_their_own(scene: Scene) -> 
     scene.run(record(said(1)))
     assert scene.members() == {ADA, *gone}
     scene.run(record(said(1)))
-    first, second = scene.outbox.jobs
+    first, second = scene.job_queue.jobs
     assert isinstance(first, EndJob)
     assert (first.id, first.group, first.closes) == (second.id, f"{TEA}\nend", False)
     assert {member.id for member in first.members} == gone
@@ -703,7 +707,7 @@ def test_as_many_as_are_forgotten_at_once_need_no_job(scene: Scene) -> None:
     scene.run(record(said(1)))
     assert scene.members() == {ADA}
     assert scene.store.head(TEA).version == version + 1
-    [news] = scene.outbox.jobs
+    [news] = scene.job_queue.jobs
     assert isinstance(news, PresenceJob)
     assert len(news.left) == len(gone)
 
@@ -729,10 +733,8 @@ def test_signals_that_waited_are_noted_with_the_room(scene: Scene) -> None:
 def test_a_span_tells_no_signal_that_has_aged_on_the_way(scene: Scene) -> None:
     """The messages beside it are told however old they are."""
     head = scene.store.head(TEA)
-    bulletin = RoomUpdate(
-        (SequencedMessage(1, head.epoch, said(1).message),), (signalled().signal,)
-    )
-    job = FanoutJob(TEA, "f", bulletin, SlotRange(), head.census(head.members))
+    update = RoomUpdate((SequencedMessage(1, head.epoch, said(1).message),), (signalled().signal,))
+    job = FanoutJob(TEA, "f", update, SlotRange(), head.membership_version(head.members))
     scene.now = NOW + LIVE / 1000 + 0.001
     scene.run(record(job))
     assert [one["type"] for one in scene.told(ADA)] == ["message"]
@@ -790,8 +792,8 @@ def test_numbering_that_is_not_in_time_fails_one_room(scene: Scene) -> None:
     tea, coffee = record(said(1), 1), record(said(2, COFFEE), 2)
     with pytest.raises(BatchError, match="1 records come again"):
         scene.run(coffee, tea, remaining=0.5)
-    assert scene.outbox.deleted == [coffee]
-    assert [one for one, _ in scene.outbox.delayed] == [tea]
+    assert scene.job_queue.deleted == [coffee]
+    assert [one for one, _ in scene.job_queue.delayed] == [tea]
     assert "'tea'" in str(scene.tally.fields["reason"])
 
 

@@ -30,11 +30,11 @@ NOW = 1_795_543_903.0
 class _Outbox(MemoryOutbox):
     """Buries one record only, and deletes none."""
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
         """Fail for the second record."""
         if record.message_id == "2":
             raise UnavailableError("no answer")
-        super().bury(record, reason)
+        super().dead_letter(record, reason)
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
         """Fail always."""
@@ -59,10 +59,10 @@ def _record(number: int) -> QueueRecord:
 
 def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
     """What failed comes again soon, though what is done could not be deleted."""
-    store, outbox = MemoryStore(lambda: NOW), _Outbox()
+    store, job_queue = MemoryStore(lambda: NOW), _Outbox()
     broadcast = BroadcastHandler(
         store,
-        outbox,
+        job_queue,
         cast("Delivery", None),  # no job is told
         cast("TokenExpiry", None),
         MemberCache(store),
@@ -75,7 +75,7 @@ def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
     )
     with pytest.raises(BatchError, match="visibility timeout, and 1 that are done may"):
         broadcast(QueueEvent([_record(1), _record(2)]), 30.0)
-    assert [(record.message_id, seconds) for record, seconds in outbox.delayed] == [("2", 2)]
+    assert [(record.message_id, seconds) for record, seconds in job_queue.delayed] == [("2", 2)]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
 def test_any_reason_fits_into_an_attribute(reason: str, kept: str) -> None:
     """It is cut to 256 characters, without those that SQS refuses, and never empty."""
     queue = _Queue()
-    outbox = SqsJobQueue(cast("SQSClient", queue), lambda: "jobs", lambda: "dead")
-    outbox.bury(_record(1), reason)
+    job_queue = SqsJobQueue(cast("SQSClient", queue), lambda: "jobs", lambda: "dead")
+    job_queue.dead_letter(_record(1), reason)
     [sent] = queue.sent
     value = sent["MessageAttributes"]["reason"]["StringValue"]
     assert value == kept

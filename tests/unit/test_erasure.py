@@ -66,7 +66,7 @@ class Place:
 
     store: Store
     traces: TraceStore
-    outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    job_queue: MemoryOutbox = field(default_factory=MemoryOutbox)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
     slept: list[float] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
@@ -75,16 +75,16 @@ class Place:
         """What is tested."""
         meter = Tally()
         ids = itertools.count()
-        herald = PresenceNotifier(
-            MemberCount(self.store), self.outbox, lambda: str(next(ids)), meter
+        notifier = PresenceNotifier(
+            MemberCount(self.store), self.job_queue, lambda: str(next(ids)), meter
         )
-        closing = ConnectionCloser(self.store, herald, lambda _: self.poster, meter)
+        closing = ConnectionCloser(self.store, notifier, lambda _: self.poster, meter)
         return Erasure(
             self.store,
             self.traces,
             closing,
-            herald,
-            self.outbox.waiting,
+            notifier,
+            self.job_queue.waiting,
             lambda: START,
             self.wait,
         )
@@ -209,7 +209,7 @@ def test_rooms_are_told_who_has_gone(place: Place) -> None:
     place.erase()
     left = [
         (job.room, user.user_id)
-        for job in place.outbox.jobs
+        for job in place.job_queue.jobs
         if isinstance(job, PresenceJob)
         for user in job.left
     ]
@@ -459,11 +459,11 @@ def test_what_waits_is_counted_before_the_reading_begins() -> None:
 
     def announce(call: str) -> None:
         if call == "Scan":
-            twins.outbox.jobs.clear()
+            twins.job_queue.jobs.clear()
 
     twins = in_memory(announce)
     twins.say(ADA, TEA)
-    twins.outbox.publish(PresenceJob(TEA, "1"))
+    twins.job_queue.publish(PresenceJob(TEA, "1"))
     assert twins.erase().waiting == QueueDepth(1, 0)
     assert twins.erase().waiting == QueueDepth(0, 0)
 

@@ -43,7 +43,7 @@ class Gate:
         self.now = START
         self.calls: list[str] = []
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
-        self.admission = RateLimiter(self.store, limits, lambda: self.now)
+        self.rate_limiter = RateLimiter(self.store, limits, lambda: self.now)
         self.outcomes: list[str] = []
         self.wait = 0.0
         self.store.add(connection("1"))
@@ -52,7 +52,7 @@ class Gate:
     def send(self, request: Request | None = HI, name: str = "1") -> str:
         """Send a frame, and return what became of it."""
         try:
-            self.admission(ConnectionId(f"{name}="), request)
+            self.rate_limiter(ConnectionId(f"{name}="), request)
         except UnansweredError:
             outcome = "silent"
         except FrameError as refusal:
@@ -83,13 +83,13 @@ def test_a_burst_is_taken_and_after_it_the_rate() -> None:
 def test_nobody_gets_more_than_a_double_burst_and_the_rate(rate: float, waits: list[int]) -> None:
     """Over any stretch of time, whatever was sent before, and however long it was silent."""
     limits = Limits(frames=rate, burst=2, abuse=1e9)
-    now, paid, taken = 0, limits.start(0), list[int]()
+    now, arrival_time, taken = 0, limits.start(0), list[int]()
     for wait in waits:
         now += wait
         cost = price(rate)
-        paid += cost
-        paid = limits.cut(paid, now) or paid
-        if limits.wait(paid, now, cost) == 0:
+        arrival_time += cost
+        arrival_time = limits.cut(arrival_time, now) or arrival_time
+        if limits.wait(arrival_time, now, cost) == 0:
             taken.append(now)
     for first in range(0, len(taken), 7):
         for last in range(first, len(taken)):
@@ -101,24 +101,24 @@ def test_nobody_gets_more_than_a_double_burst_and_the_rate(rate: float, waits: l
 def test_who_keeps_to_the_rate_is_never_refused(rate: float, count: int) -> None:
     """Frames that come as far apart as they cost are all taken, for as long as one likes."""
     limits, cost = Limits(frames=rate), price(rate)
-    now, paid = 0, limits.start(0)
+    now, arrival_time = 0, limits.start(0)
     for _ in range(count):
-        now, paid = now + cost, paid + cost
-        assert limits.wait(paid, now, cost) == 0
-        paid = limits.cut(paid, now) or paid
+        now, arrival_time = now + cost, arrival_time + cost
+        assert limits.wait(arrival_time, now, cost) == 0
+        arrival_time = limits.cut(arrival_time, now) or arrival_time
 
 
 @given(rates, st.integers(min_value=1, max_value=400))
 def test_who_waits_as_told_is_taken(rate: float, too_many: int) -> None:
     """The wait is right to the millisecond, whatever came before."""
     limits, cost = Limits(frames=rate, burst=1), price(rate)
-    now, paid = 0, limits.start(0)
+    now, arrival_time = 0, limits.start(0)
     for _ in range(too_many):
-        paid += cost
-    wait = limits.wait(paid, now, cost)
+        arrival_time += cost
+    wait = limits.wait(arrival_time, now, cost)
     if wait:
-        assert limits.wait(paid + cost, now + wait, cost) == 0
-        assert limits.wait(paid + cost, now + wait - 1, cost) > 0
+        assert limits.wait(arrival_time + cost, now + wait, cost) == 0
+        assert limits.wait(arrival_time + cost, now + wait - 1, cost) > 0
 
 
 def test_silence_buys_no_flood() -> None:
@@ -151,7 +151,7 @@ def test_a_flood_is_told_so_and_then_closed() -> None:
     [closed] = [number for number, one in enumerate(gate.outcomes) if one == "closed"]
     assert closed / 500 < 1
     assert gate.outcomes[closed + 1 :] == ["silent"] * (1499 - closed)
-    bar = gate.store.account(UserId("ada")).barred_until
+    bar = gate.store.account(UserId("ada")).blocked_until
     assert bar == round((START + closed / 500 + 60) * 1000)
 
 
@@ -168,13 +168,13 @@ def test_most_of_a_flood_costs_no_call() -> None:
     gate.send()
     entry = gate.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
-    assert entry.paid == round((START - 2) * 1000) + 2021 * 100
+    assert entry.arrival_time == round((START - 2) * 1000) + 2021 * 100
 
 
 def test_what_one_container_has_refused_another_one_knows() -> None:
     """The table has what all of them have charged; what each remembers is only ever less."""
     gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=1e6))
-    other = RateLimiter(gate.store, gate.admission.limits, lambda: gate.now)
+    other = RateLimiter(gate.store, gate.rate_limiter.limits, lambda: gate.now)
     for _ in range(10):
         other(ConnectionId("1="), HI)
     assert [gate.send() for _ in range(11)].count("taken") == 10
@@ -200,8 +200,8 @@ def test_two_at_the_same_moment_get_one_answer() -> None:
     while gate.send() != "told":
         pass
     answered = int(gate.now * 1000)
-    assert gate.store.claim(ConnectionId("1="), answered, answered + 1000)
-    assert not gate.store.claim(ConnectionId("1="), answered, answered + 1000)
+    assert gate.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
+    assert not gate.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_most_of_a_user_s_flood_costs_no_call() -> None:
     gate.send(name="1")
     entry = gate.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
-    assert entry.paid == round((START - 3) * 1000) + (10 * seconds + 1) * 100
+    assert entry.arrival_time == round((START - 3) * 1000) + (10 * seconds + 1) * 100
 
 
 def test_a_user_pays_in_proportion_to_the_rates() -> None:
@@ -311,7 +311,7 @@ class Spread:
 
     def __init__(self, containers: int, limits: Limits = LIMITS) -> None:
         self.limits = limits
-        self.tabs = [UserDebtCache() for _ in range(containers)]
+        self.debts = [UserDebtCache() for _ in range(containers)]
         self.taken: list[int] = []
         self.writes: list[tuple[int, int]] = []
         self._paid: int | None = None
@@ -319,15 +319,15 @@ class Spread:
 
     def send(self, now: int) -> None:
         """Have a frame come to some container."""
-        container = self._chance.randrange(len(self.tabs))
+        container = self._chance.randrange(len(self.debts))
         cost, start = price(self.limits.user_frames), self.limits.start(now)
-        wait, owed = self.tabs[container].charge(ADA, cost, start, now)
+        wait, owed = self.debts[container].charge(ADA, cost, start, now)
         if not wait:
             self.taken.append(now)
         if owed:
             self.writes.append((container, now))
             self._paid = (start if self._paid is None else self._paid) + owed
-            self.tabs[container].learn(ADA, self._paid)
+            self.debts[container].learn(ADA, self._paid)
             self._paid = self.limits.cut(self._paid, now) or self._paid
 
 
@@ -367,50 +367,50 @@ def test_a_user_within_the_rate_is_never_refused_and_written_once_a_second() -> 
 
 def test_a_container_that_refuses_a_user_writes_nothing() -> None:
     """What is refused is not charged: an overdrawn user waits no longer for it."""
-    tabs, now = UserDebtCache(), 10_000
-    tabs.charge(ADA, 50, now - 3000, now)
-    tabs.learn(ADA, now + 500)
-    assert [tabs.charge(ADA, 50, now - 3000, now) for _ in range(9)] == [(600, 0)] * 9
-    assert tabs.charge(ADA, 50, now - 2401, now + 599) == (1, 0)
-    assert tabs.charge(ADA, 50, now - 2400, now + 600) == (0, 100)
+    debts, now = UserDebtCache(), 10_000
+    debts.charge(ADA, 50, now - 3000, now)
+    debts.learn(ADA, now + 500)
+    assert [debts.charge(ADA, 50, now - 3000, now) for _ in range(9)] == [(600, 0)] * 9
+    assert debts.charge(ADA, 50, now - 2401, now + 599) == (1, 0)
+    assert debts.charge(ADA, 50, now - 2400, now + 600) == (0, 100)
 
 
 def test_what_another_container_took_corrects_the_estimate_upward_only() -> None:
     """The answer of a write counts with what is owed since; an older answer changes nothing."""
-    tabs = UserDebtCache()
+    debts = UserDebtCache()
     for _ in range(3):
-        tabs.charge(ADA, 50, 7000, 10_000)
-    tabs.learn(ADA, 9960)
-    tabs.learn(ADA, 0)
-    assert tabs.charge(ADA, 50, 7000, 10_000) == (60, 0)
+        debts.charge(ADA, 50, 7000, 10_000)
+    debts.learn(ADA, 9960)
+    debts.learn(ADA, 0)
+    assert debts.charge(ADA, 50, 7000, 10_000) == (60, 0)
 
 
 def test_a_user_is_written_sooner_when_half_of_the_burst_is_spent() -> None:
     """Once a second before that, five times a second after it."""
     for spent, interval in ((0, 1000), (2000, CHARGE_INTERVAL)):
-        tabs, now = UserDebtCache(), 10_000
-        tabs.charge(ADA, 50, now - 3000, now)
-        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 100)
-        tabs.learn(ADA, now - 3000 + spent)
+        debts, now = UserDebtCache(), 10_000
+        debts.charge(ADA, 50, now - 3000, now)
+        assert debts.charge(ADA, 50, now - 3000, now) == (0, 100)
+        debts.learn(ADA, now - 3000 + spent)
         later = now + interval
         for when in (now, later - 1):
-            assert tabs.charge(ADA, 50, when - 3000, when) == (0, 0)
-        assert tabs.charge(ADA, 50, later - 3000, later) == (0, 150)
+            assert debts.charge(ADA, 50, when - 3000, when) == (0, 0)
+        assert debts.charge(ADA, 50, later - 3000, later) == (0, 150)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("early", [0, 1])
 def test_an_old_debt_is_forgiven_when_it_is_small_for_its_age(count: int, early: int) -> None:
     """One frame after a second, three after three, and not a millisecond earlier."""
-    tabs, now = UserDebtCache(), 10_000
+    debts, now = UserDebtCache(), 10_000
     if count > 1:
         # Right after a write, more than one frame may be owed.
-        tabs.charge(ADA, 50, now - 3000, now)
-        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 100)
+        debts.charge(ADA, 50, now - 3000, now)
+        assert debts.charge(ADA, 50, now - 3000, now) == (0, 100)
     for _ in range(count):
-        assert tabs.charge(ADA, 50, now - 3000, now) == (0, 0)
+        assert debts.charge(ADA, 50, now - 3000, now) == (0, 0)
     later = now + FORGIVEN_SHARE * 50 * count - early
-    assert tabs.charge(ADA, 50, later - 3000, later) == (0, early * 50 * (count + 1))
+    assert debts.charge(ADA, 50, later - 3000, later) == (0, early * 50 * (count + 1))
 
 
 def test_without_a_rate_for_users_none_is_kept() -> None:
@@ -429,20 +429,20 @@ def test_what_is_read_is_charged_beyond_what_the_frame_has_paid() -> None:
     paid_units = READ_UNITS_PER_SECOND / TIGHT.frames * 2
     gate.send(page)
     gate.calls.clear()
-    gate.admission.charge_reads(ConnectionId("1="), paid_units, page)
+    gate.rate_limiter.charge_reads(ConnectionId("1="), paid_units, page)
     assert gate.calls == []
-    gate.admission.charge_reads(ConnectionId("1="), paid_units + 1.5, page)
+    gate.rate_limiter.charge_reads(ConnectionId("1="), paid_units + 1.5, page)
     assert gate.calls == ["UpdateItem"]
     entry = gate.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
-    assert entry.paid == round((START - 2) * 1000) + 200 + 10
+    assert entry.arrival_time == round((START - 2) * 1000) + 200 + 10
 
 
 def test_after_a_large_read_frames_are_refused_from_memory() -> None:
     """The container that read takes nothing more before the time is over, and asks no table."""
     gate = Gate(Limits(frames=10, burst=2, abuse=30))
     gate.send(ReadHistory(room="tea"))
-    gate.admission.charge_reads(
+    gate.rate_limiter.charge_reads(
         ConnectionId("1="), 5 * READ_UNITS_PER_SECOND, ReadHistory(room="tea")
     )
     assert gate.send() == "told"
@@ -457,7 +457,7 @@ def test_what_a_forgotten_connection_read_is_charged_nobody() -> None:
     """It makes no item of one that is gone."""
     gate = Gate()
     gate.store.forget(ConnectionId("1="))
-    gate.admission.charge_reads(ConnectionId("1="), 1e3, HI)
+    gate.rate_limiter.charge_reads(ConnectionId("1="), 1e3, HI)
     assert gate.store.connection(ConnectionId("1=")) is None
 
 
@@ -470,7 +470,7 @@ def test_one_connection_reads_no_more_than_its_share(units: float, request_: Req
     for _ in range(10 * seconds):
         if gate.send(request_) == "taken":
             spent += units
-            gate.admission.charge_reads(ConnectionId("1="), units, request_)
+            gate.rate_limiter.charge_reads(ConnectionId("1="), units, request_)
         gate.now += 0.1
     burst = 2 * LIMITS.burst * READ_UNITS_PER_SECOND
     assert spent <= seconds * READ_UNITS_PER_SECOND + burst + units
@@ -482,19 +482,19 @@ def test_a_forgotten_connection_is_charged_nothing() -> None:
     gate = Gate()
     gate.store.forget(ConnectionId("1="))
     with pytest.raises(FrameError) as refusal:
-        gate.admission(ConnectionId("1="), HI)
+        gate.rate_limiter(ConnectionId("1="), HI)
     assert (refusal.value.code, refusal.value.closes) == (Code.UNKNOWN_CONNECTION, True)
     assert gate.store.connection(ConnectionId("1=")) is None
 
 
 def test_what_a_container_remembers_has_a_limit() -> None:
     """The connection that was charged longest ago is forgotten first, and asked of the table."""
-    tabs = DebtCache(limit=2)
+    debts = DebtCache(limit=2)
     for name in ("1=", "2=", "1=", "3="):
-        tabs.learn(ConnectionId(name), ADA, 10**6)
-    assert tabs.charge(ConnectionId("2="), 1, now=0) == 1
-    assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) == 1
-    assert tabs.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) is None
+        debts.learn(ConnectionId(name), ADA, 10**6)
+    assert debts.charge(ConnectionId("2="), 1, now=0) == 1
+    assert debts.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) == 1
+    assert debts.charge(ConnectionId("1="), 1, now=CHARGE_INTERVAL) is None
     users = UserDebtCache(limit=1)
     users.charge(ADA, 1, 0, 1)
     users.learn(ADA, 10**6)

@@ -241,8 +241,8 @@ class DynamoMembers(DynamoRooms):
         """See `Store.count`."""
         return sum(1 for _ in self._query(members_pk(room, shard), "M#", "M$"))
 
-    def mend(self, room: RoomId, shard: Shard, state: ShardState) -> None:
-        """See `Store.mend`."""
+    def repair_member_count(self, room: RoomId, shard: Shard, state: ShardState) -> None:
+        """See `Store.repair_member_count`."""
         with suppress(ConditionFailedError), self._available():
             self._client.update_item(
                 TableName=self._table,

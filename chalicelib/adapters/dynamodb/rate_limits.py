@@ -34,7 +34,7 @@ class DynamoRateLimits(Table):
         self._clock = clock
 
     def admit(self, connection_id: ConnectionId, price: int, start: int) -> Charge | None:
-        """See `Ledger.admit`."""
+        """See `RateLimitStore.admit`."""
         try:
             with self._available():
                 item = self._client.update_item(
@@ -52,12 +52,12 @@ class DynamoRateLimits(Table):
             return None
         return Charge(
             connection=read_connection(connection_id, item),
-            paid=int(item["paid"]["N"]),
+            arrival_time=int(item["paid"]["N"]),
             answered=_optional_number(item, "answered"),
         )
 
     def charge(self, user_id: UserId, price: int, start: int) -> int:
-        """See `Ledger.charge`."""
+        """See `RateLimitStore.charge`."""
         with self._available():
             item = self._client.update_item(
                 TableName=self._table,
@@ -74,16 +74,16 @@ class DynamoRateLimits(Table):
             )["Attributes"]
         return int(item["paid"]["N"])
 
-    def settle(self, connection_id: ConnectionId, paid: int) -> None:
-        """See `Ledger.settle`."""
-        self._settle(connection_key(connection_id), paid)
+    def raise_arrival_time(self, connection_id: ConnectionId, arrival_time: int) -> None:
+        """See `RateLimitStore.raise_arrival_time`."""
+        self._settle(connection_key(connection_id), arrival_time)
 
-    def settle_user(self, user_id: UserId, paid: int) -> None:
-        """See `Ledger.settle_user`."""
-        self._settle(account_key(user_id), paid)
+    def raise_user_arrival_time(self, user_id: UserId, arrival_time: int) -> None:
+        """See `RateLimitStore.raise_user_arrival_time`."""
+        self._settle(account_key(user_id), arrival_time)
 
-    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
-        """See `Ledger.claim`."""
+    def claim_refusal(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+        """See `RateLimitStore.claim_refusal`."""
         never = "attribute_not_exists(answered)"
         try:
             with self._available():
@@ -104,7 +104,7 @@ class DynamoRateLimits(Table):
         return True
 
     def account(self, user_id: UserId) -> Account:
-        """See `Ledger.account`."""
+        """See `RateLimitStore.account`."""
         addresses: list[Address] = []
         own: Item = {}
         pages = self._client.get_paginator("query").paginate(
@@ -127,7 +127,7 @@ class DynamoRateLimits(Table):
         )
 
     def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
-        """See `Ledger.claim_inquiry`."""
+        """See `RateLimitStore.claim_inquiry`."""
         try:
             with self._available():
                 self._client.update_item(
@@ -145,8 +145,8 @@ class DynamoRateLimits(Table):
             return False
         return True
 
-    def bar(self, user_id: UserId, until: int) -> None:
-        """See `Ledger.bar`."""
+    def block_user(self, user_id: UserId, until: int) -> None:
+        """See `RateLimitStore.block_user`."""
         with self._available():
             self._client.update_item(
                 TableName=self._table,
@@ -158,7 +158,7 @@ class DynamoRateLimits(Table):
                 },
             )
 
-    def _settle(self, key: Item, paid: int) -> None:
+    def _settle(self, key: Item, arrival_time: int) -> None:
         with suppress(ConditionFailedError), self._available():
             self._client.update_item(
                 TableName=self._table,
@@ -166,7 +166,7 @@ class DynamoRateLimits(Table):
                 UpdateExpression="SET paid = :paid",
                 # False too where there is nothing: what has been forgotten stays so.
                 ConditionExpression="paid < :paid",
-                ExpressionAttributeValues={":paid": number(paid)},
+                ExpressionAttributeValues={":paid": number(arrival_time)},
             )
 
     def _account_expiry(self) -> AttributeValueTypeDef:

@@ -31,7 +31,7 @@ class DynamoSanctions(Table):
     """The register: an item for each sanction, and an attribute of the connections it is about."""
 
     def sanction(self, room: RoomId, user_id: UserId, sanction: Sanction, until: int) -> None:
-        """See `Register.sanction`."""
+        """See `SanctionStore.sanction`."""
         with self._available():
             self._client.put_item(
                 TableName=self._table,
@@ -42,7 +42,7 @@ class DynamoSanctions(Table):
             )
 
     def sanctions(self, room: RoomId, user_id: UserId) -> Mapping[Sanction, int]:
-        """See `Register.sanctions`."""
+        """See `SanctionStore.sanctions`."""
         with self._available():
             items = self._client.query(
                 TableName=self._table,
@@ -54,7 +54,7 @@ class DynamoSanctions(Table):
         return {sanction: until for sanction, until in laid.items() if until > self._clock()}
 
     def mute(self, connection_id: ConnectionId, room: RoomId, until: int) -> None:
-        """See `Register.mute`.
+        """See `SanctionStore.mute`.
 
         Mutes that have ended are removed: each frame of the connection writes its item anew.
         """

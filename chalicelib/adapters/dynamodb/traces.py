@@ -37,7 +37,7 @@ A Scan reads one partition after the other, each of which others use too
 
 
 class DynamoTraces(Table):
-    """See `Traces`.
+    """See `TraceStore`.
 
     Args:
         client: DynamoDB.
@@ -51,7 +51,7 @@ class DynamoTraces(Table):
         self._sleep = sleep
 
     def entries(self, user_id: UserId) -> list[Address]:
-        """See `Traces.entries`."""
+        """See `TraceStore.entries`."""
         own = account_key(user_id)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -64,7 +64,7 @@ class DynamoTraces(Table):
         return [read_address(item) for item in items if item["sk"] != own["sk"]]
 
     def drop(self, user_id: UserId, entries: Sequence[Address]) -> int:
-        """See `Traces.drop`."""
+        """See `TraceStore.drop`."""
         keys = [account_key(user_id), *(user_connection_key(user_id, one.id) for one in entries)]
         there = 0
         for key in keys:
@@ -76,7 +76,7 @@ class DynamoTraces(Table):
         return there
 
     def find(self, user_id: UserId) -> Iterator[Trace]:
-        """See `Traces.find`.
+        """See `TraceStore.find`.
 
         No index leads from a user to messages: it would cost every message a write unit more.
         """
@@ -93,7 +93,7 @@ class DynamoTraces(Table):
                 self._pause(page, READS_PER_SECOND)
 
     def erase(self, numbered: SequencedMessage) -> bool:
-        """See `Traces.erase`."""
+        """See `TraceStore.erase`."""
         kept = erased(numbered.message)
         try:
             with self._available():

@@ -24,7 +24,7 @@ class JobQueue(Protocol):
     def publish_all(self, jobs: Sequence[Job]) -> None:
         """Queue jobs like `publish`, in order; each has to fit (`jobs.cut`)."""
 
-    def bury(self, record: QueueRecord, reason: str) -> None:
+    def dead_letter(self, record: QueueRecord, reason: str) -> None:
         """Put what can't be carried out where people look at it, with the reason."""
 
     def delete(self, records: Sequence[QueueRecord]) -> None:

@@ -20,7 +20,7 @@ class Charge(Record, frozen=True):
     """
 
     connection: Connection
-    paid: int
+    arrival_time: int
     answered: int
 
 
@@ -34,7 +34,7 @@ class Account(Record, frozen=True):
     """
 
     addresses: tuple[Address, ...]
-    barred_until: int
+    blocked_until: int
     asked_at: int
 
 
@@ -55,13 +55,13 @@ class RateLimitStore(Protocol):
     def charge(self, user_id: UserId, price: int, start: int) -> int:
         """Charge a user likewise, and return up to when the frames are paid for."""
 
-    def settle(self, connection_id: ConnectionId, paid: int) -> None:
+    def raise_arrival_time(self, connection_id: ConnectionId, arrival_time: int) -> None:
         """Count a connection's frames as paid up to a moment, if they are not up to a later one."""
 
-    def settle_user(self, user_id: UserId, paid: int) -> None:
+    def raise_user_arrival_time(self, user_id: UserId, arrival_time: int) -> None:
         """Count a user's frames likewise."""
 
-    def claim(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
+    def claim_refusal(self, connection_id: ConnectionId, answered: int, now: int) -> bool:
         """Take it on to answer a connection now; False if another has, since `answered`."""
 
     def account(self, user_id: UserId) -> Account:
@@ -70,5 +70,5 @@ class RateLimitStore(Protocol):
     def claim_inquiry(self, user_id: UserId, asked_at: int, now: int) -> bool:
         """Take it on to ask after a user's connections; False if another has, since `asked_at`."""
 
-    def bar(self, user_id: UserId, until: int) -> None:
+    def block_user(self, user_id: UserId, until: int) -> None:
         """Let a user open no further connection until a moment."""

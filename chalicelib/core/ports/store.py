@@ -170,7 +170,7 @@ class Store(RateLimitStore, SanctionStore, Protocol):
     def count(self, room: RoomId, shard: Shard) -> int:
         """Count a shard's members by reading them."""
 
-    def mend(self, room: RoomId, shard: Shard, state: ShardState) -> None:
+    def repair_member_count(self, room: RoomId, shard: Shard, state: ShardState) -> None:
         """Correct a shard's number of members, if its version is still the same.
 
         Members that expire, and deaths between two writes of a join, make it drift.

@@ -81,7 +81,7 @@ def sqs() -> Iterator[SQSClient]:
 
 
 class Queues:
-    """A FIFO queue and its dead-letter queue, with an outbox on them."""
+    """A FIFO queue and its dead-letter queue, with a job queue on them."""
 
     def __init__(self, sqs: SQSClient) -> None:
         self.sqs = sqs
@@ -89,7 +89,7 @@ class Queues:
             sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
             for name in ("jobs.fifo", "dead.fifo")
         )
-        self.outbox = SqsJobQueue(sqs, lambda: self.jobs, lambda: self.dead)
+        self.job_queue = SqsJobQueue(sqs, lambda: self.jobs, lambda: self.dead)
 
     def receive(self, url: str) -> list[Any]:
         """Every message that a queue hands over now."""
@@ -144,16 +144,16 @@ def record(message: dict[str, Any]) -> QueueRecord:
 )
 def test_a_job_arrives_as_it_was_published(queues: Queues, job: Job) -> None:
     """Any job, with any text that JSON can carry, survives the queue, even what XML lacks."""
-    queues.outbox.publish(job)
+    queues.job_queue.publish(job)
     assert queues.received() == [job]
     assert not FORBIDDEN.search(encode(job))
 
 
 def test_one_message_id_is_one_message(queues: Queues) -> None:
     """The same id in the same room is queued once, and in another room it is another message."""
-    queues.outbox.publish(job("first", message_id="7"))
-    queues.outbox.publish(job("again", message_id="7"))
-    queues.outbox.publish(job("elsewhere", message_id="7", room="attic"))
+    queues.job_queue.publish(job("first", message_id="7"))
+    queues.job_queue.publish(job("again", message_id="7"))
+    queues.job_queue.publish(job("elsewhere", message_id="7", room="attic"))
     jobs = queues.received()
     assert {one.message.text for one in jobs if isinstance(one, MessageJob)} == {
         "first",
@@ -169,7 +169,7 @@ def test_rooms_do_not_wait_for_each_other(queues: Queues) -> None:
         job(room="漢字 " * 16),
         RetryJob(RoomId("lobby"), "r", (), (), attempt=1),
     ):
-        queues.outbox.publish(one)
+        queues.job_queue.publish(one)
     groups = [one["Attributes"]["MessageGroupId"] for one in queues.receive(queues.jobs)]
     assert len(groups) == 4
     assert len(set(groups)) == 3
@@ -180,8 +180,8 @@ def test_many_jobs_are_queued_in_as_few_calls_as_they_fit_into(queues: Queues) -
     calls: list[str] = []
     queues.sqs.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
     long = "x" * (300 * 1024)
-    queues.outbox.publish_all([job(long, str(number), room=f"r{number}") for number in range(5)])
-    queues.outbox.publish_all([job("hi", f"s{n}", room=f"s{n}") for n in range(13)])
+    queues.job_queue.publish_all([job(long, str(number), room=f"r{number}") for number in range(5)])
+    queues.job_queue.publish_all([job("hi", f"s{n}", room=f"s{n}") for n in range(13)])
     assert calls.count("SendMessageBatch") == 2 + 2
     arrived = [*queues.received(), *queues.received(), *queues.received()]
     assert len(arrived) == 18
@@ -193,7 +193,7 @@ def test_what_is_buried_lies_in_the_dead_letter_queue_with_its_reason(queues: Qu
         QueueUrl=queues.jobs, MessageBody="no job", MessageGroupId="g", MessageDeduplicationId="d"
     )
     [received] = queues.receive(queues.jobs)
-    queues.outbox.bury(record(received), "It is no job.")
+    queues.job_queue.dead_letter(record(received), "It is no job.")
     [buried] = queues.receive(queues.dead)
     assert buried["Body"] == "no job"
     assert buried["MessageAttributes"]["reason"]["StringValue"] == "It is no job."
@@ -201,11 +201,11 @@ def test_what_is_buried_lies_in_the_dead_letter_queue_with_its_reason(queues: Qu
 
 def test_deleted_records_do_not_come_again_and_delayed_ones_do(queues: Queues) -> None:
     """Part of a batch is taken off the queue, and the rest comes again when it is told to."""
-    queues.outbox.publish(job("done", message_id="1"))
-    queues.outbox.publish(job("failed", message_id="2"))
+    queues.job_queue.publish(job("done", message_id="1"))
+    queues.job_queue.publish(job("failed", message_id="2"))
     done, failed = (record(one) for one in queues.receive(queues.jobs))
-    queues.outbox.delete([done])
-    queues.outbox.delay([failed], 0)
+    queues.job_queue.delete([done])
+    queues.job_queue.delay([failed], 0)
     [again] = queues.receive(queues.jobs)
     assert again["MessageId"] == failed.message_id
     assert record(again).receive_count == 2
@@ -213,16 +213,16 @@ def test_deleted_records_do_not_come_again_and_delayed_ones_do(queues: Queues) -
 
 def test_a_queue_that_fails_is_unavailable(sqs: SQSClient, queues: Queues) -> None:
     """An AWS error becomes the project's own, in every method."""
-    queues.outbox.publish(job())
+    queues.job_queue.publish(job())
     [received] = queues.receive(queues.jobs)
     sqs.delete_queue(QueueUrl=queues.jobs)
     sqs.delete_queue(QueueUrl=queues.dead)
     calls: list[Callable[[], None]] = [
-        lambda: queues.outbox.publish(job()),
-        lambda: queues.outbox.publish_all([job()]),
-        lambda: queues.outbox.bury(record(received), "no reason"),
-        lambda: queues.outbox.delete([record(received)]),
-        lambda: queues.outbox.delay([record(received)], 1),
+        lambda: queues.job_queue.publish(job()),
+        lambda: queues.job_queue.publish_all([job()]),
+        lambda: queues.job_queue.dead_letter(record(received), "no reason"),
+        lambda: queues.job_queue.delete([record(received)]),
+        lambda: queues.job_queue.delay([record(received)], 1),
     ]
     for call in calls:
         with pytest.raises(UnavailableError, match="queue did not"):
@@ -258,10 +258,10 @@ def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
     """Jobs of two spans are handed to two workers, those of one span to the same."""
     spans = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF), SlotRange(0, 0x7FFF))
-    census = MembershipVersion(Epoch("e"), 1, 2_000, 500, level=1)
-    queues.outbox.publish_all(
+    membership_version = MembershipVersion(Epoch("e"), 1, 2_000, 500, level=1)
+    queues.job_queue.publish_all(
         [
-            FanoutJob(RoomId("lobby"), str(number), RoomUpdate(), span, census)
+            FanoutJob(RoomId("lobby"), str(number), RoomUpdate(), span, membership_version)
             for number, span in enumerate(spans)
         ]
     )
@@ -278,8 +278,8 @@ def strict() -> StrictSqs:
     return StrictSqs()
 
 
-def outbox(strict: StrictSqs) -> SqsJobQueue:
-    """An outbox on it."""
+def job_queue(strict: StrictSqs) -> SqsJobQueue:
+    """a job queue on it."""
     return SqsJobQueue(cast("SQSClient", strict), lambda: "jobs", lambda: "dead")
 
 
@@ -295,8 +295,8 @@ def test_jobs_that_the_queue_refuses_are_noticed_and_can_be_queued_again(
     jobs = [job(message_id=str(number)) for number in range(13)]
     strict.refused = {2, 5}
     with pytest.raises(UnavailableError, match="2 refused, the first for InternalError"):
-        outbox(strict).publish_all(jobs)
-    outbox(strict).publish_all(jobs)
+        job_queue(strict).publish_all(jobs)
+    job_queue(strict).publish_all(jobs)
     queued = [decode(body).id for body in strict.bodies]
     assert sorted(queued) == sorted(one.id for one in jobs)
 
@@ -304,20 +304,20 @@ def test_jobs_that_the_queue_refuses_are_noticed_and_can_be_queued_again(
 def test_a_batch_is_measured_in_bytes(strict: StrictSqs) -> None:
     """Characters of two bytes fill a batch at half their number, and attributes count as well."""
     jobs = [job("Ж" * (MESSAGE_BYTES // 5), message_id=str(number)) for number in range(3)]
-    outbox(strict).publish_all(jobs)
+    job_queue(strict).publish_all(jobs)
     assert [len(call) for call in strict.calls] == [2, 1]
     empty = len(encode(job("", message_id="0")).encode())
     exact = [job("x" * (MESSAGE_BYTES // 4 - empty), message_id=str(n)) for n in range(3, 7)]
     assert sum(len(encode(one).encode()) for one in exact) == MESSAGE_BYTES
-    outbox(strict).publish_all(exact)
+    job_queue(strict).publish_all(exact)
     assert [decode(body) for body in strict.bodies] == jobs + exact
 
 
 def test_records_that_the_queue_neither_deletes_nor_delays_are_noticed(strict: StrictSqs) -> None:
     """Who asked learns that some come again later than it meant."""
     calls: list[Callable[[], None]] = [
-        lambda: outbox(strict).delete(records(2)),
-        lambda: outbox(strict).delay(records(2), 4),
+        lambda: job_queue(strict).delete(records(2)),
+        lambda: job_queue(strict).delay(records(2), 4),
     ]
     for call in calls:
         strict.refused = {1}
@@ -327,8 +327,8 @@ def test_records_that_the_queue_neither_deletes_nor_delays_are_noticed(strict: S
 
 def test_more_records_than_one_call_takes_are_deleted_and_delayed(strict: StrictSqs) -> None:
     """Ten go to a call, in order, each once."""
-    outbox(strict).delete(records(23))
-    outbox(strict).delay(records(23), 4)
+    job_queue(strict).delete(records(23))
+    job_queue(strict).delay(records(23), 4)
     assert [len(call) for call in strict.calls] == [10, 10, 3] * 2
     for half in (strict.calls[:3], strict.calls[3:]):
         handles = [entry["ReceiptHandle"] for call in half for entry in call]
@@ -350,7 +350,7 @@ def test_a_queue_that_is_out_of_reach_is_unavailable() -> None:
         calls: list[Callable[[], None]] = [
             lambda: unreachable.publish(job()),
             lambda: unreachable.publish_all([job()]),
-            lambda: unreachable.bury(records(1)[0], "no reason"),
+            lambda: unreachable.dead_letter(records(1)[0], "no reason"),
             lambda: unreachable.delete(records(1)),
             lambda: unreachable.delay(records(1), 1),
         ]

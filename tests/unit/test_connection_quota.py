@@ -49,10 +49,10 @@ class Doorway:
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
         count = MemberCount(self.store, clock=lambda: self.now)
-        herald = PresenceNotifier(count, MemoryOutbox(), lambda: "id", Tally())
-        closing = ConnectionCloser(self.store, herald, lambda _: self.gateway, Tally())
+        notifier = PresenceNotifier(count, MemoryOutbox(), lambda: "id", Tally())
+        closing = ConnectionCloser(self.store, notifier, lambda _: self.gateway, Tally())
         self.offered: list[Address] = []
-        self.door = ConnectionQuota(
+        self.connection_quota = ConnectionQuota(
             self.store, closing, lambda _: self.gateway, limits, lambda: self.now, self._last
         )
 
@@ -65,7 +65,7 @@ class Doorway:
         """Let a connection in, and return what the handshake answers."""
         new = replace(connection(name, user), connected_at=int(self.now * 1000))
         try:
-            self.door.let_in(new)
+            self.connection_quota.admit(new)
         except HandshakeError as refusal:
             return refusal.status
         self.store.add(new)
@@ -125,7 +125,7 @@ def test_of_handshakes_side_by_side_one_asks() -> None:
 
     store = MemoryStore(lambda: doorway.now, overtake)
     doorway.store = store
-    doorway.door = replace(doorway.door, store=store)
+    doorway.connection_quota = replace(doorway.connection_quota, store=store)
     store.add(connection("1"))
     assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
     assert doorway.gateway.asked == []
@@ -148,15 +148,19 @@ def test_stale_connections_behind_live_ones_are_found() -> None:
 def test_chance_chooses_whom_to_ask_after() -> None:
     """Left to itself, a door takes other ten each time, none twice in one inquiry."""
     doorway = Doorway(LIMITS)
-    door = ConnectionQuota(
-        doorway.store, doorway.door.closing, doorway.door.manager, LIMITS, lambda: START
+    connection_quota = ConnectionQuota(
+        doorway.store,
+        doorway.connection_quota.closing,
+        doorway.connection_quota.manager,
+        LIMITS,
+        lambda: START,
     )
     addresses = [
         Address(ConnectionId(f"{number}="), connection("1").origin, 0) for number in range(50)
     ]
     seen = set()
     for _ in range(100):
-        chosen = door.choose(addresses, INQUIRIES)
+        chosen = connection_quota.choose(addresses, INQUIRIES)
         assert len(set(chosen)) == INQUIRIES
         seen.update(chosen)
     assert len(seen) > 2 * INQUIRIES
@@ -177,7 +181,7 @@ def test_a_connection_that_may_still_be_in_its_handshake_is_not_asked_after() ->
 def test_who_has_flooded_is_not_let_in_for_a_while() -> None:
     """Until the time is over, and nobody else is kept out by it."""
     doorway = Doorway(LIMITS)
-    doorway.store.bar(UserId("ada"), int((START + 60) * 1000))
+    doorway.store.block_user(UserId("ada"), int((START + 60) * 1000))
     assert doorway.open("1") is HTTPStatus.TOO_MANY_REQUESTS
     assert doorway.open("2", "bob") is HTTPStatus.OK
     doorway.now += 60

@@ -94,9 +94,9 @@ class Scene:
     def of(self, span: SlotRange = SlotRange(), room: RoomId = TEA) -> set[ConnectionId]:  # noqa: B008 - frozen
         """The members of a span, as the cache knows them."""
         head = self.store.head(room)
-        census = head.census(self.count.of(room, head))
+        membership_version = head.membership_version(self.count.of(room, head))
         self.calls.clear()
-        found = [member.id for member in self.cache.of(room, span, census)]
+        found = [member.id for member in self.cache.of(room, span, membership_version)]
         assert len(found) == len(set(found))
         return set(found)
 

@@ -70,10 +70,10 @@ def head(seq: int = 0) -> RoomHead:
     return RoomHead(EPOCH, seq, version=1, members=3)
 
 
-def received(bulletin: RoomUpdate, *members: Member) -> dict[ConnectionId, list[Any]]:
+def received(update: RoomUpdate, *members: Member) -> dict[ConnectionId, list[Any]]:
     """What each member is posted, frame by frame."""
     frames: dict[ConnectionId, list[Any]] = {}
-    for connection_id, frame in bulletin.posts(TEA, members):
+    for connection_id, frame in update.posts(TEA, members):
         frames.setdefault(connection_id, []).append(json.loads(frame))
     return frames
 
@@ -117,8 +117,8 @@ def test_two_users_may_use_the_same_id() -> None:
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
     """Who only listens gets the shared frame; who said something gets its ack in its place."""
-    bulletin = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
-    frames = received(bulletin, member(ADA), member(BOB), member(CAT))
+    update = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
+    frames = received(update, member(ADA), member(BOB), member(CAT))
     [cat] = frames[CAT]
     [ada] = frames[ADA]
     assert [(one["type"], one["seq"]) for one in cat] == [("message", 1), ("message", 2)]
@@ -129,8 +129,8 @@ def test_members_get_one_frame_and_senders_their_own() -> None:
 def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
     """Both connections get their ack, the old one's new self the message too, others only one."""
     again = SequencedMessage(1, EPOCH, message(1, BOB))
-    bulletin = RoomUpdate((numbered(1, ADA), again))
-    frames = received(bulletin, member(ADA), member(BOB), member(CAT), member(CAT, Protocol.PLAIN))
+    update = RoomUpdate((numbered(1, ADA), again))
+    frames = received(update, member(ADA), member(BOB), member(CAT), member(CAT, Protocol.PLAIN))
     assert [one["type"] for one in frames[BOB][0]] == ["message", "ack"]
     assert [one["type"] for one in frames[CAT]] == ["message", "message"]
     assert "seq" in frames[CAT][0]
@@ -140,32 +140,32 @@ def test_a_message_that_came_over_two_connections_is_shown_once() -> None:
 def test_the_plain_form_gets_messages_only_and_never_its_own() -> None:
     """Signals, presence and acks mean nothing to it."""
     signal = SignalSent("1", user("Bob"), BOB, 0)
-    bulletin = RoomUpdate((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
-    frames = received(bulletin, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
+    update = RoomUpdate((numbered(1, ADA),), (signal,), Presence((user("x"),), (), 3))
+    frames = received(update, member(ADA, Protocol.PLAIN), member(CAT, Protocol.PLAIN))
     assert ADA not in frames
     assert [one["data"]["senderConnectionId"] for one in frames[CAT]] == [ADA]
 
 
 def test_who_has_left_gets_its_acks_alone() -> None:
     """A sender that is no member any more learns its number and nothing else."""
-    bulletin = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
+    update = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
     acks = [
         (origin, to, json.loads(frame)["seq"])
-        for origin, (to, frame) in bulletin.acks([member(BOB)], SlotRange())
+        for origin, (to, frame) in update.acks([member(BOB)], SlotRange())
     ]
     assert acks == [(ORIGIN, ADA, 1)]
 
 
 def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
     """Of the workers that share a room, one tells a sender that has left its number."""
-    bulletin = RoomUpdate((numbered(1, ADA),))
+    update = RoomUpdate((numbered(1, ADA),))
     halves = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF))
-    acks = [list(bulletin.acks([], half)) for half in halves]
+    acks = [list(update.acks([], half)) for half in halves]
     assert sorted(len(some) for some in acks) == [0, 1]
 
 
 def test_bulletins_are_gathered_in_their_order() -> None:
-    """What waits for one worker becomes one bulletin, with all comings and the newest number."""
+    """What waits for one worker becomes one update, with all comings and the newest number."""
     signal = SignalSent("1", user("Bob"), BOB, 0)
     one = RoomUpdate((numbered(1),), (signal,), Presence((user("x"),), (), 3))
     two = RoomUpdate((numbered(2),), (), Presence((), (user("y"),), 2))

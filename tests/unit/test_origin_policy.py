@@ -39,13 +39,13 @@ def origins(**env: str) -> OriginPolicy:
         (f"https://{HOST}", False),
     ],
 )
-def test_listed_pages_are_let_in_and_no_others(origin: str, *, let_in: bool) -> None:
+def test_listed_pages_are_let_in_and_no_others(origin: str, *, admit: bool) -> None:
     """By scheme, whole name and port; what only looks alike is another origin."""
     allowed = origins(
         FANFARE_ORIGINS="https://chat.example.com:443, https://Dev.example.com:8000,"
         " capacitor://localhost"
     )
-    assert allowed.allow(origin, HOST) is let_in
+    assert allowed.allow(origin, HOST) is admit
 
 
 @pytest.mark.parametrize("name", ["\u212aelvin.example", "\u017fite.example", "z\u00f6e.example"])
@@ -69,9 +69,9 @@ def test_an_origin_in_the_settings_is_plain(name: str) -> None:
         ("https://", False),
     ],
 )
-def test_on_prod_only_the_apis_own_host_is_let_in(origin: str, *, let_in: bool) -> None:
+def test_on_prod_only_the_apis_own_host_is_let_in(origin: str, *, admit: bool) -> None:
     """Until origins are listed, and over TLS."""
-    assert origins(**PROD).allow(origin, HOST) is let_in
+    assert origins(**PROD).allow(origin, HOST) is admit
 
 
 @pytest.mark.parametrize("host", [None, ""])

@@ -64,13 +64,15 @@ def test_who_is_past_the_grace_is_told_nothing_and_closed(scene: Scene) -> None:
     assert scene.seqs(bob.id) == [1]
     assert scene.seqs(ADA) == [1, 2]
     assert scene.poster.closed == []
-    [end] = scene.outbox.jobs
+    [end] = scene.job_queue.jobs
     assert isinstance(end, EndJob)
-    scene.outbox.jobs.clear()
+    scene.job_queue.jobs.clear()
     scene.run(record(end, 3))
     assert scene.poster.closed == [bob.id]
     assert scene.store.connection(bob.id) is None
-    assert [job.left for job in scene.outbox.jobs if isinstance(job, PresenceJob)] == [(bob.user,)]
+    assert [job.left for job in scene.job_queue.jobs if isinstance(job, PresenceJob)] == [
+        (bob.user,)
+    ]
     assert scene.tally.values[Metric.CONNECTIONS_CUT] == [1]
 
 
@@ -86,7 +88,7 @@ def test_who_has_renewed_is_told_everything_though_no_version_changed(scene: Sce
     scene.run(record(said(2), 2))
     assert scene.store.head(TEA).version == version
     assert scene.seqs(bob.id) == [1, 2]
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_a_renewal_that_died_halfway_is_made_good(scene: Scene) -> None:
@@ -99,7 +101,7 @@ def test_a_renewal_that_died_halfway_is_made_good(scene: Scene) -> None:
     scene.run(record(said(2), 2))
     assert scene.seqs(bob.id) == [2]
     assert scene.poster.closed == []
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_a_crowd_that_ends_at_once_holds_no_broadcast_up(scene: Scene) -> None:
@@ -123,7 +125,7 @@ def test_a_retry_tells_nothing_to_those_past_their_time(scene: Scene) -> None:
     bob = enter(scene, "Bob")
     scene.poster.ill[bob.id] = Reason.TIMED_OUT
     scene.run(record(said(1), 1))
-    [retry] = [job for job in scene.outbox.jobs if isinstance(job, RetryJob)]
+    [retry] = [job for job in scene.job_queue.jobs if isinstance(job, RetryJob)]
     assert retry.members == (Member(bob.id, bob.user, Protocol.V1, ORIGIN, bob.connected_at, END),)
     scene.poster.ill.clear()
     scene.now = END + GRACE_SECONDS
@@ -136,7 +138,7 @@ def test_a_job_comes_again_while_the_table_does_not_answer(scene: Scene) -> None
     bob, cat = enter(scene, "Bob"), enter(scene, "Cat")
     scene.now = END + GRACE_SECONDS
     scene.run(record(said(1), 1))
-    [end] = scene.outbox.jobs
+    [end] = scene.job_queue.jobs
     for scene.store.findable, scene.store.forgetful in ((False, True), (True, False)):
         with pytest.raises(BatchError, match="come again"):
             scene.run(record(end, 2))
@@ -153,13 +155,13 @@ def test_a_message_is_told_though_its_closings_cannot_be_queued(scene: Scene) ->
     """The next broadcast finds the same members past their time, and queues the job again."""
     enter(scene, "Bob")
     scene.now = END + GRACE_SECONDS
-    scene.outbox.broken = frozenset({"publish"})
+    scene.job_queue.broken = frozenset({"publish"})
     scene.run(record(said(1), 1))
     assert scene.seqs(ADA) == [1]
     assert len(scene.tally.swallowed) == 1
-    scene.outbox.broken = frozenset()
+    scene.job_queue.broken = frozenset()
     scene.run(record(said(2), 2))
-    assert [type(job) for job in scene.outbox.jobs] == [EndJob]
+    assert [type(job) for job in scene.job_queue.jobs] == [EndJob]
 
 
 def crowd_to_end(scene: Scene) -> EndJob:
@@ -176,7 +178,7 @@ def test_a_job_that_runs_out_of_time_goes_on_in_another(scene: Scene) -> None:
     scene.store.busy_until = deadline = time.monotonic() + 0.1
     scene.expiry.end(job, deadline)
     assert len(scene.members()) == len(job.members) + 1 - ENDED_AT_ONCE
-    rest = [one for one in scene.outbox.jobs if isinstance(one, EndJob)]
+    rest = [one for one in scene.job_queue.jobs if isinstance(one, EndJob)]
     assert {*chain(*(one.members for one in rest))} == {*job.members[ENDED_AT_ONCE:]}
     assert {(one.room, one.level, one.closes) for one in rest} == {(TEA, job.level, job.closes)}
     run_queued(scene)
@@ -202,13 +204,13 @@ def test_a_job_that_gets_nothing_done_comes_again(scene: Scene) -> None:
     job = crowd_to_end(scene)
     with pytest.raises(UnavailableError, match="'tea'"):
         scene.expiry.end(job, time.monotonic())
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_a_job_about_nobody_is_done(scene: Scene) -> None:
     """Whoever made it: it comes again no more, and holds no other record up."""
     scene.run(record(EndJob(TEA, "e", (), 0, closes=False)))
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
 
 
 def test_the_same_members_are_the_same_job_to_the_queue(scene: Scene) -> None:

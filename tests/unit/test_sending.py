@@ -46,17 +46,17 @@ class Scene:
 
     def __init__(self) -> None:
         self.store = MemoryStore(lambda: NOW)
-        self.outbox, self.poster, self.tally = MemoryOutbox(), MemoryPoster(), Tally()
+        self.job_queue, self.poster, self.tally = MemoryOutbox(), MemoryPoster(), Tally()
         backlog = Backlog(self.store, lambda: NOW)
         self.saying = MessageSender(
-            self.store, self.outbox, backlog, lambda: NOW, lambda: "new", self.tally
+            self.store, self.job_queue, backlog, lambda: NOW, lambda: "new", self.tally
         )
         publishers = PublisherCheck(
             self._authenticate, RateLimiter(self.store, LIMITS, lambda: NOW)
         )
         self.publish = HttpPublisher(
             publishers,
-            self.outbox,
+            self.job_queue,
             backlog,
             SanctionCheck(self.store, lambda: NOW),
             (),
@@ -94,14 +94,14 @@ def test_a_message_is_queued_as_it_was_said(scene: Scene) -> None:
     ada = scene.ada
     assert scene.saying.say(ada, Say(message="hi", room="tea", id="7")) is None
     message = Message("7", TEA, "chat", "hi", ada.user, ada.id, MILLISECONDS, origin=ada.origin)
-    assert scene.outbox.jobs == [MessageJob(TEA, message.key, message)]
+    assert scene.job_queue.jobs == [MessageJob(TEA, message.key, message)]
     assert scene.tally.values[Metric.MESSAGES_ACCEPTED] == [1]
 
 
 def test_a_message_without_an_id_gets_one(scene: Scene) -> None:
     """Each a new one, so that nothing that was said twice counts as once."""
     scene.saying.say(scene.ada, Say(message="hi", room="tea"))
-    [job] = scene.outbox.jobs
+    [job] = scene.job_queue.jobs
     assert isinstance(job, MessageJob)
     assert job.message.id == "new"
 
@@ -110,14 +110,14 @@ def test_a_signal_is_queued_as_it_was_sent(scene: Scene) -> None:
     """With the moment in milliseconds, by which it gets old."""
     scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b'{"typing":true}')))
     sent = SignalSent('{"typing":true}', scene.ada.user, scene.ada.id, MILLISECONDS)
-    assert scene.outbox.jobs == [SignalJob(TEA, "new", sent)]
+    assert scene.job_queue.jobs == [SignalJob(TEA, "new", sent)]
 
 
 def test_a_published_message_is_queued_with_its_moment(scene: Scene) -> None:
     """It has no sender, and so no API to post an ack through."""
     assert scene.publish("token", "tea", '{"message":"hi","id":"7"}') == "7"
     message = Message("7", TEA, "chat", "hi", OPERATOR, None, MILLISECONDS)
-    assert scene.outbox.jobs == [MessageJob(TEA, message.key, message)]
+    assert scene.job_queue.jobs == [MessageJob(TEA, message.key, message)]
 
 
 def test_a_notice_tells_its_moment(scene: Scene) -> None:
@@ -142,9 +142,9 @@ def test_a_room_that_cannot_keep_up_is_told_nothing_more(scene: Scene) -> None:
             Code.SLOW_DOWN,
             (MESSAGES_WAIT + 500) / 1000,
         )
-    assert scene.outbox.jobs == []
+    assert scene.job_queue.jobs == []
     scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b"1")))
-    assert len(scene.outbox.jobs) == 1
+    assert len(scene.job_queue.jobs) == 1
 
 
 def test_signals_that_cannot_be_told_in_time_are_refused(scene: Scene) -> None:
@@ -154,14 +154,14 @@ def test_signals_that_cannot_be_told_in_time_are_refused(scene: Scene) -> None:
         scene.saying.signal(scene.ada, Signal(room="tea", data=msgspec.Raw(b"1")))
     assert (refusal.value.code, refusal.value.retry_after) == (Code.SLOW_DOWN, 1.5)
     scene.saying.say(scene.ada, Say(message="hi", room="tea"))
-    assert len(scene.outbox.jobs) == 1
+    assert len(scene.job_queue.jobs) == 1
 
 
 def test_what_has_its_number_is_acknowledged_even_if_the_room_is_late(scene: Scene) -> None:
     """A resend is answered from history; nothing is queued for it."""
     again = Say(message="hi", room="tea", id="7", resend=True)
     scene.saying.say(scene.ada, again)
-    [job] = scene.outbox.jobs
+    [job] = scene.job_queue.jobs
     assert isinstance(job, MessageJob)
     numbering = assign_numbers(scene.head, {}, [job.message])
     scene.store.append(numbering.fresh)
@@ -170,12 +170,12 @@ def test_what_has_its_number_is_acknowledged_even_if_the_room_is_late(scene: Sce
     ack = scene.saying.say(scene.ada, again)
     assert ack is not None
     assert (ack.id, ack.seq, ack.epoch) == ("7", 1, scene.head.epoch)
-    assert scene.outbox.jobs == [job]
+    assert scene.job_queue.jobs == [job]
 
 
 def test_a_resend_that_has_no_number_yet_is_queued_again(scene: Scene) -> None:
     """As the same job to the queue, which drops it while it has the first."""
     for resend in (False, True):
         assert scene.saying.say(scene.ada, Say("hi", "tea", id="7", resend=resend)) is None
-    first, second = scene.outbox.jobs
+    first, second = scene.job_queue.jobs
     assert (first.id, first.group) == (second.id, second.group)
