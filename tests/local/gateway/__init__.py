@@ -1,1 +1,0 @@
-"""The gateway, with real sockets."""
