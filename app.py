@@ -205,11 +205,11 @@ def _file(name: str) -> Response:
 
 
 if settings.under_chalice_cli():
-    import localdev
+    import apigw_local
     from infra import chalice_command
 
     chalice_command.refuse_deploy()
-    localdev.attach(app)
+    apigw_local.attach(app)
 
 if settings.needs_clients():
     container.prepare(posts=settings.posts())

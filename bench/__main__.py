@@ -6,17 +6,15 @@
     cold        a container's first invocation, from the functions' zip
     memory      what posting takes over the baseline
     gateway     posts a second that the local gateway takes, and memory of its connections
-    simulate    the whole path at a scale that no machine here has
-    cost        what a load costs in a month, here and elsewhere; it measures nothing
-    flood       what floods cost others, simulated for AWS or in an application that runs
+    flood       the price of floods for others, simulated for AWS or in an application that runs
 
-`lobby` and `storm` need a running application, too: `python -m bench.lobby` and so on.
+`python -m bench.load.lobby` and `python -m bench.load.reconnects` need a running application;
+`python -m planning.simulation` and `python -m planning.cost` reckon and measure nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import subprocess
 import sys
@@ -25,7 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import broadcast, coalescing, cold, gateway, memory, posting, report
+from bench import broadcast, busy_rooms, cold, gateway, memory, posting, report
+from bench.load import flood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,14 +36,11 @@ if TYPE_CHECKING:
 PARTS: Final[Parts] = {
     "posting": posting.measure,
     "broadcast": broadcast.measure,
-    "rooms": coalescing.measure,
+    "rooms": busy_rooms.measure,
     "cold": cold.measure,
     "memory": memory.measure,
     "gateway": gateway.measure,
 }
-
-OTHERS: Final = ("simulate", "cost", "flood")
-"""Parts with command lines of their own."""
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -52,15 +48,15 @@ RESULTS: Final = Path(__file__).parent / "results"
 def main(arguments: Sequence[str] | None = None, parts: Parts = PARTS) -> None:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in OTHERS:
-        importlib.import_module(f"bench.{arguments[0]}").main(arguments[1:])
+    if arguments[:1] == ["flood"]:
+        flood.main(arguments[1:])
         return
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", nargs="?", choices=[*parts, *OTHERS])
+    parser.add_argument("part", nargs="?", choices=[*parts, "flood"])
     parser.add_argument("--json", action="store_true", help="print one JSON object (with a part)")
     options = parser.parse_args(arguments)
     if options.part is None:

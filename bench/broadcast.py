@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench.posters import CREDENTIALS, FRAME, REGION, boto3_client
+from bench.alternatives import CREDENTIALS, FRAME, REGION, boto3_client
+from bench.harness import Stage, embedded_table
 from bench.report import progress
 from bench.servers import certificate, server
-from bench.stage import Stage, embedded_table
 from chalicelib.adapters.apigateway.boto3_poster import Boto3Poster
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from chalicelib.core.fanout import Fanout

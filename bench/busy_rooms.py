@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.broadcast import SERVICE_MS, socket_poster
+from bench.harness import Stage, embedded_table
 from bench.report import progress
 from bench.servers import certificate, server
-from bench.stage import Stage, embedded_table
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.model import RoomId
 

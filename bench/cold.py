@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bench.harness import ORIGIN, PROJECT, TABLE, Stage, embedded_table
 from bench.report import progress
 from bench.servers import certificate, server
-from bench.stage import ORIGIN, PROJECT, TABLE, Stage, embedded_table
 from bench.unpacked import unpacked
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import MessageJob, encode

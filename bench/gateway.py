@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from bench.posters import CREDENTIALS, FRAME, PATIENCE, REGION
+from bench.alternatives import CREDENTIALS, FRAME, PATIENCE, REGION
+from bench.harness import PROJECT
 from bench.report import progress
 from bench.servers import SERVER_CORE, pin, run
-from bench.stage import PROJECT
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
 from chalicelib.core.model import ConnectionId
 
@@ -88,7 +88,7 @@ def measure(connections: Sequence[int] = CONNECTIONS, posts: int = POSTS) -> Ite
 def _gateway() -> Iterator[subprocess.Popen[str]]:
     """Run a gateway on its core."""
     gateway = subprocess.Popen(
-        [sys.executable, "-u", "-m", "bench.standby"],
+        [sys.executable, "-u", "-m", "bench.gateway_process"],
         cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

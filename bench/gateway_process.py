@@ -1,4 +1,4 @@
-"""The local gateway with handlers that do nothing: `python -m bench.standby`.
+"""The local gateway with handlers that do nothing: `python -m bench.gateway_process`.
 
 It prints its endpoint, then the id of each client that connects, and for each line of its input
 how many seconds of CPU time it has used. It ends with its input.
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from chalice.app import Chalice
 from chalice.config import Config
 
-from bench.posters import CREDENTIALS, REGION
-from localdev.functions import Functions
-from localdev.gateway import Gateway, Limits
-from localdev.gateway.access import Access, Credentials
+from apigw_local.gateway import Gateway, Limits
+from apigw_local.gateway.iam import Access, Credentials
+from apigw_local.lambda_.functions import Functions
+from bench.alternatives import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from chalice.app import WebsocketEvent

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
+from apigw_local.aws.cloudformation import Stack, Template
+from apigw_local.aws.emulator import Emulator
 from chalicelib.adapters.dynamodb.items import head_key, member_item, shard_key
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.adapters.telemetry import CurrentMeter
@@ -44,8 +46,6 @@ from chalicelib.service.delivery import Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import PresenceNotifier
 from chalicelib.service.token_expiry import TokenExpiry
-from localdev.emulator import Emulator
-from localdev.resources import Stack, Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bench.harness import PROJECT
 from bench.report import progress
 from bench.servers import certificate, server
-from bench.stage import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import posters
+from bench import alternatives
 from bench.report import progress
 from bench.servers import CLIENT_CORE, certificate, pin, server
 
@@ -55,15 +55,15 @@ class Row:
 def installed() -> list[Client]:
     """Return the clients that are installed here."""
     found = [
-        Client("fanfare", posters.fanfare, (100_000, 10_000)),
-        Client("boto3", posters.boto3_threads, (3_000, 10_000)),
+        Client("fanfare", alternatives.fanfare, (100_000, 10_000)),
+        Client("boto3", alternatives.boto3_threads, (3_000, 10_000)),
     ]
     if importlib.util.find_spec("aiobotocore"):
-        found.append(Client("aiobotocore", posters.aiobotocore, (3_000, 10_000)))
+        found.append(Client("aiobotocore", alternatives.aiobotocore, (3_000, 10_000)))
     if importlib.util.find_spec("awscrt"):
-        found.append(Client("awscrt", posters.awscrt, (20_000, 10_000)))
+        found.append(Client("awscrt", alternatives.awscrt, (20_000, 10_000)))
     if shutil.which("wrk"):
-        found.append(Client("wrk", posters.wrk, (0, 0)))
+        found.append(Client("wrk", alternatives.wrk, (0, 0)))
     return found
 
 

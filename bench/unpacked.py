@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.stage import PROJECT
+from bench.harness import PROJECT
 from infra.deployment_package import OWN_RUNTIME, build
 from infra.wheels import MACHINES
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from localdev.resources import keep_expiry
+from apigw_local.aws.cloudformation import keep_expiry
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError, WaiterError
 
+from apigw_local.aws.stacks import KnownStack
 from infra.errors import DeployError
-from localdev.stacks import KnownStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """What AWS documents, and what was measured: the constants of the simulation and of the bill.
 
-Nothing here was measured on AWS. Prices are in `bench/prices.json`.
+Nothing here was measured on AWS. Prices are in `planning/cost/prices.json`.
 Seconds, unless a name says otherwise.
 """
 

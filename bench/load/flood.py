@@ -3,10 +3,10 @@
     python -m bench flood [SCENE ...] [--seconds 120] [--rate 10]
     python -m bench flood [SCENE ...] --url ws://127.0.0.1:8001/api
 
-Without `--url` it runs the use cases in simulated time, on AWS as `bench.simulate` knows it. With
-it, it floods a running application (`make run`), which takes a machine with cores to spare: 500
-frames a second are more than two can carry. In each scene two clients say and hear a message every
-200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
+Without `--url` it runs the use cases in simulated time, on AWS as `planning.simulation` knows it.
+With it, it floods a running application (`make run`), which takes a machine with cores to spare:
+500 frames a second are more than two can carry. In each scene two clients say and hear a message
+every 200 ms, first in quiet and then for as long beside a flood, whose senders heed no refusal:
 
     beyond     one connection in the pair's own room, at 50 times the rate that is allowed; with
                `--url` only
@@ -29,12 +29,12 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from bench.client import Client
-from bench.flood_scenes import INTERVAL, SCENES, Row, Scene, Talk, row
-from bench.flooder import flooding, sent_at
+from bench.load.flood_scenes import INTERVAL, SCENES, Row, Scene, Talk, row
+from bench.load.flooder import flooding, sent_at
 from bench.report import machine, progress, table
-from bench.simulation.flood import SIMULATED, simulate
-from bench.simulation.path import World
+from fanfare_client.client import Client
+from planning.simulation.flood import SIMULATED, simulate
+from planning.simulation.path import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

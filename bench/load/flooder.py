@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bench.client import SUBPROTOCOL
-from bench.flood_scenes import Flood
+from bench.load.flood_scenes import Flood
+from fanfare_client.client import SUBPROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from websockets.asyncio.client import ClientConnection
 
-    from bench.flood_scenes import Action
+    from bench.load.flood_scenes import Action
 
 RETURN_SECONDS: Final = 0.5
 """Seconds after which a flooder that was closed, or not let in, tries again."""

@@ -1,6 +1,7 @@
 """Measure a chat: many clients in the lobby, some of whom talk.
 
-Start the application first (`make run`), then `python -m bench.lobby`. It counts that every other
+Start the application first (`make run`), then `python -m bench.load.lobby`. It counts that every
+other
 client got every message once, and prints how long the messages took from the sender's `send` to
 each receiver.
 """
@@ -107,7 +108,7 @@ def _report(tally: Tally, expected: set[tuple[int, str]], messages: int, seconds
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.lobby", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.load.lobby", description=__doc__)
     parser.add_argument("url", nargs="?", default="ws://127.0.0.1:8001/api")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--senders", type=int, default=5)

@@ -1,6 +1,7 @@
 """Prove that rooms lose nothing: clients that talk while their connections are cut at random.
 
-Start the application first (`make run`), then `python -m bench.storm`. With `--touch FILE` it
+Start the application first (`make run`), then `python -m bench.load.reconnects`. With
+`--touch FILE` it
 changes that file's time in mid-traffic, so that `chalice local` reloads.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.client import Client, Timing
+from fanfare_client.client import Client, Timing
 
 CUTS_PER_CLIENT = 2
 
@@ -114,7 +115,7 @@ def _judge(
 
 def main() -> None:
     """Run the storm that the command line describes, and print the counts."""
-    parser = argparse.ArgumentParser(prog="python -m bench.storm", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.load.reconnects", description=__doc__)
     parser.add_argument("url", nargs="?", default="ws://127.0.0.1:8001/api")
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--rooms", type=int, default=3)

@@ -1,7 +1,7 @@
-"""What a load costs in a month: `python -m bench cost [--preset NAME] [--rooms N] …`.
+"""The bill of a load for a month: `python -m planning.cost [--preset NAME] [--rooms N] …`.
 
-It reckons with the prices of bench/prices.json, and with the posts per message that were measured
-on one machine (docs/scale.md). docs/cost.md is about what it prints.
+It takes the prices of planning/cost/prices.json, and the posts per message that were measured on
+one machine (docs/scale.md). docs/cost.md is about what it prints.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import pricelist
-from bench.billing import text
-from bench.billing.comparison import WAYS, Tariff
-from bench.billing.presets import PRESETS
-from bench.billing.prices import total
-from bench.billing.sharing import posts_per_delivered
-from bench.billing.workload import Workload
+from planning.cost import pricelist, text
+from planning.cost.comparison import WAYS, Tariff
+from planning.cost.presets import PRESETS
+from planning.cost.prices import total
+from planning.cost.sharing import posts_per_delivered
+from planning.cost.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.billing.prices import PriceList
+    from planning.cost.prices import PriceList
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench cost",
+        prog="python -m planning.cost",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         command.error(str(error))
     if options.plots:
-        from bench.billing import plots
+        from planning.cost import plots
 
         plots.draw(tariff, options.plots)
     if options.overview:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bench import quotas
-from bench.billing.fanfare import ENVELOPE, delivered_bytes
-from bench.billing.prices import Use
-from bench.billing.usage import transfer
+from planning import quotas
+from planning.cost.fanfare import ENVELOPE, delivered_bytes
+from planning.cost.prices import Use
+from planning.cost.usage import transfer
 
 if TYPE_CHECKING:
-    from bench.billing.prices import PriceList
-    from bench.billing.workload import Workload
+    from planning.cost.prices import PriceList
+    from planning.cost.workload import Workload
 
 
 def appsync(load: Workload, prices: PriceList) -> list[Use]:

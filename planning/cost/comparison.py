@@ -6,16 +6,16 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bench.billing.fanfare import fanfare, plain
-from bench.billing.prices import bill, total
-from bench.billing.rivals import appsync, instances, iot
-from bench.billing.sharing import BUSIEST
+from planning.cost.alternatives import appsync, instances, iot
+from planning.cost.fanfare import fanfare, plain
+from planning.cost.prices import bill, total
+from planning.cost.sharing import BUSIEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bench.billing.prices import Line, PriceList, Use
-    from bench.billing.workload import Workload
+    from planning.cost.prices import Line, PriceList, Use
+    from planning.cost.workload import Workload
 
     Way = Callable[[Workload, PriceList], list[Use]]
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from bench import quotas
-from bench.billing.prices import Use
-from bench.billing.sharing import posts_per_delivered
-from bench.billing.usage import (
+from chalicelib.core.ports.store import HISTORY_LIFE
+from chalicelib.core.protocol.bounds import FRAME_LIMIT
+from chalicelib.core.shards import LEVELS, PARTS
+from chalicelib.service.presence import PRESENCE_LIMIT
+from planning import quotas
+from planning.cost.prices import Use
+from planning.cost.sharing import posts_per_delivered
+from planning.cost.usage import (
     Usage,
     charge_units,
     functions,
@@ -19,17 +23,13 @@ from bench.billing.usage import (
     talk,
     transfer,
 )
-from bench.simulation.arithmetic import level_of, linger, split
-from chalicelib.core.ports.store import HISTORY_LIFE
-from chalicelib.core.protocol.bounds import FRAME_LIMIT
-from chalicelib.core.shards import LEVELS, PARTS
-from chalicelib.service.presence import PRESENCE_LIMIT
+from planning.simulation.arithmetic import level_of, linger, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.billing.prices import PriceList
-    from bench.billing.workload import Workload
+    from planning.cost.prices import PriceList
+    from planning.cost.workload import Workload
 
 ENVELOPE: Final = 240
 """Bytes of a message object around its text."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import pictures
-from bench.billing.comparison import WAYS
-from bench.billing.presets import PRESETS
-from bench.billing.workload import DAYS, Workload
+from planning import pictures
+from planning.cost.comparison import WAYS
+from planning.cost.presets import PRESETS
+from planning.cost.workload import DAYS, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from bench.billing.comparison import Tariff
+    from planning.cost.comparison import Tariff
 
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     "Fanfare": {"color": pictures.BLUE, "lw": 2.4},

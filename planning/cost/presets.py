@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.billing.workload import Workload
+from planning.cost.workload import Workload
 
 PRESETS: Final = {
     "idle": Workload(rooms=0, connections=10_000),

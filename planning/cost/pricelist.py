@@ -1,4 +1,4 @@
-"""The prices that the project reckons with: `bench/prices.json`, and files that replace some."""
+"""Prices: those of `planning/cost/prices.json`, and files that replace some."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from bench.billing.prices import PriceList
+from planning.cost.prices import PriceList
 
 FILE: Final = Path(__file__).with_name("prices.json")
 
@@ -23,11 +23,11 @@ def read(path: Path) -> PriceList:
     """Read a file of prices.
 
     Raises:
-        ValueError: it can't be read, or is not of the form of `bench/prices.json`.
+        ValueError: it can't be read, or is not of the form of `planning/cost/prices.json`.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=PriceList)
     except (OSError, msgspec.DecodeError) as error:
         raise ValueError(
-            f"{path} does not hold prices: {error}. It takes the form of bench/prices.json."
+            f"{path} does not hold prices: {error}. It takes the form of planning/cost/prices.json."
         ) from error

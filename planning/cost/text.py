@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench import quotas, report
-from bench.billing.comparison import WAYS, busier, crossings, larger
-from bench.billing.presets import PRESETS
-from bench.billing.prices import total
-from bench.billing.sharing import BUSIEST, MEASURED, posts_per_delivered
+from bench import report
+from planning import quotas
+from planning.cost.comparison import WAYS, busier, crossings, larger
+from planning.cost.presets import PRESETS
+from planning.cost.prices import total
+from planning.cost.sharing import BUSIEST, MEASURED, posts_per_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.billing.comparison import Tariff
-    from bench.billing.prices import Line
-    from bench.billing.workload import Workload
+    from planning.cost.comparison import Tariff
+    from planning.cost.prices import Line
+    from planning.cost.workload import Workload
 
 MOST_CONNECTIONS: Final = 1_000_000.0
 

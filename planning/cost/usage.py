@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import quotas
-from bench.billing.prices import Use
 from chalicelib.core.limits import LIMITS
+from planning import quotas
+from planning.cost.prices import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

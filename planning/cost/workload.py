@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bench import quotas
 from chalicelib.core.protocol.bounds import MESSAGE_LIMIT
+from planning import quotas
 
 DAYS: Final = 365 / 12
 

@@ -1,4 +1,4 @@
-"""What a load meets on AWS, simulated: `python -m bench.simulate [--json] [--plots FOLDER]`.
+"""What a load meets on AWS, simulated: `python -m planning.simulation [--json] [--plots FOLDER]`.
 
 Without a load it runs the standard ones, which docs/scale.md is about. `--members`, `--rooms` and
 `--rate` describe another, in a world that the other options describe. Nothing is measured.
@@ -15,15 +15,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import quotas
-from bench.simulation import plots, scenarios
-from bench.simulation.path import World
-from bench.simulation.run import Load, run
+from planning import quotas
+from planning.simulation import plots, scenarios
+from planning.simulation.path import World
+from planning.simulation.run import Load, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.simulation.scenarios import Row
+    from planning.simulation.scenarios import Row
 
 COLUMNS: Final = {
     "part": "part",
@@ -87,7 +87,7 @@ def tables(rows: Sequence[Row]) -> str:
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     world = World()
-    parser = argparse.ArgumentParser(prog="python -m bench.simulate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m planning.simulation", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the standard loads")
     parser.add_argument("--members", type=int, help="of each room")

@@ -7,9 +7,9 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from bench.quotas import BATCH, QUEUE_LATENCY
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.shards import CAPACITY
+from planning.quotas import BATCH, QUEUE_LATENCY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

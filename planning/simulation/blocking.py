@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from simpy import Environment
 
-    from bench.simulation.lambdas import Process
+    from planning.simulation.lambdas import Process
 
 
 def wait(seconds: float) -> None:

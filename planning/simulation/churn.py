@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from simpy import Environment
 
-from bench import quotas
-from bench.simulation.blocking import blocking, wait
-from bench.simulation.table import Table
 from chalicelib.adapters.dynamodb.items import (
     connection_expiry,
     connection_item,
@@ -44,14 +41,17 @@ from chalicelib.service.membership import Membership
 from chalicelib.service.presence import PresenceNotifier
 from chalicelib.service.rate_limiter import RateLimiter
 from chalicelib.service.sanction_check import SanctionCheck
+from planning import quotas
+from planning.simulation.blocking import blocking, wait
+from planning.simulation.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from bench.simulation.table import Item
     from chalicelib.core.ports.meter import Metric
+    from planning.simulation.table import Item
 
 ROOM: Final = RoomId("general")
 START: Final = 1_790_000_000.0

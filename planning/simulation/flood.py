@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from simpy import Environment
 
-from bench import quotas
-from bench.flood_scenes import INTERVAL, SCENES, Flood, Row, Talk, row
-from bench.simulation.arithmetic import queue_latency
-from bench.simulation.blocking import blocking, wait
-from bench.simulation.buckets import Bucket
-from bench.simulation.queue import Queue
-from bench.simulation.table import Table
+from bench.load.flood_scenes import INTERVAL, SCENES, Flood, Row, Talk, row
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.errors import FrameError
 from chalicelib.core.events import QueueEvent, QueueRecord
@@ -38,18 +32,24 @@ from chalicelib.service.presence import PresenceNotifier
 from chalicelib.service.rate_limiter import RateLimiter
 from chalicelib.service.sending import MessageSender
 from chalicelib.service.token_expiry import TokenExpiry
+from planning import quotas
+from planning.simulation.arithmetic import queue_latency
+from planning.simulation.blocking import blocking, wait
+from planning.simulation.buckets import Bucket
+from planning.simulation.queue import Queue
+from planning.simulation.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from bench.flood_scenes import Scene
-    from bench.simulation.lambdas import Process
-    from bench.simulation.path import World
+    from bench.load.flood_scenes import Scene
     from chalicelib.core.jobs import Job
     from chalicelib.core.ports.meter import Metric
     from chalicelib.core.ports.poster import Post
+    from planning.simulation.lambdas import Process
+    from planning.simulation.path import World
 
 START: Final = 1_790_000_000.0
 QUIET: Final = RoomId("quiet")

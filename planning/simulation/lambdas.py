@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simpy import Environment, Resource
 
-from bench.quotas import (
+from planning.quotas import (
     IMPORTS,
     LAMBDA_CONCURRENCY,
     LAMBDA_STARTS,
@@ -14,7 +14,7 @@ from bench.quotas import (
     PLATFORM_START,
     SOCKETS,
 )
-from bench.simulation.buckets import Bucket
+from planning.simulation.buckets import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from bench import quotas
-from bench.simulation.arithmetic import level_of, linger, queue_latency, split
-from bench.simulation.buckets import Bucket, Gateway
-from bench.simulation.lambdas import Concurrency, Container, Function
-from bench.simulation.queue import Job, Queue
 from chalicelib.core.shards import LEVELS
+from planning import quotas
+from planning.simulation.arithmetic import level_of, linger, queue_latency, split
+from planning.simulation.buckets import Bucket, Gateway
+from planning.simulation.lambdas import Concurrency, Container, Function
+from planning.simulation.queue import Job, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simpy import Environment
 
-    from bench.simulation.lambdas import Process
+    from planning.simulation.lambdas import Process
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench import pictures
-from bench.pictures import BLUE, ORANGE
+from planning import pictures
+from planning.pictures import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from bench.simulation.scenarios import Row
+    from planning.simulation.scenarios import Row
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:

@@ -6,14 +6,14 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from bench.quotas import BATCH, MOST_POLLERS, POLLERS_PER_SECOND
+from planning.quotas import BATCH, MOST_POLLERS, POLLERS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simpy import Environment
 
-    from bench.simulation.lambdas import Process
+    from planning.simulation.lambdas import Process
 
 
 class Grouped(Protocol):

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from simpy import Environment
 
-from bench import quotas
-from bench.billing.prices import bill, total
-from bench.billing.usage import Usage, keep_alive, talk
-from bench.pricelist import standard
-from bench.simulation.arithmetic import percentile
-from bench.simulation.path import Path, World
+from planning import quotas
+from planning.cost.pricelist import standard
+from planning.cost.prices import bill, total
+from planning.cost.usage import Usage, keep_alive, talk
+from planning.simulation.arithmetic import percentile
+from planning.simulation.path import Path, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.simulation.lambdas import Process
-    from bench.simulation.path import Delivery
+    from planning.simulation.lambdas import Process
+    from planning.simulation.path import Delivery
 
 SAMPLES: Final = 10
 """Receivers of a frame whose delay is looked at, evenly spread from the first to the last."""

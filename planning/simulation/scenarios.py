@@ -7,16 +7,16 @@ from dataclasses import replace
 from statistics import median_low
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import quotas
-from bench.simulation.churn import Storm, churn, storm
-from bench.simulation.path import HARSH, KIND, World
-from bench.simulation.run import Load, run
+from planning import quotas
+from planning.simulation.churn import Storm, churn, storm
+from planning.simulation.path import HARSH, KIND, World
+from planning.simulation.run import Load, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench.simulation.churn import Peaks
-    from bench.simulation.run import Outcome
+    from planning.simulation.churn import Peaks
+    from planning.simulation.run import Outcome
 
     Row = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from bench.simulation.expressions import Terms, holds, update
 from chalicelib.adapters.dynamodb.items import READ_UNIT, item_size, read_units
+from planning.simulation.expressions import Terms, holds, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, WebSocketRoute
 
-    from tests.running import Fanfare
+    from tests.support.application import Fanfare
 
 
 NO_BROWSER = f"no browser: none of {', '.join(chromium.NAMES)} is on PATH"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.browser.chat import Chat
-    from tests.running import Fanfare
+    from tests.support.application import Fanfare
 
     OpenPage = Callable[..., Chat]
 

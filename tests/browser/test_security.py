@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Dialog, Page, Route
 
-    from tests.running import Fanfare
+    from tests.support.application import Fanfare
 
     OpenPage = Callable[..., Chat]
 

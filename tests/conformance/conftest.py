@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localdev.gateway.limits import AWS_LIMITS, Limits
-from localdev.options import parse
+from apigw_local.gateway.quotas import AWS_LIMITS, Limits
+from apigw_local.option_text import parse
 from tests.conformance.differences import KNOWN
 from tests.conformance.local import running
 from tests.conformance.stage import Stage

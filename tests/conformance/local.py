@@ -1,4 +1,4 @@
-"""The conformance app under `python -m localdev`, as any app is run."""
+"""The conformance app under `python -m apigw_local`, as any app is run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.local.terminal import START_SECONDS, run_guest
-from tests.waiting import wait_until
+from gateway_support.terminal import START_SECONDS, run_guest
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def running(folder: Path, *options: str) -> Iterator[str]:
 
     Args:
         folder: where the copy goes.
-        options: of `python -m localdev`.
+        options: of `python -m apigw_local`.
     """
     copy = shutil.copytree(APP, folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     terminal = run_guest(copy, *options)

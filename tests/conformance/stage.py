@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
 
-    from localdev.gateway import Limits
+    from apigw_local.gateway import Limits
 
 WAIT_SECONDS: Final = 15.0
 """Longer than a cold start on AWS takes."""

@@ -13,8 +13,8 @@ from botocore.credentials import ReadOnlyCredentials
 from chalicelib.adapters.apigateway.boto3_poster import CLIENT_CONFIG, Boto3Poster
 from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.socket_poster import SocketPoster
-from tests.authority import Authority
-from tests.connections import Connections
+from tests.support.management_server import Connections
+from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

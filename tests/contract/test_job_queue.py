@@ -38,7 +38,7 @@ from chalicelib.core.model import (
     UserId,
 )
 from chalicelib.core.room_update import RoomUpdate, SignalSent
-from tests.strict_sqs import FORBIDDEN, MESSAGE_BYTES, StrictSqs
+from tests.support.strict_sqs import FORBIDDEN, MESSAGE_BYTES, StrictSqs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -279,7 +279,7 @@ def strict() -> StrictSqs:
 
 
 def job_queue(strict: StrictSqs) -> SqsJobQueue:
-    """a job queue on it."""
+    """A job queue on it."""
     return SqsJobQueue(cast("SQSClient", strict), lambda: "jobs", lambda: "dead")
 
 

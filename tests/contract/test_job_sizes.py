@@ -28,8 +28,8 @@ from chalicelib.core.model import (
 )
 from chalicelib.core.protocol import MESSAGE_LIMIT, ROOM_NAME_LIMIT
 from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent, gather
-from tests.people import gateway_id
-from tests.strict_sqs import StrictSqs
+from tests.support.builders import gateway_id
+from tests.support.strict_sqs import StrictSqs
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

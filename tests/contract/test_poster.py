@@ -13,16 +13,16 @@ import pytest
 from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.core.model import ConnectionId
 from chalicelib.core.ports.poster import ClientIdentity, ConnectionInfo, Reason, Report
-from tests import misbehaviour
-from tests.connections import Connections
 from tests.contract.conftest import soon
+from tests.support import gateway_faults
+from tests.support.management_server import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.ports.poster import ConnectionManager, Poster
-    from tests.authority import Authority
-    from tests.connections import Exchange
+    from tests.support.management_server import Exchange
+    from tests.support.tls import Authority
 
 ADA = ConnectionId("PJqB0fHsqRcCHlw=")
 BOB = ConnectionId("PJq-_fHsqRcCHlw=")
@@ -103,7 +103,7 @@ def test_a_gone_connection_is_tried_once(connections: Connections, poster: Poste
 
 def test_who_missed_a_frame_is_not_delivered(connections: Connections, poster: Poster) -> None:
     """A connection that took the first frame and failed at the second counts as failed."""
-    connections.acts[ADA] = [misbehaviour.fine, misbehaviour.status(HTTPStatus.FORBIDDEN)]
+    connections.acts[ADA] = [gateway_faults.fine, gateway_faults.status(HTTPStatus.FORBIDDEN)]
     report = poster.post([(ADA, b"1"), (ADA, b"2"), (ADA, b"3")], soon())
     assert report.delivered == set()
     assert report.failed == {ADA: Reason.REFUSED}
@@ -113,12 +113,12 @@ def test_who_missed_a_frame_is_not_delivered(connections: Connections, poster: P
 @pytest.mark.parametrize(
     "act",
     [
-        misbehaviour.chunked,
-        misbehaviour.announced,
-        misbehaviour.last_words,
-        misbehaviour.old_fashioned,
-        misbehaviour.drip,
-        misbehaviour.twice,
+        gateway_faults.chunked,
+        gateway_faults.announced,
+        gateway_faults.last_words,
+        gateway_faults.old_fashioned,
+        gateway_faults.drip,
+        gateway_faults.twice,
     ],
 )
 def test_an_unusual_answer_is_an_answer(
@@ -138,10 +138,10 @@ def test_an_unusual_answer_is_an_answer(
 @pytest.mark.parametrize(
     "act",
     [
-        misbehaviour.reset,
-        misbehaviour.reset_after,
-        misbehaviour.reset_midway,
-        misbehaviour.garbage,
+        gateway_faults.reset,
+        gateway_faults.reset_after,
+        gateway_faults.reset_midway,
+        gateway_faults.garbage,
     ],
 )
 def test_a_lost_answer_is_reported(
@@ -157,7 +157,7 @@ def test_a_lost_answer_is_reported(
     assert len(connections.received[ADA]) <= 1
 
 
-@pytest.mark.parametrize("act", [misbehaviour.hang, misbehaviour.dribble])
+@pytest.mark.parametrize("act", [gateway_faults.hang, gateway_faults.dribble])
 def test_a_stuck_post_holds_up_nobody_else(
     connections: Connections, new_poster: Callable[..., Poster], act: Callable[[Exchange], None]
 ) -> None:

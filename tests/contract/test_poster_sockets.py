@@ -15,10 +15,10 @@ from botocore.credentials import ReadOnlyCredentials
 from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.core.model import ConnectionId
 from chalicelib.core.ports.poster import Reason
-from tests import misbehaviour
-from tests.connections import Connections
 from tests.contract.conftest import CREDENTIALS, soon
-from tests.waiting import wait_until
+from tests.support import gateway_faults
+from tests.support.management_server import Connections
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.apigateway.endpoint import Address, Endpoint
     from chalicelib.adapters.apigateway.socket_poster import SocketPoster
     from chalicelib.core.ports.poster import Post
-    from tests.connections import Exchange
+    from tests.support.management_server import Exchange
 
 ADA = ConnectionId("PJqB0fHsqRcCHlw=")
 BOB = ConnectionId("PJq-_fHsqRcCHlw=")
@@ -101,7 +101,7 @@ def test_a_second_chance_is_the_last(connections: Connections, poster: SocketPos
     """A post that loses its fresh socket as well has failed."""
     poster.post([(ADA, b"1")], soon())
     connections.doom()
-    connections.acts[ADA] = [misbehaviour.reset]
+    connections.acts[ADA] = [gateway_faults.reset]
     report = poster.post([(ADA, b"2")], soon())
     assert report.failed == {ADA: Reason.REFUSED}
     assert report.posts == 2
@@ -173,12 +173,12 @@ def test_a_handshake_takes_no_longer_than_allowed(
 # Answers
 
 
-@pytest.mark.parametrize("act", [misbehaviour.reset_midway, misbehaviour.switch])
+@pytest.mark.parametrize("act", [gateway_faults.reset_midway, gateway_faults.switch])
 def test_half_an_answer_is_none(
     connections: Connections, poster: SocketPoster, act: Callable[[Exchange], None]
 ) -> None:
     """Without a final status the post has failed, though on a reused socket, and is not resent."""
-    connections.acts[ADA] = [misbehaviour.fine, act]
+    connections.acts[ADA] = [gateway_faults.fine, act]
     report = poster.post([(ADA, b"1"), (ADA, b"2")], soon())
     assert report.failed == {ADA: Reason.REFUSED}
     assert report.posts == 2
@@ -186,7 +186,7 @@ def test_half_an_answer_is_none(
 
 def test_the_status_decides(connections: Connections, poster: SocketPoster) -> None:
     """A post that was answered 200 is delivered even if the answer's body never comes."""
-    connections.acts[ADA] = [misbehaviour.cut_short]
+    connections.acts[ADA] = [gateway_faults.cut_short]
     report = poster.post([(ADA, b"1"), (ADA, b"2")], soon())
     assert report.delivered == {ADA}
     assert connections.received == {ADA: [b"1", b"2"]}
@@ -195,7 +195,7 @@ def test_the_status_decides(connections: Connections, poster: SocketPoster) -> N
 def test_a_long_answer_is_read_to_its_end(connections: Connections, poster: SocketPoster) -> None:
     """An answer of several TLS records, and of any part of one, leaves its socket usable."""
     for size in (16_000, 16_384, 20_000, 100_000):
-        connections.acts[ADA] = [misbehaviour.status(HTTPStatus.OK, bytes(size))]
+        connections.acts[ADA] = [gateway_faults.status(HTTPStatus.OK, bytes(size))]
         assert poster.post([(ADA, b"1")], soon()).delivered == {ADA}
     assert poster.post([(ADA, b"2")], soon()).sockets_opened == 0
     assert connections.sockets == 1
@@ -265,7 +265,7 @@ def test_a_call_may_die_while_posts_are_drawn(
     connections: Connections, poster: SocketPoster
 ) -> None:
     """What the caller's iterator raises reaches the caller, and the next call is not disturbed."""
-    connections.acts[ADA] = [misbehaviour.hang]
+    connections.acts[ADA] = [gateway_faults.hang]
 
     def posts() -> Iterator[Post]:
         yield ADA, b"1"
@@ -284,8 +284,8 @@ def test_a_call_may_die_while_posts_are_drawn(
 def test_a_server_error_is_tried_again(connections: Connections, poster: SocketPoster) -> None:
     """A frame that got 5xx is sent again, and counted as perhaps delivered twice."""
     connections.acts[ADA] = [
-        misbehaviour.status(HTTPStatus.INTERNAL_SERVER_ERROR),
-        misbehaviour.status(HTTPStatus.SERVICE_UNAVAILABLE),
+        gateway_faults.status(HTTPStatus.INTERNAL_SERVER_ERROR),
+        gateway_faults.status(HTTPStatus.SERVICE_UNAVAILABLE),
     ]
     report = poster.post([(ADA, b"1"), (ADA, b"2")], soon())
     assert report.delivered == {ADA}
@@ -305,7 +305,7 @@ def test_a_slow_consumer_is_given_up(connections: Connections, poster: SocketPos
 
 def test_throttling_is_waited_out(connections: Connections, poster: SocketPoster) -> None:
     """While the gateway throttles everybody, nobody is given up for it."""
-    busy = misbehaviour.status(HTTPStatus.TOO_MANY_REQUESTS)
+    busy = gateway_faults.status(HTTPStatus.TOO_MANY_REQUESTS)
     crowd = CROWD[:8]
     for to in crowd:
         connections.acts[to] = [busy] * 4
@@ -379,17 +379,17 @@ def test_nothing_is_lost_doubled_or_sent_astray(
     """
     draw = random.Random(7)  # the same storm each time
     acts = [
-        *[misbehaviour.fine] * 12,
-        misbehaviour.chunked,
-        misbehaviour.announced,
-        misbehaviour.last_words,
-        misbehaviour.drip,
-        misbehaviour.twice,
-        misbehaviour.cut_short,
-        misbehaviour.reset,
-        misbehaviour.reset_after,
-        misbehaviour.status(HTTPStatus.INTERNAL_SERVER_ERROR),
-        misbehaviour.status(HTTPStatus.TOO_MANY_REQUESTS),
+        *[gateway_faults.fine] * 12,
+        gateway_faults.chunked,
+        gateway_faults.announced,
+        gateway_faults.last_words,
+        gateway_faults.drip,
+        gateway_faults.twice,
+        gateway_faults.cut_short,
+        gateway_faults.reset,
+        gateway_faults.reset_after,
+        gateway_faults.status(HTTPStatus.INTERNAL_SERVER_ERROR),
+        gateway_faults.status(HTTPStatus.TOO_MANY_REQUESTS),
     ]
     crowd = [ConnectionId(f"{number:015}=") for number in range(200)]
     for to in crowd:

@@ -44,10 +44,10 @@ from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.ports.store import CONNECTION_LIFE, HEAD_LIFE, HISTORY_LIFE
 from chalicelib.core.shards import CAPACITY, LEVELS, PARTS, WHOLE, ShardState, shard_of, shards_of
 from chalicelib.service.member_cache import MemberCache, MemberCount
-from tests import resources
-from tests.conftest import PROJECT
-from tests.memory import MemoryStore
-from tests.people import gateway_id
+from tests.support import resources
+from tests.support.builders import gateway_id
+from tests.support.fakes import MemoryStore
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,11 +30,11 @@ from chalicelib.core.model import (
 )
 from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE
 from chalicelib.core.ports.traces import MembershipTrace
-from tests import resources
-from tests.conftest import PROJECT
 from tests.contract.test_store import answer_from_the_past
-from tests.memory import MemoryStore, MemoryTraces
-from tests.people import gateway_id
+from tests.support import resources
+from tests.support.builders import gateway_id
+from tests.support.fakes import MemoryStore, MemoryTraces
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

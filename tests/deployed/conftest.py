@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.checkout import Checkout
 from tests.deployed.deployment import Deployment
 from tests.deployed.ministack import running
+from tests.support.checkout import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

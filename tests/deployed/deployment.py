@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests import checkout, strict
-from tests.conftest import PROJECT
+from tests.support import checkout, strict
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from tests.checkout import Checkout
+    from tests.support.checkout import Checkout
 
 
 class Deployment:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from bench.client import Client
+from fanfare_client.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

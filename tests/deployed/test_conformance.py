@@ -14,8 +14,8 @@ import boto3
 import pytest
 
 from infra.stack import Stack
-from tests.conftest import PROJECT
 from tests.deployed.ministack import running
+from tests.support.project import PROJECT
 
 SUITE = PROJECT / "tests/conformance"
 

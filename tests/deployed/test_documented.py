@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.checkout import Checkout, documented
 from tests.deployed.conftest import DEPLOY_SECONDS
 from tests.deployed.deployment import Deployment, interrupt
 from tests.deployed.holdings import held
 from tests.deployed.ministack import running
+from tests.support.checkout import Checkout, documented
 
 if TYPE_CHECKING:
     from pathlib import Path

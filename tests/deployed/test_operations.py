@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.client import Client
+from fanfare_client.client import Client
 from infra import rest_api
 from infra.websocket import WebsocketStage
-from tests import resources
-from tests.checkout import Checkout
 from tests.deployed.conftest import DEPLOY_SECONDS
 from tests.deployed.deployment import type_documented
-from tests.waiting import wait_until
+from tests.support import resources
+from tests.support.checkout import Checkout
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.local.terminal import Terminal
+    from gateway_support.terminal import Terminal
 
 
 @pytest.fixture(scope="package")

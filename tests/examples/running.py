@@ -1,4 +1,4 @@
-"""An example, as it is, under `python -m localdev`."""
+"""An example, as it is, under `python -m apigw_local`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.conftest import PROJECT
-from tests.local.terminal import START_SECONDS, Terminal, run_guest, wait_until_gone
-from tests.waiting import wait_until
+from gateway_support.terminal import START_SECONDS, Terminal, run_guest, wait_until_gone
+from tests.support.project import PROJECT
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def running(name: str, folder: Path, *options: str) -> Iterator[Terminal]:
     Args:
         name: the example's.
         folder: where the copy goes.
-        options: of `python -m localdev`.
+        options: of `python -m apigw_local`.
     """
     ignored = shutil.ignore_patterns("__pycache__")
     terminal = run_guest(shutil.copytree(EXAMPLES / name, folder / name, ignore=ignored), *options)

@@ -1,4 +1,4 @@
-"""Each example does under `python -m localdev` what its README says."""
+"""Each example does under `python -m apigw_local` what its README says."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.examples.running import running, websocket_url
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.local.terminal import Terminal
+    from gateway_support.terminal import Terminal
 
     Connect = Callable[[Terminal], ClientConnection]
 

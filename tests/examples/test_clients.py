@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localdev.gateway import Limits
+from apigw_local.gateway import Limits
+from gateway_support.serving import Served
 from tests.examples.running import websocket_url
 from tests.examples.visits import ABNORMAL, Say, Visit
-from tests.local.gateway.serving import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gateway_support.terminal import Terminal
     from tests.examples.visits import Client
-    from tests.local.terminal import Terminal
 
 FRAME = 32 * 1024
 TOKEN = "?token=sesame"

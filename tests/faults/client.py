@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bench.effects import AskHistory, Join, Send
-from bench.timeline import Timeline
+from fanfare_client.effects import AskHistory, Join, Send
+from fanfare_client.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bench.effects import Effect
     from chalicelib.core.model import ConnectionId
+    from fanfare_client.effects import Effect
 
 
 class Client:

@@ -25,11 +25,11 @@ from chalicelib.core.model import Message, RoomId, User
 from chalicelib.core.ports.poster import Reason
 from chalicelib.core.protocol import MESSAGE_LIMIT
 from chalicelib.core.shards import CAPACITY
-from tests import resources
-from tests.conftest import PROJECT
 from tests.faults.lambdas import announce
 from tests.faults.world import ROOMS, UNLIMITED, World
-from tests.memory import MemoryStore
+from tests.support import resources
+from tests.support.fakes import MemoryStore
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

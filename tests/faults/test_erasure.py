@@ -17,7 +17,7 @@ from chalicelib.service.presence import PresenceNotifier
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import meeting
 from tests.faults.test_rights import known
-from tests.memory import MemoryStore, MemoryTraces
+from tests.support.fakes import MemoryStore, MemoryTraces
 
 if TYPE_CHECKING:
     from chalicelib.core.model import SequencedMessage

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core.model import RoomId
 from tests.faults.lambdas import announce
 from tests.faults.world import World
-from tests.memory import MemoryStore
+from tests.support.fakes import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.simulation.table import Table
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.model import Connection, RoomId, SlotRange
 from chalicelib.core.shards import shards_of
+from planning.simulation.table import Table
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import interleavings
-from tests.memory import MemoryStore
-from tests.people import START, connection
+from tests.support.builders import START, connection
+from tests.support.fakes import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from simpy import Environment
 
-from bench import quotas
-from bench.simulation.blocking import blocking, wait
-from bench.simulation.table import Table
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.core.fanout import Fanout
@@ -37,9 +34,12 @@ from chalicelib.service.delivery import Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import PresenceNotifier
 from chalicelib.service.token_expiry import TokenExpiry
+from planning import quotas
+from planning.simulation.blocking import blocking, wait
+from planning.simulation.table import Table
 from tests.faults.services import BATCH, DEDUPLICATION_SECONDS
-from tests.people import gateway_id
-from tests.tally import Tally
+from tests.support.builders import gateway_id
+from tests.support.fake_meter import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -38,7 +38,7 @@ from chalicelib.service.token_renewal import TokenRenewal
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
 from tests.faults.services import FifoQueue, Gateway, Socket
-from tests.tally import Tally
+from tests.support.fake_meter import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from moto import mock_aws
 from app import app
 from chalicelib import container, settings
 from chalicelib.graph import Graph
-from tests import resources, strict
-from tests.conftest import PROJECT
-from tests.connections import Connections
+from tests.support import resources, strict
+from tests.support.management_server import Connections
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

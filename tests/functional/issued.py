@@ -8,7 +8,7 @@ import boto3
 
 from chalicelib import container
 from tests.functional.test_identity import HS256, PRIVATE
-from tests.issuer import SECRET
+from tests.support.jwt_issuer import SECRET
 
 if TYPE_CHECKING:
     import pytest

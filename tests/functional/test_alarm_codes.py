@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import resources
-from tests.conftest import PROJECT
+from tests.support import resources
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     import pytest

@@ -29,17 +29,17 @@ from chalicelib.core.model import (
 from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.protocol import MESSAGE_LIMIT, SUBPROTOCOL
 from chalicelib.core.shards import WHOLE
-from tests import resources
 from tests.functional.conftest import standing_clock
-from tests.people import gateway_id
-from tests.resources import TABLE
-from tests.units import Units
+from tests.support import resources
+from tests.support.builders import gateway_id
+from tests.support.capacity_units import Units
+from tests.support.resources import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="

@@ -10,11 +10,11 @@ import pytest
 
 from chalicelib.adapters import telemetry
 from chalicelib.core.protocol import MESSAGE_LIMIT
-from tests import resources
+from tests.support import resources
 
 if TYPE_CHECKING:
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="

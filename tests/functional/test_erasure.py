@@ -14,8 +14,8 @@ from chalicelib.core.model import UserId
 from chalicelib.core.protocol import SUBPROTOCOL
 
 if TYPE_CHECKING:
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA, BOB, ADA_AGAIN = "PJqB0fHsqRcCHlw=", "PJqC1fHsqRcCHlw=", "PJqF4fHsqRcCHlw="
 

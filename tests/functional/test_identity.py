@@ -13,15 +13,15 @@ import pytest
 from chalicelib import container
 from chalicelib.core.identity import GRACE_SECONDS, WARNED_SECONDS
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import resources
 from tests.functional.test_rooms import ADA, BOB, CAT, PLAIN, Chat, texts
-from tests.issuer import AUDIENCE, ISSUER, SECRET, Jwks, public, shared, signed
+from tests.support import resources
+from tests.support.jwt_issuer import AUDIENCE, ISSUER, SECRET, Jwks, public, shared, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ISSUED: Final = {"FANFARE_AUTH_ISSUER": ISSUER, "FANFARE_AUTH_AUDIENCE": AUDIENCE}
 HS256: Final = ISSUED | {"FANFARE_AUTH": "hs256", "FANFARE_AUTH_SECRET": "/fanfare-dev/secret"}

@@ -1,4 +1,4 @@
-"""How much an invocation logs: the bytes that `python -m bench cost` reckons with."""
+"""How much an invocation logs: the bytes that `python -m planning.cost` reckons with."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import quotas
 from chalicelib.adapters import telemetry
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests.conftest import PROJECT
+from planning import quotas
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,15 +11,15 @@ import pytest
 from chalicelib import container
 from chalicelib.core.ports.meter import Metric
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import misbehaviour, resources
+from tests.support import gateway_faults, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from chalice.test import Client
 
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="
@@ -56,14 +56,14 @@ def clients_err(lambdas: Lambdas, _: Connections) -> None:
 def a_client_is_gone(lambdas: Lambdas, connections: Connections) -> None:
     """Its socket ended without a `$disconnect`."""
     open_both(lambdas)
-    connections.acts[BOB] = [misbehaviour.status(HTTPStatus.GONE)]
+    connections.acts[BOB] = [gateway_faults.status(HTTPStatus.GONE)]
     lambdas.invoke_broadcast(said(lambdas))
 
 
 def a_client_does_not_read(lambdas: Lambdas, connections: Connections) -> None:
     """The gateway answers 429 for it alone; its retries are used up."""
     open_both(lambdas)
-    connections.acts[BOB] = [misbehaviour.status(HTTPStatus.TOO_MANY_REQUESTS)] * 30
+    connections.acts[BOB] = [gateway_faults.status(HTTPStatus.TOO_MANY_REQUESTS)] * 30
     lambdas.invoke_broadcast(said(lambdas))
     lambdas.broadcast()
 
@@ -81,7 +81,7 @@ def a_token_is_over(lambdas: Lambdas, _: Connections) -> None:
 def an_answer_gets_lost(lambdas: Lambdas, connections: Connections) -> None:
     """A post is delivered, but its answer is not: it is sent again."""
     open_both(lambdas)
-    connections.acts[BOB] = [misbehaviour.reset_after]
+    connections.acts[BOB] = [gateway_faults.reset_after]
     lambdas.invoke_broadcast(said(lambdas))
 
 
@@ -112,7 +112,7 @@ def the_queue_is_away(lambdas: Lambdas, _: Connections) -> None:
 def the_gateway_is_asked_too_much(lambdas: Lambdas, connections: Connections) -> None:
     """It answers 429, and the poster of boto3 can't tell for whom."""
     open_both(lambdas)
-    connections.acts[BOB] = [misbehaviour.status(HTTPStatus.TOO_MANY_REQUESTS)] * 30
+    connections.acts[BOB] = [gateway_faults.status(HTTPStatus.TOO_MANY_REQUESTS)] * 30
     with pytest.MonkeyPatch.context() as patch, container.fresh():
         patch.setenv("FANFARE_POSTER", "boto3")
         lambdas.invoke_broadcast(said(lambdas))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import resources
 from tests.functional.conftest import EVENTS
+from tests.support import resources
 
 if TYPE_CHECKING:
     from chalice.test import Client
 
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="

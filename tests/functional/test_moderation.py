@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests import resources
 from tests.functional.issued import want_tokens
 from tests.functional.test_identity import Tokens
 from tests.functional.test_rooms import ADA, BOB, CAT, PLAIN, Chat, texts
-from tests.issuer import shared
+from tests.support import resources
+from tests.support.jwt_issuer import shared
 
 if TYPE_CHECKING:
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 BOB_AGAIN: Final = "PJqF4fHsqRcCHlw="
 MODERATOR: Final = {"fanfare": {"moderate": ["tea", "lobby"]}}

@@ -22,15 +22,15 @@ import pytest
 from infra.deployment_package import build
 from infra.errors import DeployError
 from infra.wheels import PinnedPip
-from tests.conftest import PROJECT
-from tests.running import copy_project
+from tests.support.application import copy_project
+from tests.support.project import PROJECT
 
 REQUIREMENTS = PROJECT / "requirements.txt"
 OPERATIONS = (PROJECT / "docs/operations.md").read_text()
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
-NOT_SHIPPED = {"boto3", "botocore", "infra", "localdev"}
+NOT_SHIPPED = {"boto3", "botocore", "infra", "apigw_local"}
 """The runtime brings the first two; `chalice local` alone imports the third."""
 
 Files = dict[str, bytes]

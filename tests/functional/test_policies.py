@@ -20,21 +20,21 @@ from chalicelib.core.model import RoomId
 from chalicelib.core.protocol import SUBPROTOCOL
 from chalicelib.graph import Graph
 from infra import policies
-from tests import misbehaviour
-from tests.conftest import PROJECT
 from tests.functional.conftest import Lambdas, standing_clock
 from tests.functional.issued import want_tokens
 from tests.functional.test_publish import Desk
-from tests.issuer import ISSUER, shared
-from tests.resources import TABLE
-from tests.resources import client as aws_client
+from tests.support import gateway_faults
+from tests.support.jwt_issuer import ISSUER, shared
+from tests.support.project import PROJECT
+from tests.support.resources import TABLE
+from tests.support.resources import client as aws_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chalice.test import Client, HTTPResponse
 
-    from tests.connections import Connections
+    from tests.support.management_server import Connections
 
 ADA, BOB, PLAIN = "PJqB0fHsqRcCHlw=", "PJqC1fHsqRcCHlw=", "PJqE3fHsqRcCHlw="
 FUNCTIONS = {
@@ -260,7 +260,7 @@ def show_tokens(
     desk.age(BOB, -GRACE_SECONDS)
     desk.chat.say(ADA, "past somebody's time")
     monkeypatch.setenv("FANFARE_CONNECTIONS_PER_USER", "1")
-    connections.acts[ADA] = [misbehaviour.status(HTTPStatus.GONE)] * 3
+    connections.acts[ADA] = [gateway_faults.status(HTTPStatus.GONE)] * 3
     desk.connect(PLAIN, shared(sub="ada"))
     monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "0.1")
     monkeypatch.setenv("FANFARE_ABUSE_SECONDS", "1")

@@ -15,13 +15,13 @@ from chalicelib.core.protocol import FRAME_LIMIT, MESSAGE_LIMIT
 from tests.functional.issued import want_tokens
 from tests.functional.test_identity import Tokens
 from tests.functional.test_rooms import ADA, BOB, PLAIN, texts
-from tests.issuer import shared
+from tests.support.jwt_issuer import shared
 
 if TYPE_CHECKING:
     from chalice.test import Client, HTTPResponse
 
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 SERVER: Final = {"sub": "server", "name": "Weather"}
 BAD: Final[tuple[tuple[str, object, tuple[int, str]], ...]] = (

@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import resources
+from tests.support import resources
 
 if TYPE_CHECKING:
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA, BOB = "PJqB0fHsqRcCHlw=", "PJqC1fHsqRcCHlw="
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.core.protocol import FRAME_LIMIT, MESSAGE_LIMIT, SUBPROTOCOL
-from tests import resources
+from tests.support import resources
 
 if TYPE_CHECKING:
-    from tests.connections import Connections
     from tests.functional.conftest import Lambdas
+    from tests.support.management_server import Connections
 
 ADA = "PJqB0fHsqRcCHlw="
 BOB = "PJqC1fHsqRcCHlw="

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
-from tests import resources
 from tests.fuzz.tally import tried
+from tests.support import resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

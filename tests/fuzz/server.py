@@ -31,11 +31,11 @@ from chalicelib.core.origin_policy import OriginPolicy
 from chalicelib.core.protocol import FRAME_LIMIT, SUBPROTOCOL, Frame
 from chalicelib.graph import Graph
 from chalicelib.settings import Settings
-from tests import issuer, resources
-from tests.conftest import PROJECT
 from tests.fuzz.strategies.handshakes import ORIGINS
 from tests.fuzz.strategies.values import UNSAYABLE
-from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support import jwt_issuer, resources
+from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +70,8 @@ SETTINGS: Final = Settings(
     access=AuthSettings(
         mode=AuthMode.HS256,
         secret="/fanfare/secret",
-        issuer=issuer.ISSUER,
-        audience=issuer.AUDIENCE,
+        issuer=jwt_issuer.ISSUER,
+        audience=jwt_issuer.AUDIENCE,
         private=("secret-*",),
         origins=OriginPolicy(frozenset(ORIGINS[:1])),
     ),
@@ -119,7 +119,7 @@ class Twins(Graph):
         return self.job_queue
 
     def _read_secret(self, place: str) -> str:  # noqa: ARG002 - there is one
-        return issuer.SECRET
+        return jwt_issuer.SECRET
 
     def _client(self, *_: object) -> None:
         """Nothing is asked of AWS."""
@@ -231,7 +231,7 @@ class Server(ABC):
         for line in lines:
             told = str({name: value for name, value in line.items() if name not in self.NAMES})
             assert UNSAYABLE not in told
-            assert issuer.SECRET not in told
+            assert jwt_issuer.SECRET not in told
 
     def _context(self, kind: str, connection_id: str) -> dict[str, Any]:
         return {
@@ -332,4 +332,4 @@ def serving(server: AnyServer) -> Iterator[AnyServer]:
 
 def token(name: str, **rights: list[str]) -> str:
     """A good token of somebody."""
-    return issuer.shared(sub=name, name=name, fanfare=rights or ..., jti=uuid.uuid4().hex)
+    return jwt_issuer.shared(sub=name, name=name, fanfare=rights or ..., jti=uuid.uuid4().hex)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import PROJECT
-from tests.running import copy_project
+from tests.support.application import copy_project
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

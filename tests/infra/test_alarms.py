@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.adapters.telemetry import NAMESPACE
 from chalicelib.core.ports.meter import Metric, Unit
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

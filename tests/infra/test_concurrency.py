@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from infra.concurrency import UNRESERVED, Room, Share, advice, fit, room
-from tests import strict
-from tests.strict_lambda import Lambda
+from tests.support import strict
+from tests.support.strict_lambda import Lambda
 
 PROD = Share(200, 200)
 DEV = Share(None, 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra import mapping
-from tests.strict_lambda import Lambda
+from tests.support.strict_lambda import Lambda
 
 FUNCTION = "arn:aws:lambda:r:1:function:f"
 

@@ -13,9 +13,9 @@ import pytest
 from chalicelib.core.jobs import MAXIMUM_CONCURRENCY
 from infra import rest_api
 from infra.concurrency import UNRESERVED, Room, Share, fit
-from tests import strict
-from tests.checkout import Checkout, documented
-from tests.conftest import PROJECT
+from tests.support import strict
+from tests.support.checkout import Checkout, documented
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -352,7 +352,7 @@ def test_the_documented_line_packages(checkout: Checkout, stage: str, architectu
 
 
 def test_a_reader_starts_what_the_other_tests_start(checkout: Checkout) -> None:
-    """`make run` is `chalice local` and nothing else, as `tests/running.py` runs it."""
+    """`make run` is `chalice local` and nothing else, as `tests/support/application.py` runs it."""
     line = documented()["run"]
     finished = checkout.type(line.replace("make", "make --dry-run", 1))
     assert finished.stdout == ".venv/bin/chalice local\n"

@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 
 from infra.queues import redrive
-from tests import resources, strict
-from tests.conftest import PROJECT
+from tests.support import resources, strict
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

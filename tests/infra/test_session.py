@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra import session
-from tests import strict
+from tests.support import strict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from infra.errors import DeployError
 from infra.stack import CURES, NEVER_STOOD, UPDATABLE, Stack
-from tests.strict import CloudFormation
+from tests.support.strict import CloudFormation
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -17,14 +17,14 @@ from chalicelib.adapters.dynamodb.items import member_item, members_pk
 from chalicelib.core.limits import HANDSHAKE_SECONDS
 from chalicelib.core.model import LOBBY, ApiStage, Connection, ConnectionId, Protocol, User, UserId
 from chalicelib.core.shards import WHOLE
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.running import Fanfare
+    from tests.support.application import Fanfare
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bench.flood import talk
-from bench.flooder import flooding
+from bench.load.flood import talk
+from bench.load.flooder import flooding
 from chalicelib.core.limits import LIMITS
 
 if TYPE_CHECKING:
-    from tests.running import Fanfare
+    from tests.support.application import Fanfare
 
 
 def test_a_flood_is_closed_and_shut_out_and_the_others_go_on(fanfare: Fanfare) -> None:

@@ -16,10 +16,10 @@ from websockets import Origin, Subprotocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from bench.client import Client, RefusedError, Timing
-from tests.conftest import PROJECT
-from tests.issuer import AUDIENCE, ISSUER, Jwks, public, signed
-from tests.running import Fanfare
+from fanfare_client.client import Client, RefusedError, Timing
+from tests.support.application import Fanfare
+from tests.support.jwt_issuer import AUDIENCE, ISSUER, Jwks, public, signed
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

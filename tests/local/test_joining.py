@@ -16,10 +16,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from bench.client import Client
 from chalicelib.core.model import LOBBY
-from tests.conftest import PROJECT
-from tests.running import Fanfare
+from fanfare_client.client import Client
+from tests.support.application import Fanfare
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def slow_handshakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfar
     app = Fanfare(
         PROJECT,
         tmp_path_factory.mktemp("slow-handshakes"),
-        LOCALDEV_CHAOS=f"connect_latency_seconds={LATENCY}",
+        APIGW_LOCAL_CHAOS=f"connect_latency_seconds={LATENCY}",
     )
     app.start()
     yield app

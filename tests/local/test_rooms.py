@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.client import Client
-from bench.storm import storm
-from tests.conftest import PROJECT
-from tests.running import Fanfare
+from bench.load.reconnects import storm
+from fanfare_client.client import Client
+from tests.support.application import Fanfare
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

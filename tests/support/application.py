@@ -25,7 +25,7 @@ PROJECT_FILES: Final = (
     "app.py",
     "chalicelib",
     "infra",
-    "localdev",
+    "apigw_local",
     "requirements.txt",
     "static",
     "vendor",

@@ -10,9 +10,9 @@ import sysconfig
 import venv
 from typing import TYPE_CHECKING, Final
 
-from tests import strict
-from tests.conftest import PROJECT
-from tests.running import copy_project
+from tests.support import strict
+from tests.support.application import copy_project
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from chalicelib.core.ports.rate_limits import Account, Charge
 from chalicelib.core.ports.store import CONNECTION_LIFE, HISTORY_LIFE, Departure, MeteredRead
 from chalicelib.core.ports.traces import MembershipTrace
 from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, next_level, shard_of
-from tests.strict_sqs import MESSAGE_BYTES
+from tests.support.strict_sqs import MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from tests.connections import head
+from tests.support.management_server import head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.connections import Exchange
+    from tests.support.management_server import Exchange
 
 
 def status(code: HTTPStatus, body: bytes = b"") -> Callable[[Exchange], None]:

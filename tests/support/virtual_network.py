@@ -23,7 +23,7 @@ from chalicelib.adapters.apigateway.endpoint import Addresses, Endpoint
 from chalicelib.adapters.apigateway.engine import Engine
 from chalicelib.adapters.apigateway.http_connection import HttpConnection
 from chalicelib.adapters.apigateway.sigv4 import Signer
-from tests.connections import head
+from tests.support.management_server import head
 
 if TYPE_CHECKING:
     import socket

@@ -18,8 +18,8 @@ from chalicelib.service.backlog import (
     WAIT_LIFE,
     Backlog,
 )
-from tests.memory import MemoryStore
-from tests.people import START
+from tests.support.builders import START
+from tests.support.fakes import MemoryStore
 
 TEA, COFFEE = RoomId("tea"), RoomId("coffee")
 

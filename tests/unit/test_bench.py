@@ -11,7 +11,7 @@ from bench import __main__ as command
 from bench import cold, gateway, memory, report
 from bench.broadcast import Row as BroadcastRow
 from bench.broadcast import measure as measure_broadcast
-from bench.coalescing import measure as measure_rooms
+from bench.busy_rooms import measure as measure_rooms
 from bench.stub import end_of_request
 
 

@@ -58,9 +58,9 @@ from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
 from chalicelib.service.presence import PresenceNotifier
 from chalicelib.service.token_expiry import TokenExpiry
-from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
-from tests.people import gateway_id
-from tests.tally import Tally
+from tests.support.builders import gateway_id
+from tests.support.fake_meter import Tally
+from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from moto import mock_aws
 
-from bench import quotas
-from bench.simulation import scenarios
-from bench.simulation.churn import Storm, churn, storm
-from bench.simulation.table import Meter, Table
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.errors import FrameError
 from chalicelib.core.model import (
@@ -24,8 +20,12 @@ from chalicelib.core.model import (
     UserId,
 )
 from chalicelib.core.shards import WHOLE
-from tests import resources
-from tests.conftest import PROJECT
+from planning import quotas
+from planning.simulation import scenarios
+from planning.simulation.churn import Storm, churn, storm
+from planning.simulation.table import Meter, Table
+from tests.support import resources
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

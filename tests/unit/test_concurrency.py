@@ -9,7 +9,7 @@ from chalice.app import SQSEventConfig
 
 from app import app
 from chalicelib.core.jobs import MAXIMUM_CONCURRENCY
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 
 def test_the_mapping_asks_for_no_more_than_is_reserved() -> None:

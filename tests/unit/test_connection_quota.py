@@ -15,9 +15,9 @@ from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, ConnectionQuota
 from chalicelib.service.member_cache import MemberCount
 from chalicelib.service.presence import PresenceNotifier
-from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
-from tests.people import START, connection
-from tests.tally import Tally
+from tests.support.builders import START, connection
+from tests.support.fake_meter import Tally
+from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

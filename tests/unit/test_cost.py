@@ -11,18 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bench import cost, pricelist
 from bench.__main__ import main
-from bench.billing import plots
-from bench.billing.comparison import WAYS, Tariff, busier, crossings, larger
-from bench.billing.fanfare import ENVELOPE, ITEM, Room, fanfare, member_units
-from bench.billing.presets import PRESETS
-from bench.billing.prices import Price, PriceList, Tier, Use, bill, total
-from bench.billing.rivals import count
-from bench.billing.sharing import MEASURED, posts_per_delivered
-from bench.billing.workload import Workload
-from bench.simulation.path import World
-from bench.simulation.run import Load, run
 from chalicelib.adapters.dynamodb.items import message_item
 from chalicelib.core import protocol
 from chalicelib.core.model import (
@@ -34,12 +23,23 @@ from chalicelib.core.model import (
     User,
     UserId,
 )
-from tests.conftest import PROJECT
+from planning.cost import __main__ as cost
+from planning.cost import plots, pricelist
+from planning.cost.alternatives import count
+from planning.cost.comparison import WAYS, Tariff, busier, crossings, larger
+from planning.cost.fanfare import ENVELOPE, ITEM, Room, fanfare, member_units
+from planning.cost.presets import PRESETS
+from planning.cost.prices import Price, PriceList, Tier, Use, bill, total
+from planning.cost.sharing import MEASURED, posts_per_delivered
+from planning.cost.workload import Workload
+from planning.simulation.path import World
+from planning.simulation.run import Load, run
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.billing.prices import Line
+    from planning.cost.prices import Line
 
 PRICES = pricelist.standard()
 TARIFF = Tariff(PRICES)

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from bench import cost, pricelist
-from bench.billing.comparison import Tariff, busier, crossings
-from bench.billing.presets import PRESETS
-from tests.conftest import PROJECT
+from planning.cost import __main__ as cost
+from planning.cost import pricelist
+from planning.cost.comparison import Tariff, busier, crossings
+from planning.cost.presets import PRESETS
+from tests.support.project import PROJECT
 
 DOC = (PROJECT / "docs/cost.md").read_text()
-SHOWN = re.findall(r"```\n\$ python -m bench cost ([^\n]*)\n(.*?)\n```", DOC, re.DOTALL)
-SUGGESTED = re.findall(r"^python -m bench cost ([^#\n]*)", DOC, re.MULTILINE)
+SHOWN = re.findall(r"```\n\$ python -m planning.cost ([^\n]*)\n(.*?)\n```", DOC, re.DOTALL)
+SUGGESTED = re.findall(r"^python -m planning.cost ([^#\n]*)", DOC, re.MULTILINE)
 TARIFF = Tariff(pricelist.standard())
 
 

@@ -12,9 +12,9 @@ from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.core.fanout import Fanout
 from chalicelib.service.broadcast import BroadcastHandler
 from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from tests.memory import MemoryOutbox, MemoryStore
-from tests.strict_sqs import FORBIDDEN
-from tests.tally import Tally
+from tests.support.fake_meter import Tally
+from tests.support.fakes import MemoryOutbox, MemoryStore
+from tests.support.strict_sqs import FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

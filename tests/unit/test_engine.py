@@ -16,11 +16,11 @@ from chalicelib.adapters.apigateway.engine import SILENCE, SWEEP
 from chalicelib.adapters.apigateway.limits import PosterLimits
 from chalicelib.adapters.apigateway.rate_controller import BURST
 from chalicelib.core.model import ConnectionId
-from tests.virtual import Network, answer
+from tests.support.virtual_network import Network, answer
 
 if TYPE_CHECKING:
     from chalicelib.core.ports.poster import Post
-    from tests.virtual import Request
+    from tests.support.virtual_network import Request
 
 ROUNDING: Final = 1e-6
 """Seconds by which sums of floating point numbers may differ."""

@@ -36,11 +36,18 @@ from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.erasure import FUNCTION_SECONDS, Erased, Erasure
 from chalicelib.service.member_cache import MemberCount
 from chalicelib.service.presence import PresenceNotifier
-from tests import resources
-from tests.conftest import PROJECT
-from tests.memory import Announce, MemoryOutbox, MemoryPoster, MemoryStore, MemoryTraces, silence
-from tests.people import START, gateway_id
-from tests.tally import Tally
+from tests.support import resources
+from tests.support.builders import START, gateway_id
+from tests.support.fake_meter import Tally
+from tests.support.fakes import (
+    Announce,
+    MemoryOutbox,
+    MemoryPoster,
+    MemoryStore,
+    MemoryTraces,
+    silence,
+)
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

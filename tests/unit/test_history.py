@@ -30,7 +30,7 @@ from chalicelib.core.model import (
 from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.protocol import FRAME_LIMIT
 from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent, gather
-from tests.people import gateway_id
+from tests.support.builders import gateway_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 HEAVY = ("boto3", "s3transfer", "botocore.client", "httptools", "jwt", "cryptography", "ssl")
 
 APP = "import app"
-GRAPH = "import app; from chalicelib import wiring; wiring.graph()"
+GRAPH = "import app; from chalicelib import container; container.graph()"
 
 TOKENS = {
     "FANFARE_AUTH": "jwks",

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 CLIENTS = """
 import gc, json, sys
@@ -31,8 +31,8 @@ counts.append(clients())
 TLS = """
 import json, sys
 import app
-from chalicelib import wiring
-counts = ["_tls" in vars(wiring.graph())]
+from chalicelib import container
+counts = ["_tls" in vars(container.graph())]
 """
 
 PRINT = "\nprint(json.dumps(counts), file=sys.stderr)"

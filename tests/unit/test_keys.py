@@ -25,12 +25,12 @@ from chalicelib.adapters.auth.keys import (
     secret,
 )
 from chalicelib.core.errors import SettingsError, UnavailableError
-from tests.issuer import SECRET, Jwks, public
+from tests.support.jwt_issuer import SECRET, Jwks, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.issuer import Jwks as Issuer
+    from tests.support.jwt_issuer import Jwks as Issuer
 
 
 class Clock:

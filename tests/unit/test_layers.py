@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,6 @@ def test_adapters_know_the_core_only(path: Path) -> None:
 def test_nothing_below_the_edge_knows_chalice_or_the_environment(path: Path) -> None:
     """Only app.py imports Chalice, and only settings.py reads the environment."""
     environment = () if path.name == "settings.py" else ("os",)
-    forbidden = ("chalice", "localdev", "infra", "bench", "tests", "app", *environment)
+    forbidden = ("chalice", "apigw_local", "infra", "bench", "tests", "app", *environment)
     for imported in imports(path):
         assert not within(imported, forbidden), f"{path.name} imports {imported}"

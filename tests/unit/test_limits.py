@@ -17,8 +17,8 @@ from chalicelib.core.model import ConnectionId, UserId
 from chalicelib.core.protocol import Join, Ping, ReadHistory, Renew, Say
 from chalicelib.service.debt_cache import CHARGE_INTERVAL, FORGIVEN_SHARE, DebtCache, UserDebtCache
 from chalicelib.service.rate_limiter import RateLimiter
-from tests.memory import MemoryStore
-from tests.people import START, connection
+from tests.support.builders import START, connection
+from tests.support.fakes import MemoryStore
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol import Request

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 LINKS = [

@@ -37,8 +37,8 @@ from chalicelib.service.member_cache import (
     MemberCache,
     MemberCount,
 )
-from tests.memory import MemoryStore
-from tests.people import START, gateway_id
+from tests.support.builders import START, gateway_id
+from tests.support.fakes import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from msgspec.structs import fields
 
 from chalicelib.core.fanout import Fanout
 from chalicelib.core.ports.meter import Metric
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 DOC = (PROJECT / "docs/operations.md").read_text()
 RESOURCES = json.loads((PROJECT / "infra/resources.json").read_text())["Resources"]

@@ -19,7 +19,7 @@ def origins(**env: str) -> OriginPolicy:
 
 
 @pytest.mark.parametrize(
-    ("origin", "let_in"),
+    ("origin", "admit"),
     [
         ("https://chat.example.com", True),
         ("HTTPS://Chat.Example.COM", True),
@@ -56,7 +56,7 @@ def test_an_origin_in_the_settings_is_plain(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "let_in"),
+    ("origin", "admit"),
     [
         (f"https://{HOST}", True),
         (f"https://{HOST.upper()}", True),

@@ -15,7 +15,7 @@ from chalicelib.core.errors import RETRY, Code
 from chalicelib.core.limits import LIMITS, NAME_LIMIT, ROOMS_LIMIT
 from chalicelib.core.protocol import Frame, Request
 from chalicelib.service.history import WHO_PAGE
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,9 +26,9 @@ from chalicelib.service.publishers import PublisherCheck
 from chalicelib.service.rate_limiter import RateLimiter
 from chalicelib.service.sanction_check import SanctionCheck
 from chalicelib.service.sending import MessageSender
-from tests.memory import MemoryOutbox, MemoryPoster, MemoryStore
-from tests.people import START, connection
-from tests.tally import Tally
+from tests.support.builders import START, connection
+from tests.support.fake_meter import Tally
+from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

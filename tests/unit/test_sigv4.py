@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.adapters.apigateway.endpoint import Endpoint
 from chalicelib.adapters.apigateway.sigv4 import Signer
 from chalicelib.core.model import ConnectionId
-from tests.signing import signed
+from tests.support.signing import signed
 
 SECRET = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 NOON = 1_800_000_000

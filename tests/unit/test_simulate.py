@@ -12,25 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy import Environment
 
-from bench import quotas, simulate
-from bench.simulation import plots, scenarios
-from bench.simulation.arithmetic import (
-    linger,
-    percentile,
-    queue_latency,
-    split,
-)
-from bench.simulation.buckets import Bucket, Gateway
-from bench.simulation.churn import Peaks, Storm
-from bench.simulation.path import HARSH, KIND, World
-from bench.simulation.queue import Job, Queue
-from bench.simulation.run import Load, run
+from planning import quotas
+from planning.simulation import __main__ as simulate
+from planning.simulation import plots, scenarios
+from planning.simulation.arithmetic import linger, percentile, queue_latency, split
+from planning.simulation.buckets import Bucket, Gateway
+from planning.simulation.churn import Peaks, Storm
+from planning.simulation.path import HARSH, KIND, World
+from planning.simulation.queue import Job, Queue
+from planning.simulation.run import Load, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.simulation.lambdas import Process
+    from planning.simulation.lambdas import Process
 
 STILL = replace(KIND, queue_seconds=0.03)
 """A world without chance."""

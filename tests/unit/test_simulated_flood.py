@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.flood_scenes import SCENES
-from bench.simulation.flood import SIMULATED, simulate
-from bench.simulation.path import World
+from bench.load.flood_scenes import SCENES
+from planning.simulation.flood import SIMULATED, simulate
+from planning.simulation.path import World
 
 
 @pytest.mark.parametrize("scene", SIMULATED)

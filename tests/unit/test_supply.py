@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra import audit, licences
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 PINNED = ("requirements.txt", "requirements-dev.txt")
 PERMISSIVE = {

@@ -17,7 +17,7 @@ from chalicelib.core.ports.meter import Metric
 from chalicelib.core.ports.poster import Reason
 from chalicelib.core.shards import WHOLE
 from chalicelib.service.delivery import ENDED_AT_ONCE, end_jobs
-from tests.people import gateway_id
+from tests.support.builders import gateway_id
 from tests.unit.test_broadcast import (
     ADA,
     NOW,

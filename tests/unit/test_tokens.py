@@ -28,7 +28,7 @@ from chalicelib.core.identity import PATTERNS_LIMIT, Identity, Rights, has_ended
 from chalicelib.core.limits import NAME_LIMIT
 from chalicelib.core.model import UserId
 from chalicelib.core.ports.authenticator import HandshakeCredentials
-from tests.issuer import (
+from tests.support.jwt_issuer import (
     AUDIENCE,
     ISSUER,
     SECRET,

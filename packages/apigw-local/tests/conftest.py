@@ -1,4 +1,4 @@
-"""An embedded AWS for the tests of `localdev`, and what talks to it."""
+"""An embedded AWS for the tests of `apigw_local`, and what talks to it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from localdev.emulator import Emulator
-from localdev.facts import Fact
-from localdev.mapping import EventSourceMapping
-from tests.local.scripted import ScriptedFunction, refuse_visibility
+from apigw_local.aws.emulator import Emulator
+from apigw_local.console.log_events import Fact
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
+from gateway_support.scripted import ScriptedFunction, refuse_visibility
+from gateway_support.serving import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_sqs import SQSClient
 
-    from tests.local.scripted import MakeQueue, StartMapping
+    from gateway_support.scripted import MakeQueue, StartMapping
 
 
 class _Defects(logging.Handler):
@@ -40,7 +41,7 @@ class _Defects(logging.Handler):
 @pytest.fixture(autouse=True)
 def defects() -> Iterator[list[BaseException | None]]:
     """What the gateway's own code raises during a test, which fails unless it takes it out."""
-    log, handler = logging.getLogger("localdev.gateway"), _Defects()
+    log, handler = logging.getLogger("apigw_local.gateway"), _Defects()
     log.addHandler(handler)
     yield handler.errors
     log.removeHandler(handler)
@@ -99,3 +100,18 @@ def start_mapping(sqs: SQSClient, function: ScriptedFunction) -> Iterator[StartM
     yield start
     for mapping in started:
         mapping.stop(0)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Start gateways, with the arguments of `Served`."""
+    started: list[Served] = []
+
+    def start(**options: Any) -> Served:
+        served = Served(**options)
+        started.append(served)
+        return served
+
+    yield start
+    for served in started:
+        served.stop()

@@ -1,4 +1,4 @@
-"""`python -m localdev`, with an app that knows nothing of it."""
+"""`python -m apigw_local`, with an app that knows nothing of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.local.terminal import GUARD, Terminal, copy_app, copy_guest, run_guest, wait_until_gone
-from tests.running import free_port_pair
-from tests.waiting import wait_until
+from gateway_support.terminal import (
+    GUARD,
+    Terminal,
+    copy_app,
+    copy_guest,
+    run_guest,
+    wait_until_gone,
+)
+from tests.support.application import free_port_pair
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,4 +206,4 @@ def test_a_port_in_use_is_told_and_ends_it(tmp_path: Path) -> None:
         terminal.process.wait(timeout=30)
 
     assert f"Port {port + 1} on 127.0.0.1 is already in use" in terminal.output
-    assert "python -m localdev --port 8100" in terminal.output
+    assert "python -m apigw_local --port 8100" in terminal.output

@@ -13,9 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.local.terminal import GUARD, Terminal, copy_app, wait_until_gone
-from tests.running import free_port_pair
-from tests.waiting import wait_until
+from gateway_support.terminal import GUARD, Terminal, copy_app, wait_until_gone
+from tests.support.application import free_port_pair
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +177,7 @@ def test_what_is_sent_to_aws_reaches_the_gateway(project: Path) -> None:
         f"{code[attaching:]}"
     )
     (project / "app.py").write_text(code)
-    with Terminal(project, PYTHONPATH=str(GUARD), LOCALDEV_LIMITS="frame_bytes=100") as terminal:
+    with Terminal(project, PYTHONPATH=str(GUARD), APIGW_LOCAL_LIMITS="frame_bytes=100") as terminal:
         url = terminal.page()["environment"]["WEBSOCKET_URL"]
         assert echo(url, "hello") == "hello"
         with connect(url) as client:
@@ -189,8 +189,8 @@ def test_what_is_sent_to_aws_reaches_the_gateway(project: Path) -> None:
 
 
 def test_faults_that_are_not_understood_are_told_and_end_it(project: Path) -> None:
-    """LOCALDEV_CHAOS with a key that there is not ends the command with the keys there are."""
-    with Terminal(project, "--no-autoreload", LOCALDEV_CHAOS="nonsense=1") as terminal:
+    """APIGW_LOCAL_CHAOS with a key that there is not ends the command with the keys there are."""
+    with Terminal(project, "--no-autoreload", APIGW_LOCAL_CHAOS="nonsense=1") as terminal:
         terminal.process.wait(timeout=30)
 
     assert "Chaos has no 'nonsense'. There are: " in terminal.output

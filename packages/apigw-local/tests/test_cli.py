@@ -1,4 +1,4 @@
-"""What `python -m localdev` says when it has nothing to serve, or no way to."""
+"""What `python -m apigw_local` says when it has nothing to serve, or no way to."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localdev.__main__ import main
-from localdev.project import Project
-from tests.local.terminal import copy_app, copy_guest
+from apigw_local.cli import main
+from apigw_local.project import Project
+from gateway_support.terminal import copy_app, copy_guest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_options_that_are_not_understood_are_told(
     capsys: Output, project: Path, kind: str, *, by_flag: bool
 ) -> None:
     """An unknown key ends the command, whether a flag or the environment gave it."""
-    given = {f"LOCALDEV_{kind.upper()}": "nonsense=1"}
+    given = {f"APIGW_LOCAL_{kind.upper()}": "nonsense=1"}
 
     said = refusal(capsys, project, *([f"--{kind}=nonsense=1"] if by_flag else []), **given)
 
@@ -79,7 +79,7 @@ def test_options_that_are_not_understood_are_told(
 
 def test_a_flag_goes_before_the_environment(capsys: Output, project: Path) -> None:
     """What the environment says of limits is not looked at when the flag is given."""
-    said = refusal(capsys, project, "--limits", "one=1", LOCALDEV_LIMITS="two=2")
+    said = refusal(capsys, project, "--limits", "one=1", APIGW_LOCAL_LIMITS="two=2")
 
     assert "'one'" in said
     assert "'two'" not in said
@@ -95,7 +95,9 @@ def test_an_impossible_port_is_told(capsys: Output, project: Path, text: str) ->
     assert f"a port is a number from 1 to 65535, not '{text}'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["localdev/__init__.py", "localdev.py"])
+@pytest.mark.parametrize(
+    "name", ["packages/apigw-local/src/apigw_local/__init__.py", "apigw_local.py"]
+)
 def test_a_localdev_of_the_projects_own_is_found(project: Path, name: str) -> None:
     """A package or module of this package's name is one that the app does not get."""
     theirs = project / name

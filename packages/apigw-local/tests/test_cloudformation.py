@@ -11,8 +11,8 @@ import boto3
 import pytest
 from chalice.config import Config
 
-from localdev.errors import ProjectError
-from localdev.resources import Stack, Template, deploy, enable_expiry, usual_templates
+from apigw_local.aws.cloudformation import Stack, Template, deploy, enable_expiry, usual_templates
+from apigw_local.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

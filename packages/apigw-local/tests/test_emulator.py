@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from localdev.emulator import Emulator
-from localdev.errors import LocalError
-from tests.waiting import wait_until
+from apigw_local.aws.emulator import Emulator
+from apigw_local.errors import LocalError
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

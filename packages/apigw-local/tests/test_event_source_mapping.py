@@ -11,11 +11,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from localdev.chaos import Chaos
-from localdev.doorbell import Doorbell
-from localdev.mapping import EventSourceMapping
-from tests.local import noted
-from tests.local.scripted import (
+from apigw_local.aws.send_hook import Doorbell
+from apigw_local.faults import Chaos
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
+from gateway_support import noted_events
+from gateway_support.scripted import (
     WAIT_SECONDS,
     MakeQueue,
     ScriptedFunction,
@@ -24,7 +24,7 @@ from tests.local.scripted import (
     counts,
     send,
 )
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -244,7 +244,7 @@ def test_each_batch_has_a_line_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The log tells function, records, time and outcome, and nothing of the messages."""
-    caplog.set_level(logging.INFO, "localdev.mapping")
+    caplog.set_level(logging.INFO, "apigw_local.sqs.event_source_mapping")
     queue_url = make_queue()
     send(sqs, queue_url, "room", "secret")
     start_mapping(queue_url)
@@ -278,7 +278,7 @@ def test_a_failed_batch_is_marked(
     detail: str,
 ) -> None:
     """The line of a batch that failed, or a record of which did, stands out; no other does."""
-    caplog.set_level(logging.INFO, "localdev.mapping")
+    caplog.set_level(logging.INFO, "apigw_local.sqs.event_source_mapping")
     queue_url = make_queue()
     send(sqs, queue_url, "room", "1", "2")
     start_mapping(queue_url, chaos=chaos)
@@ -289,7 +289,7 @@ def test_a_failed_batch_is_marked(
     else:
         invocation.succeed({"batchItemFailures": failed} if answer else None)
 
-    fact = noted.fact(caplog, "batch")
+    fact = noted_events.fact(caplog, "batch")
     assert (fact.status, fact.failed) == (status, status == "fail")
     assert fact.detail == f"2 records of {queue_url.rpartition('/')[2]}{detail}"
 
@@ -302,13 +302,13 @@ def test_a_batch_that_outlives_the_function_is_marked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The line says that it timed out, and after how long."""
-    caplog.set_level(logging.INFO, "localdev.mapping")
+    caplog.set_level(logging.INFO, "apigw_local.sqs.event_source_mapping")
     function.patience = 0.05
     queue_url = make_queue()
     send(sqs, queue_url, "room", "slow")
     start_mapping(queue_url)
 
-    fact = noted.fact(caplog, "batch")
+    fact = noted_events.fact(caplog, "batch")
     assert (fact.status, fact.failed) == ("fail", True)
     assert fact.detail.endswith(", timed out after 0.05 s")
 
@@ -387,15 +387,15 @@ def test_ignored_failures_are_pointed_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A function that reports failed records hears that its batch was deleted all the same."""
-    caplog.set_level(logging.INFO, "localdev.mapping")
+    caplog.set_level(logging.INFO, "apigw_local.sqs.event_source_mapping")
     queue_url = make_queue()
     send(sqs, queue_url, "room", "1")
     start_mapping(queue_url)
 
     function.next().succeed({"batchItemFailures": [{"itemIdentifier": "any"}]})
 
-    wait_until(lambda: "failures ignored" in noted.hints(caplog))
-    assert noted.fact(caplog, "batch").status == "ok"
+    wait_until(lambda: "failures ignored" in noted_events.hints(caplog))
+    assert noted_events.fact(caplog, "batch").status == "ok"
     assert "scripted returned batchItemFailures" in caplog.text
 
 

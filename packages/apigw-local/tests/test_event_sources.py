@@ -10,13 +10,13 @@ import pytest
 from chalice.app import Chalice
 from chalice.config import Config
 
-from localdev import sources
-from localdev.functions import Functions, SqsSource
+from apigw_local.lambda_.functions import Functions, SqsSource
+from apigw_local.sqs import event_sources
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from tests.local.scripted import ScriptedFunction, StartMapping
+    from gateway_support.scripted import ScriptedFunction, StartMapping
 
 
 def source(queue: str | None = None, queue_arn: str | None = None) -> SqsSource:
@@ -36,8 +36,8 @@ def test_a_queue_that_is_missing_is_made(
     name = f"{uuid.uuid4().hex}{suffix}"
     reader = source(queue_arn=prefix + name) if prefix else source(queue=name)
 
-    with caplog.at_level(logging.INFO, "localdev"):
-        url = sources.queue_url(sqs, reader)
+    with caplog.at_level(logging.INFO, "apigw_local"):
+        url = event_sources.queue_url(sqs, reader)
 
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert url.endswith(f"/{name}")
@@ -53,8 +53,8 @@ def test_a_queue_that_exists_is_taken_as_it_is(
     name = uuid.uuid4().hex
     url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "77"})["QueueUrl"]
 
-    with caplog.at_level(logging.INFO, "localdev"):
-        assert sources.queue_url(sqs, source(queue=name)) == url
+    with caplog.at_level(logging.INFO, "apigw_local"):
+        assert event_sources.queue_url(sqs, source(queue=name)) == url
 
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
     assert attributes["Attributes"] == {"VisibilityTimeout": "77"}
@@ -65,7 +65,7 @@ def test_batches_of_a_standard_queue_run_side_by_side(
     sqs: SQSClient, function: ScriptedFunction, start_mapping: StartMapping
 ) -> None:
     """Nothing keeps a batch back while another is in flight, so that no order is promised."""
-    url = sources.queue_url(sqs, source(queue=uuid.uuid4().hex))
+    url = event_sources.queue_url(sqs, source(queue=uuid.uuid4().hex))
     for text in ("one", "two", "three"):
         sqs.send_message(QueueUrl=url, MessageBody=text)
     start_mapping(url, batch_size=1)
@@ -92,7 +92,7 @@ def test_what_nothing_triggers_here_is_named() -> None:
     app.on_dynamodb_record(stream_arn="arn:aws:dynamodb:x", name="written")(lambda _: None)
     app.on_cw_event({"source": ["aws.ec2"]}, name="watched")(lambda _: None)
 
-    assert sources.not_run(app) == [
+    assert event_sources.not_run(app) == [
         "told (SNS)",
         "stored (S3)",
         "streamed (Kinesis)",

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from localdev.chaos import Chaos, Faults, PostFault
+from apigw_local.faults import Chaos, Faults, PostFault
 
 ALL = Chaos(
     seed=3,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from localdev import terminal
-from localdev.facts import Fact, Hint
+from apigw_local.console import formatter
+from apigw_local.console.log_events import Fact, Hint
 
 MESSAGE = Fact(
     "message",
@@ -25,7 +25,7 @@ MESSAGE = Fact(
     event={"body": "sécret"},
 )
 HINT = Hint("kind", "Do this rather than that.", "https://docs.aws.amazon.com/")
-log = logging.getLogger("localdev.example")
+log = logging.getLogger("apigw_local.example")
 
 
 class Screen(io.StringIO):
@@ -39,7 +39,7 @@ class Screen(io.StringIO):
 def shown(*messages: object, project: Path = Path("/"), **options: Any) -> str:
     """What a terminal shows of some messages."""
     stream = io.StringIO()
-    with terminal.showing(project, stream=stream, **options):
+    with formatter.showing(project, stream=stream, **options):
         for message in messages:
             log.info(message)
     return stream.getvalue()
@@ -100,7 +100,7 @@ def test_a_hint_is_said_once() -> None:
 def test_other_records_are_lines_too() -> None:
     """A warning in words stands in the same columns."""
     stream = io.StringIO()
-    with terminal.showing(Path("/"), stream=stream):
+    with formatter.showing(Path("/"), stream=stream):
         log.warning("the queue %s is away", "jobs")
 
     assert re.search(r"  warning +the queue jobs is away\n", stream.getvalue())
@@ -129,22 +129,22 @@ def test_colours_are_for_terminals_whose_user_wants_them(
     stream: io.StringIO, env: dict[str, str], *, coloured: bool
 ) -> None:
     """A file gets none, and NO_COLOR is heeded."""
-    assert terminal.is_coloured(stream, env) == coloured
+    assert formatter.is_coloured(stream, env) == coloured
 
 
 def test_a_failure_is_red_on_a_terminal() -> None:
     """The status of what failed is coloured, and nothing is when colours are off."""
     record = logging.makeLogRecord({"msg": Fact("message", status="502", failed=True)})
 
-    assert "\x1b[31m502 \x1b[0m" in terminal.Lines(Path("/"), coloured=True).format(record)
-    assert "\x1b" not in terminal.Lines(Path("/")).format(record)
+    assert "\x1b[31m502 \x1b[0m" in formatter.Lines(Path("/"), coloured=True).format(record)
+    assert "\x1b" not in formatter.Lines(Path("/")).format(record)
 
 
 def test_a_traceback_begins_with_the_apps_own_code(tmp_path: Path) -> None:
     """Frames above the app's are cut, and those below it, which it called, stay."""
     app = app_in(tmp_path, "import json\ndef handler():\n    json.loads('{')\n")
 
-    text = terminal.Lines(tmp_path).traceback(error_of(app))
+    text = formatter.Lines(tmp_path).traceback(error_of(app))
 
     frames = re.findall(r'File "(.+?)", line \d+, in (\w+)', text)
     assert frames[0] == (str(tmp_path / "app.py"), "handler")
@@ -161,7 +161,7 @@ def test_a_chain_of_exceptions_is_cut_too(tmp_path: Path) -> None:
         "    except KeyError as error:\n        raise ValueError('no key') from error\n",
     )
 
-    text = terminal.Lines(tmp_path).traceback(error_of(app))
+    text = formatter.Lines(tmp_path).traceback(error_of(app))
 
     assert "KeyError: 'key'" in text
     assert "ValueError: no key" in text
@@ -176,7 +176,7 @@ def test_an_error_without_own_code_keeps_its_frames(tmp_path: Path, folder: str)
     place.mkdir(parents=True)
     app = app_in(place, "def handler():\n    1 / 0\n")
 
-    text = terminal.Lines(tmp_path / "project").traceback(error_of(app))
+    text = formatter.Lines(tmp_path / "project").traceback(error_of(app))
 
     assert __file__ in text
     assert "ZeroDivisionError" in text
@@ -184,9 +184,9 @@ def test_an_error_without_own_code_keeps_its_frames(tmp_path: Path, folder: str)
 
 def test_the_log_is_as_before_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output is the default, and afterwards nothing is shown any more."""
-    package = logging.getLogger("localdev")
+    package = logging.getLogger("apigw_local")
     before = (package.level, package.propagate, package.handlers[:])
-    with terminal.showing(Path("/"), stream=sys.stdout):
+    with formatter.showing(Path("/"), stream=sys.stdout):
         log.info(Fact("connect"))
         assert not package.propagate
     log.info(Fact("close"))

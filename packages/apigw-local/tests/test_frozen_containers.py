@@ -15,23 +15,23 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from websockets.sync.client import connect
 
-from localdev import lineage
-from localdev.chaos import Chaos
-from localdev.containers import Containers
-from localdev.functions import Functions
-from localdev.gateway import Gateway
-from localdev.invocation import Configuration, FunctionError
-from localdev.mapping import EventSourceMapping
-from localdev.tethered import wait_for_exit
-from tests.local.frozen.app import app
-from tests.local.scripted import QUIET_SECONDS, WAIT_SECONDS, MakeQueue, counts, send
-from tests.waiting import wait_until
+from apigw_local.aws.ministack_process import wait_for_exit
+from apigw_local.faults import Chaos
+from apigw_local.gateway import Gateway
+from apigw_local.lambda_ import invocation_chain
+from apigw_local.lambda_.frozen_containers import Containers
+from apigw_local.lambda_.functions import Functions
+from apigw_local.lambda_.invocation import Configuration, FunctionError
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
+from apps.frozen.app import app
+from gateway_support.scripted import QUIET_SECONDS, WAIT_SECONDS, MakeQueue, counts, send
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-PROJECT = Path(__file__).parent / "frozen"
-ROOT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parent / "apps/frozen"
+ROOT = Path(__file__).parents[3]
 SCHEDULED: dict[str, Any] = {
     **dict.fromkeys(("version", "account", "region", "detail-type", "source", "time", "id"), ""),
     "detail": {},
@@ -243,7 +243,7 @@ def test_a_frozen_container_ends_with_its_parent() -> None:
     """A parent that is killed leaves no process behind that stands still for ever."""
     program = f"""
 import time
-from tests.local.test_containers import Chaos, make_functions, records
+from test_frozen_containers import Chaos, make_functions, records
 function = make_functions(Chaos(frozen=True)).sqs()[0].function
 print(function.invoke(records("run")).result()["pid"], flush=True)
 time.sleep({WAIT_SECONDS})
@@ -297,4 +297,4 @@ def test_messages_carry_their_chain_out_of_a_container(
     work(f"send {queue_url}")
     answer = sqs.receive_message(QueueUrl=queue_url, MessageSystemAttributeNames=["All"])
     event = {"Records": [{"attributes": m["Attributes"]} for m in answer["Messages"]]}
-    assert lineage.length(event, "work") == 1
+    assert invocation_chain.length(event, "work") == 1

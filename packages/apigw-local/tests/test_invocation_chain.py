@@ -11,14 +11,14 @@ import pytest
 from chalice.app import Chalice, SQSEvent
 from chalice.config import Config
 
-from localdev import lineage
-from localdev.chaos import Chaos
-from localdev.functions import Function, Functions
-from localdev.lineage import LIMIT, Lineage
-from localdev.mapping import EventSourceMapping
-from tests.local import noted
-from tests.local.scripted import MakeQueue, counts, send
-from tests.waiting import wait_until
+from apigw_local.faults import Chaos
+from apigw_local.lambda_ import invocation_chain
+from apigw_local.lambda_.functions import Function, Functions
+from apigw_local.lambda_.invocation_chain import LIMIT, Lineage
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
+from gateway_support import noted_events
+from gateway_support.scripted import MakeQueue, counts, send
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,26 +48,26 @@ def event(*headers: str) -> dict[str, Any]:
 
 def test_a_chain_is_counted_for_each_function() -> None:
     """Every invocation adds one for its own function, whichever others lie between."""
-    first = lineage.trace_header({}, "a")
-    second = lineage.trace_header(event(first), "b")
-    third = lineage.trace_header(event(second), "a")
-    assert [lineage.length(event(third), name) for name in ("a", "b", "c")] == [2, 1, 0]
+    first = invocation_chain.trace_header({}, "a")
+    second = invocation_chain.trace_header(event(first), "b")
+    third = invocation_chain.trace_header(event(second), "a")
+    assert [invocation_chain.length(event(third), name) for name in ("a", "b", "c")] == [2, 1, 0]
 
 
 def test_the_longest_chain_of_a_batch_counts() -> None:
     """A batch of several chains goes on with the longest one of each function."""
-    short, long = lineage.trace_header({}, "a"), lineage.trace_header({}, "a")
+    short, long = invocation_chain.trace_header({}, "a"), invocation_chain.trace_header({}, "a")
     for _ in range(4):
-        long = lineage.trace_header(event(long), "a")
+        long = invocation_chain.trace_header(event(long), "a")
     for batch in (event(short, long, "Root=1-0-0"), event(long, short)):
-        assert lineage.length(batch, "a") == 5
-        assert lineage.length(event(lineage.trace_header(batch, "a")), "a") == 6
+        assert invocation_chain.length(batch, "a") == 5
+        assert invocation_chain.length(event(invocation_chain.trace_header(batch, "a")), "a") == 6
 
 
 @pytest.mark.parametrize("begin", [{}, {"requestContext": {}}, {"Records": [{"body": ""}]}])
 def test_what_no_invocation_has_sent_begins_a_chain(begin: dict[str, Any]) -> None:
     """A client's message, and a record without a header, have no chain behind them."""
-    assert lineage.length(begin, "a") == 0
+    assert invocation_chain.length(begin, "a") == 0
 
 
 def headers(sqs: SQSClient, queue_url: str) -> list[str | None]:
@@ -88,7 +88,7 @@ def test_messages_carry_the_header_of_their_invocation(
         {"Id": "1", "MessageBody": "1", "MessageGroupId": "a"},
         {"Id": "2", "MessageBody": "2", "MessageGroupId": "a", "MessageSystemAttributes": own},
     ]
-    with lineage.carrying("Root=1-2-2"):
+    with invocation_chain.carrying("Root=1-2-2"):
         marking.send_message(QueueUrl=queue_url, MessageBody="0", MessageGroupId="a")
         marking.send_message_batch(QueueUrl=queue_url, Entries=entries)
     marking.send_message(QueueUrl=queue_url, MessageBody="3", MessageGroupId="a")
@@ -124,7 +124,7 @@ def test_a_recursive_loop_stops_after_16_invocations(
     stop: bool,  # noqa: FBT001 - parametrised
 ) -> None:
     """The 17th message is pointed out; with the knob it dies unseen, else the loop goes on."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     dead_letters = make_queue()
     arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     redrive = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 1}
@@ -139,24 +139,24 @@ def test_a_recursive_loop_stops_after_16_invocations(
             assert function.tally.invocations == LIMIT
             letter = sqs.receive_message(QueueUrl=dead_letters)["Messages"][0]
             assert letter["Body"] == f"{LIMIT + 1}"
-            last = noted.facts(caplog, "batch")[-1]
+            last = noted_events.facts(caplog, "batch")[-1]
             assert (last.status, last.failed) == ("fail", True)
             assert last.detail.endswith(", not handed over: a recursive loop")
         else:
             wait_until(lambda: function.tally.invocations > LIMIT + 3)
     finally:
         mapping.stop(1)
-    assert noted.hints(caplog) == {"recursive loop echo"}
+    assert noted_events.hints(caplog) == {"recursive loop echo"}
 
 
 def test_a_chain_of_16_invocations_is_no_loop(
     sqs: SQSClient, make_queue: MakeQueue, echo: MakeSender, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A function that is invoked as often as Lambda allows is left without comment."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     header = ""
     for _ in range(LIMIT - 1):
-        header = lineage.trace_header(event(header), "echo")
+        header = invocation_chain.trace_header(event(header), "echo")
     queue_url, onward = make_queue(), make_queue()
     mapping = EventSourceMapping(
         sqs, queue_url, echo(onward), chaos=Chaos(stop_recursive_loops=True)
@@ -172,4 +172,4 @@ def test_a_chain_of_16_invocations_is_no_loop(
     wait_until(lambda: counts(sqs, queue_url) == (0, 0))
     mapping.stop(1)
     assert counts(sqs, onward) == (1, 0)
-    assert noted.hints(caplog) == set()
+    assert noted_events.hints(caplog) == set()

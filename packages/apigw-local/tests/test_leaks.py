@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import pytest
 from chalice.config import Config
 
-from localdev.chaos import NO_CHAOS, Chaos
-from localdev.functions import Functions
-from localdev.gateway import Gateway, Limits
-from localdev.gateway.connection import Connection
-from localdev.gateway.front import Front
-from tests.local.visitors import Reception, receive
+from apigw_local.faults import NO_CHAOS, Chaos
+from apigw_local.gateway import Gateway, Limits
+from apigw_local.gateway.connection import Connection
+from apigw_local.gateway.http_server import Front
+from apigw_local.lambda_.functions import Functions
+from gateway_support.visitors import Reception, receive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ UNLIMITED = Limits(
 @pytest.fixture(autouse=True)
 def _uncaptured(caplog: pytest.LogCaptureFixture) -> None:
     """Keep pytest from keeping thousands of tracebacks."""
-    caplog.set_level(logging.CRITICAL + 1, logger="localdev")
+    caplog.set_level(logging.CRITICAL + 1, logger="apigw_local")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localdev.__main__ import main
-from localdev.chaos import Chaos
-from localdev.gateway import Limits
-from tests.conftest import PROJECT
+from apigw_local.cli import main
+from apigw_local.faults import Chaos
+from apigw_local.gateway import Limits
+from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from localdev.errors import LocalError
-from localdev.gateway.access import Access, Credentials
-from localdev.reroute import Reroute
-from tests.local.gateway.serving import Served
+from apigw_local.aws.management_hook import Reroute
+from apigw_local.errors import LocalError
+from apigw_local.gateway.iam import Access, Credentials
+from gateway_support.serving import Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from localdev.chaos import Chaos
-from localdev.errors import LocalError
-from localdev.gateway.limits import Limits
-from localdev.options import parse
+from apigw_local.errors import LocalError
+from apigw_local.faults import Chaos
+from apigw_local.gateway.quotas import Limits
+from apigw_local.option_text import parse
 
 
 def test_what_is_not_named_keeps_its_default() -> None:

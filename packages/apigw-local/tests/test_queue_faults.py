@@ -8,14 +8,14 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from localdev.chaos import Chaos
-from tests.local.scripted import counts, send
-from tests.waiting import wait_until
+from apigw_local.faults import Chaos
+from gateway_support.scripted import counts, send
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from tests.local.scripted import MakeQueue, ScriptedFunction, StartMapping
+    from gateway_support.scripted import MakeQueue, ScriptedFunction, StartMapping
 
 BODIES = [f"{number}" for number in range(12)]
 

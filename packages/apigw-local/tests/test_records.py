@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localdev import records
+from apigw_local.sqs import records
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from tests.local.scripted import MakeQueue
+    from gateway_support.scripted import MakeQueue
 
 IDS = ("first", "second", "third")
 

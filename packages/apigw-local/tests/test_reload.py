@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from chalice.cli.filewatch.stat import StatFileWatcher
 
-from localdev import watcher
+from apigw_local import reload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with files of every kind."""
-    watcher.install()
+    reload.install()
     return Project(tmp_path)
 
 
@@ -102,7 +102,7 @@ def test_a_deleted_source_reloads(project: Project) -> None:
     assert [project.reloads(), project.reloads()] == [1, 0]
 
 
-@pytest.mark.parametrize("name", [*IGNORED, "localdev/__pycache__/lazy.cpython-311.pyc"])
+@pytest.mark.parametrize("name", [*IGNORED, "apigw_local/__pycache__/lazy.cpython-311.pyc"])
 @pytest.mark.parametrize("passes", [0, 1], ids=["first-pass", "later"])
 def test_caches_tests_and_scratch_files_do_not_reload(
     project: Project, name: str, passes: int

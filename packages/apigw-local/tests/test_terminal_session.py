@@ -1,4 +1,4 @@
-"""What the terminal of `python -m localdev` shows of a session, from connect to close."""
+"""What the terminal of `python -m apigw_local` shows of a session, from connect to close."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.sync.client import connect
 
-from tests.local.terminal import Terminal, run_guest
-from tests.waiting import wait_until
+from gateway_support.terminal import Terminal, run_guest
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.client import Client, ClientError, RefusedError, Timing
-from tests.toy_server import ToyServer
+from client_support.protocol_server import ToyServer
+from fanfare_client.client import Client, ClientError, RefusedError, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from websockets.asyncio.server import ServerConnection
 
-    from bench.effects import Frame
+    from fanfare_client.effects import Frame
 
 FAST = Timing(reorder=0.02, answer=0.2, backoff=0.02, backoff_limit=0.05)
 

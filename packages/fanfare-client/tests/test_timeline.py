@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
-from bench.timeline import OUTBOX_LIMIT, OutboxFullError, Timeline
-from tests.toy import ToyRoom, user
+from client_support.protocol_room import ToyRoom, user
+from fanfare_client.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
+from fanfare_client.timeline import OUTBOX_LIMIT, OutboxFullError, Timeline
 
 ADA, BOB = user("Ada"), user("Bob")
 

@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from bench.effects import AskHistory, Deliver, Join, Send, Settle
-from bench.timeline import Timeline
-from tests.toy import ToyRoom, user
+from client_support.protocol_room import ToyRoom, user
+from fanfare_client.effects import AskHistory, Deliver, Join, Send, Settle
+from fanfare_client.timeline import Timeline
 
 if TYPE_CHECKING:
-    from bench.effects import Effect, Frame
+    from fanfare_client.effects import Effect, Frame
 
 ADA, BOB = user("Ada"), user("Bob")
 anything = st.integers(0, 1_000_000)

@@ -12,8 +12,8 @@ import jwt
 from hypothesis import strategies as st
 
 from chalicelib.core.protocol import SUBPROTOCOL
-from tests import issuer
 from tests.fuzz.strategies.values import ODD_KEYS, ODD_TEXTS, UNSAYABLE, brief, texts, values
+from tests.support import jwt_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ _claims: Final = st.dictionaries(
 
 
 def _sign(claims: dict[str, Any]) -> str:
-    text = json.dumps(issuer.claims(**claims))
-    return jwt.PyJWS().encode(text.encode(), issuer.SECRET, "HS256")
+    text = json.dumps(jwt_issuer.claims(**claims))
+    return jwt.PyJWS().encode(text.encode(), jwt_issuer.SECRET, "HS256")
 
 
 odd_tokens: Final = st.builds(_sign, _claims)
@@ -61,11 +61,11 @@ odd_tokens: Final = st.builds(_sign, _claims)
 @functools.cache
 def _forgeries() -> tuple[str, list[str]]:
     """A token that is good, and what is made of it by who has no key."""
-    token = issuer.shared(name=UNSAYABLE, exp=int(time.time()) + 86_400)
+    token = jwt_issuer.shared(name=UNSAYABLE, exp=int(time.time()) + 86_400)
     header, claims, signature = token.split(".")
     return token, [
-        issuer.shared(UNSAYABLE * 4),
-        issuer.signed(),
+        jwt_issuer.shared(UNSAYABLE * 4),
+        jwt_issuer.signed(),
         f"eyJhbGciOiJub25lIn0.{claims}.",
         f"eyJhbGciOiJub25lIn0.{claims}.{signature}",
         f"{header}.{claims}.",
@@ -97,7 +97,7 @@ forged_tokens: Final = st.one_of(
 def good_handshakes(draw: Callable[..., Any]) -> Handshake:
     """Handshakes with a good token, and odd things beside it."""
     name, text, username = draw(texts), draw(texts), draw(texts)
-    token = issuer.shared(name=name[:100].encode(errors="replace").decode())
+    token = jwt_issuer.shared(name=name[:100].encode(errors="replace").decode())
     headers = {"Sec-WebSocket-Protocol": f"{SUBPROTOCOL},{token}", "User-Agent": text, text: text}
     return Handshake(headers, {"username": username, "session": text, text: username})
 

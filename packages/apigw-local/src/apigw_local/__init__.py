@@ -1,6 +1,6 @@
 """Chalice apps on this machine, with WebSockets, queues and an AWS; never part of a deployment.
 
-`python -m localdev --project DIR` runs any app; one that calls `attach` has the same under
+`python -m apigw_local --project DIR` runs any app; one that calls `attach` has the same under
 `chalice local`.
 """
 
@@ -24,7 +24,7 @@ def attach(app: Chalice) -> None:
     """
     if not (app.websocket_handlers or app.event_sources):
         return
-    from localdev import devserver, watcher
+    from apigw_local import devserver, reload
 
     devserver.install()
-    watcher.install()
+    reload.install()

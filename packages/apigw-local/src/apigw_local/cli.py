@@ -1,4 +1,4 @@
-"""Runs any Chalice project, unchanged: `python -m localdev --project DIR`."""
+"""Runs any Chalice project, unchanged: `python -m apigw_local --project DIR`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import chalice.local
 from chalice.cli import reloader
 from chalice.cli.filewatch.stat import StatWorkerProcess
 
-from localdev import choices, devserver, watcher
-from localdev.errors import LocalError, ProjectError
-from localdev.project import Project
-from localdev.runtime import Runtime
+from apigw_local import devserver, reload
+from apigw_local.errors import LocalError, ProjectError
+from apigw_local.project import Project
+from apigw_local.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_COMMAND = "python -m localdev"
+_COMMAND = "python -m apigw_local"
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         The exit status: 0, or 1 if there is nothing to serve or no way to.
     """
     options = _parser().parse_args(arguments)
-    texts = {"LOCALDEV_LIMITS": options.limits, "LOCALDEV_CHAOS": options.chaos}
+    texts = {"APIGW_LOCAL_LIMITS": options.limits, "APIGW_LOCAL_CHAOS": options.chaos}
     flags = {name: text for name, text in texts.items() if text is not None}
     try:
         project = Project(options.project, options.stage)
         chosen = replace(
-            choices.from_environment({**env, **flags}),
+            options.from_environment({**env, **flags}),
             command=_COMMAND,
             websocket_port=options.ws_port,
             resources=tuple(_existing(path) for path in options.resources),
@@ -56,12 +56,12 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         return 1
     if "CHALICE_WORKER" not in env and (theirs := project.clash()):
         print(
-            f"{theirs} is not what runs this app: `import localdev` gives {Path(__file__).parent},"
-            " in the app too.",
+            f"{theirs} is not what runs this app: `import apigw_local` gives"
+            f" {Path(__file__).parent}, in the app too.",
             file=sys.stderr,
         )
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-    watcher.install()
+    reload.install()
     sys.argv = [sys.executable, *sys.orig_argv[1:]]  # what the reloader starts its workers with
     server = partial(_server, project, Runtime(project.config, chosen), options.host, options.port)
     return reloader.run_with_reloader(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import chalice.local
 
-from localdev.errors import LocalError, ProjectError
+from apigw_local.errors import LocalError, ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalice.app import Chalice
     from chalice.config import Config
 
-    from localdev.runtime import Runtime
+    from apigw_local.runtime import Runtime
 
 _CHALICES_OWN = chalice.local.LocalDevServer
 
@@ -41,7 +41,7 @@ class DevServer(chalice.local.LocalDevServer):
         try:
             super().__init__(app_object, config, host, port)
         except (OSError, OverflowError) as error:
-            from localdev.ports import refusal
+            from apigw_local.ports import refusal
 
             give_up(refusal(host, port, error, self._runtime.choices.command))
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class DevServer(chalice.local.LocalDevServer):
 def install(build: Callable[..., DevServer] = DevServer) -> None:
     """Have Chalice build this server for its own (chalice.local looks the class up by name).
 
-    The first to come stays: an app that attaches is nothing special to `python -m localdev`.
+    The first to come stays: an app that attaches is nothing special to `python -m apigw_local`.
     """
     if chalice.local.LocalDevServer is _CHALICES_OWN:
         chalice.local.LocalDevServer = build  # type: ignore[misc, assignment] # no hook does it
@@ -105,8 +105,8 @@ def give_up(message: str) -> NoReturn:
 
 
 def _runtime(config: Config) -> Runtime:
-    from localdev.choices import from_environment
-    from localdev.runtime import Runtime
+    from apigw_local.options import from_environment
+    from apigw_local.runtime import Runtime
 
     try:
         return Runtime(config, from_environment(os.environ))

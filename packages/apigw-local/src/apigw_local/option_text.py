@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from localdev.errors import LocalError
+from apigw_local.errors import LocalError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

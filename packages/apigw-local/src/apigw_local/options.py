@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localdev.chaos import NO_CHAOS, Chaos
-from localdev.gateway.limits import AWS_LIMITS, Limits
-from localdev.options import parse
+from apigw_local.faults import NO_CHAOS, Chaos
+from apigw_local.gateway.quotas import AWS_LIMITS, Limits
+from apigw_local.option_text import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +39,9 @@ def from_environment(env: Mapping[str, str]) -> Choices:
     """Return what can be chosen without flags, which `chalice local` has none of.
 
     Raises:
-        LocalError: LOCALDEV_LIMITS or LOCALDEV_CHAOS is not understood.
+        LocalError: APIGW_LOCAL_LIMITS or APIGW_LOCAL_CHAOS is not understood.
     """
     return Choices(
-        limits=parse(Limits, env.get("LOCALDEV_LIMITS", "")),
-        chaos=parse(Chaos, env.get("LOCALDEV_CHAOS", "")),
+        limits=parse(Limits, env.get("APIGW_LOCAL_LIMITS", "")),
+        chaos=parse(Chaos, env.get("APIGW_LOCAL_CHAOS", "")),
     )

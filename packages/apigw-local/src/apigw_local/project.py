@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from chalice.cli.factory import CLIFactory, UnknownConfigFileVersion
 from chalice.deploy.validate import ExperimentalFeatureError, validate_routes
 
-from localdev.errors import LocalError, ProjectError
-from localdev.terminal import Lines
+from apigw_local.console.formatter import Lines
+from apigw_local.errors import LocalError, ProjectError
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -83,8 +83,8 @@ class Project:
         return app
 
     def clash(self) -> Path | None:
-        """The project's own package or module `localdev`, which the app does not get."""
-        for name in ("localdev/__init__.py", "localdev.py"):
+        """The project's own package or module `apigw_local`, which the app does not get."""
+        for name in ("packages/apigw-local/src/apigw_local/__init__.py", "apigw_local.py"):
             theirs = self.folder / name
             if theirs.exists() and not theirs.resolve().is_relative_to(_OURS):
                 return theirs

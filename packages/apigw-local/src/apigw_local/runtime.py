@@ -13,25 +13,27 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev import aws, environment, resources, sources, terminal
-from localdev.banner import Addresses, banner
-from localdev.doorbell import Doorbell
-from localdev.errors import LocalError
-from localdev.functions import Functions
-from localdev.gateway import Access, Gateway
-from localdev.lineage import Lineage
-from localdev.ports import origin, public_origin, refusal
-from localdev.reroute import Reroute
-from localdev.tethered import wait_for_exit
+from apigw_local.aws import app_environment, cloudformation, environment
+from apigw_local.aws.management_hook import Reroute
+from apigw_local.aws.ministack_process import wait_for_exit
+from apigw_local.aws.send_hook import Doorbell
+from apigw_local.console import formatter
+from apigw_local.console.banner import Addresses, banner
+from apigw_local.errors import LocalError
+from apigw_local.gateway import Access, Gateway
+from apigw_local.lambda_.functions import Functions
+from apigw_local.lambda_.invocation_chain import Lineage
+from apigw_local.ports import origin, public_origin, refusal
+from apigw_local.sqs import event_sources
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
     from chalice.config import Config
 
-    from localdev.aws import Aws
-    from localdev.choices import Choices
-    from localdev.hook import Hook
-    from localdev.mapping import EventSourceMapping
+    from apigw_local.aws.botocore_hooks import Hook
+    from apigw_local.aws.environment import Aws
+    from apigw_local.options import Choices
+    from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 _STOP_SECONDS = 5.0
 
@@ -60,10 +62,10 @@ class Runtime:
         """
         _quieten_libraries()
         project = Path(self._config.project_dir)
-        self._running.enter_context(terminal.showing(project, verbose=self.choices.verbose))
+        self._running.enter_context(formatter.showing(project, verbose=self.choices.verbose))
         owner = _end_with_reloader() or os.getpid()
-        self._aws = aws.enter(project, owner)
-        environment.silence_metrics(os.environ)
+        self._aws = environment.enter(project, owner)
+        app_environment.silence_metrics(os.environ)
         for hook in self._hooks:
             hook.fit()
             self._running.callback(hook.remove)
@@ -98,7 +100,7 @@ class Runtime:
             status=f"{origin('http', host, port)}/_gateway",
             aws=emulated,
         )
-        print(banner(addresses, functions, sources.not_run(app)), flush=True)
+        print(banner(addresses, functions, event_sources.not_run(app)), flush=True)
 
     def stop(self) -> None:
         """Stop everything but the embedded AWS, which the next worker goes on with.
@@ -115,16 +117,16 @@ class Runtime:
                     hook.listen(session.events)
 
     def _deploy_resources(self, session: boto3.Session) -> None:
-        usual = resources.usual_templates(Path(self._config.project_dir))
+        usual = cloudformation.usual_templates(Path(self._config.project_dir))
         if templates := self.choices.resources or usual:
-            cloudformation, dynamodb = session.client("cloudformation"), session.client("dynamodb")
-            resources.deploy(cloudformation, dynamodb, self._config, templates)
+            client, dynamodb = session.client("cloudformation"), session.client("dynamodb")
+            cloudformation.deploy(client, dynamodb, self._config, templates)
 
     def _start_gateway(self, functions: Functions, region: str, host: str, http_port: int) -> None:
         stage = self._config.api_gateway_stage
         port = self._websocket_port(http_port)
         endpoint = f"{origin('http', host, port)}/{stage}"
-        environment.publish_gateway(
+        app_environment.publish_gateway(
             os.environ, url=f"{public_origin('ws', host, port)}/{stage}", endpoint=endpoint
         )
         self._reroute.lead_to(endpoint)
@@ -147,7 +149,7 @@ class Runtime:
 
     def _start_mappings(self, functions: Functions, session: boto3.Session) -> None:
         for source in functions.sqs():
-            mapping = sources.map_queue(session, source, self.choices.chaos)
+            mapping = event_sources.map_queue(session, source, self.choices.chaos)
             mapping.start()
             self._running.callback(mapping.stop, _STOP_SECONDS)
             self._mappings.append(mapping)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from localdev.facts import Fact
-from localdev.gateway.calls import Calls
-from tests.local import noted
+from apigw_local.console.log_events import Fact
+from apigw_local.gateway.call_log import Calls
+from gateway_support import noted_events
 
 
 def told(caplog: pytest.LogCaptureFixture, happen: Callable[[Calls], None]) -> list[Fact]:
     """The lines about some calls, until they were told."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
 
     async def main() -> None:
         calls = Calls()
@@ -22,7 +22,7 @@ def told(caplog: pytest.LogCaptureFixture, happen: Callable[[Calls], None]) -> l
         calls.tell()
 
     asyncio.run(main())
-    return [*noted.facts(caplog, "post"), *noted.facts(caplog, "get")]
+    return [*noted_events.facts(caplog, "post"), *noted_events.facts(caplog, "get")]
 
 
 def test_a_broadcast_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -63,7 +63,7 @@ def test_a_call_without_an_answer_has_failed(caplog: pytest.LogCaptureFixture) -
 
 def test_what_is_not_told_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Without anybody to read lines there is nothing but the counts."""
-    caplog.set_level(logging.WARNING, "localdev")
+    caplog.set_level(logging.WARNING, "apigw_local")
     calls = Calls()
     calls.add("POST", 200, "abc", 5)
     calls.tell()
@@ -74,12 +74,12 @@ def test_what_is_not_told_is_counted(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_line_comes_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing else needs to happen for a post to be told."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
 
     async def main() -> None:
         Calls().add("POST", 200, "abc", 5)
         async with asyncio.timeout(5):
-            while not noted.facts(caplog, "post"):
+            while not noted_events.facts(caplog, "post"):
                 await asyncio.sleep(0.01)
 
     asyncio.run(main())

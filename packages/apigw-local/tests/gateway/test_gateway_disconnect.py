@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from chalice.app import WebsocketEvent
 
-from tests.local.gateway.serving import WAIT_SECONDS, Served
+from gateway_support.serving import WAIT_SECONDS, Served
 
 Serve = Callable[..., Served]
 

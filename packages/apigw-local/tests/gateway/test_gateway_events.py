@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.gateway.serving import Served
+from gateway_support.serving import Served
 
 Serve = Callable[..., Served]
 

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from websockets.sync.client import connect
 
-from localdev.chaos import Chaos, Faults
-from tests.local.gateway.serving import Served
-from tests.waiting import wait_until
+from apigw_local.faults import Chaos, Faults
+from gateway_support.serving import Served
+from tests.support.waiting import wait_until
 
 Serve = Callable[..., Served]
 POSTS = 30

@@ -7,8 +7,8 @@ import pytest
 from chalice.app import Chalice, SQSEvent, WebsocketEvent
 from chalice.config import Config
 
-from localdev.functions import Function, Functions
-from localdev.invocation import FunctionError
+from apigw_local.lambda_.functions import Function, Functions
+from apigw_local.lambda_.invocation import FunctionError
 
 
 def functions(app: Chalice, **config: Any) -> Functions:

@@ -12,9 +12,9 @@ from chalice.app import Response, WebsocketEvent
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from localdev.gateway import Limits
-from localdev.gateway.routing import Route, Routes
-from tests.local.gateway.serving import Gate, Served, bare
+from apigw_local.gateway import Limits
+from apigw_local.gateway.routing import Route, Routes
+from gateway_support.serving import Gate, Served, bare
 
 Serve = Callable[..., Served]
 

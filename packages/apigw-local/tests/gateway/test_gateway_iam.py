@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localdev.gateway import Access, Credentials
-from localdev.gateway.access import Guard
-from localdev.gateway.call import Call
-from localdev.gateway.policy import ALLOW_ALL, Policy
-from tests.local.gateway.serving import WAIT_SECONDS, Served
-from tests.signing import signed
+from apigw_local.gateway import Access, Credentials
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.iam import Guard
+from apigw_local.gateway.iam_policy import ALLOW_ALL, Policy
+from gateway_support.serving import WAIT_SECONDS, Served
+from tests.support.signing import signed
 
 Serve = Callable[..., Served]
 

@@ -14,15 +14,15 @@ from chalice.app import Chalice, WebsocketEvent
 from chalice.config import Config
 from websockets.exceptions import InvalidStatus
 
-from localdev.facts import Fact
-from localdev.functions import Function, Functions
-from localdev.gateway import Gateway, Limits
-from localdev.gateway.routing import Route, Routes
-from localdev.terminal import Lines
-from tests.local import noted
-from tests.local.gateway.serving import WAIT_SECONDS, Gate, Served
-from tests.running import assert_no_defect
-from tests.waiting import wait_until
+from apigw_local.console.formatter import Lines
+from apigw_local.console.log_events import Fact
+from apigw_local.gateway import Gateway, Limits
+from apigw_local.gateway.routing import Route, Routes
+from apigw_local.lambda_.functions import Function, Functions
+from gateway_support import noted_events
+from gateway_support.serving import WAIT_SECONDS, Gate, Served
+from tests.support.application import assert_no_defect
+from tests.support.waiting import wait_until
 
 Serve = Callable[..., Served]
 
@@ -197,7 +197,7 @@ def test_a_task_that_dies_is_told_of(
         client.send(body)
     wait_until(lambda: len(defects) == 2)
     assert sorted(map(repr, defects)) == ["LookupError('first')", "LookupError('second')"]
-    assert noted.fact(caplog, "defect").failed
+    assert noted_events.fact(caplog, "defect").failed
     defects.clear()
 
 

@@ -9,8 +9,8 @@ from chalice.app import WebsocketEvent
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from localdev.gateway import Limits
-from tests.local.gateway.serving import WAIT_SECONDS, Gate, Served
+from apigw_local.gateway import Limits
+from gateway_support.serving import WAIT_SECONDS, Gate, Served
 
 Serve = Callable[..., Served]
 
@@ -189,7 +189,7 @@ def test_error_frame_after_close_goes_nowhere(
     gate.open()
     served.stop()
     assert {record.name for record in caplog.records if record.levelno > logging.INFO} == {
-        "localdev.functions"
+        "apigw_local.lambda_.functions"
     }
 
 
@@ -201,7 +201,7 @@ def test_ping_is_answered(serve: Serve) -> None:
 
 def test_log_tells_events_not_texts(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """Each event is one line with its id and outcome; a message's text is in none."""
-    caplog.set_level(logging.INFO, "localdev.gateway")
+    caplog.set_level(logging.INFO, "apigw_local.gateway")
     served = serve()
     client, connection_id = served.connected()
     client.send("secrét")
@@ -209,7 +209,7 @@ def test_log_tells_events_not_texts(serve: Serve, caplog: pytest.LogCaptureFixtu
     client.close()
     served.event("$disconnect")
     served.stop()
-    lines = [r.getMessage() for r in caplog.records if r.name == "localdev.gateway"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "apigw_local.gateway"]
     assert len(lines) == 4
     assert any(line.startswith(f"connect {connection_id} websocket_connect 101 ") for line in lines)
     assert any(line.endswith(" 7 bytes") for line in lines)

@@ -11,8 +11,8 @@ from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from localdev.gateway import Limits
-from tests.local.gateway.serving import WAIT_SECONDS, Served
+from apigw_local.gateway import Limits
+from gateway_support.serving import WAIT_SECONDS, Served
 
 Serve = Callable[..., Served]
 

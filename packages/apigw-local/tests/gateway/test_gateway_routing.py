@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localdev.chaos import Chaos
-from localdev.gateway.integration import reply_of
-from localdev.gateway.routing import Route, Routes, selector
-from tests.local import noted
-from tests.local.gateway.serving import WAIT_SECONDS, Served, bare
+from apigw_local.faults import Chaos
+from apigw_local.gateway.lambda_proxy import reply_of
+from apigw_local.gateway.routing import Route, Routes, selector
+from gateway_support import noted_events
+from gateway_support.serving import WAIT_SECONDS, Served, bare
 
 Serve = Callable[..., Served]
 
@@ -133,7 +133,7 @@ def test_reserved_routes_can_be_selected(
     serve: Serve, route_key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A message runs the handler of `$connect` or `$disconnect`, and neither in truth happens."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     served = serve()
     client, connection_id = served.connected()
     client.send(json.dumps({"action": route_key}))
@@ -144,7 +144,7 @@ def test_reserved_routes_can_be_selected(
     assert json.loads(event["body"]) == {"action": route_key}
     client.send("still there")
     assert served.event("$default")["body"] == "still there"
-    assert noted.hints(caplog) == {f"reserved route {route_key}"}
+    assert noted_events.hints(caplog) == {f"reserved route {route_key}"}
 
 
 @pytest.mark.parametrize("route_key", ["$connect", "$disconnect"])

@@ -13,15 +13,15 @@ from chalice.config import Config
 from mypy_boto3_sqs import SQSClient
 from websockets.exceptions import InvalidStatus
 
-from localdev.chaos import Chaos
-from localdev.functions import Functions
-from localdev.gateway import Gateway, Limits
-from localdev.gateway.call import Call
-from localdev.gateway.status import refusal
-from localdev.mapping import EventSourceMapping
-from tests.local import noted
-from tests.local.gateway.serving import Gate, Served, request
-from tests.local.scripted import MakeQueue, ScriptedFunction, send
+from apigw_local.faults import Chaos
+from apigw_local.gateway import Gateway, Limits
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.status import refusal
+from apigw_local.lambda_.functions import Functions
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
+from gateway_support import noted_events
+from gateway_support.scripted import MakeQueue, ScriptedFunction, send
+from gateway_support.serving import Gate, Served, request
 
 Serve = Callable[..., Served]
 BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -258,7 +258,7 @@ def scheduled() -> Iterator[Scheduled]:
 
 def test_a_schedule_runs_now(scheduled: Scheduled, caplog: pytest.LogCaptureFixture) -> None:
     """The function gets EventBridge's event, its result is the answer, and there is a line."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     response, body = scheduled.call("POST", "/_gateway/schedules/sweep")
 
     assert (response.status, json.loads(body)) == (200, {"result": {"swept": "Scheduled Event"}})
@@ -277,7 +277,7 @@ def test_a_schedule_runs_now(scheduled: Scheduled, caplog: pytest.LogCaptureFixt
     assert event["resources"] == [
         "arn:aws:events:eu-west-1:123456789012:rule/clock-beta-sweep-event"
     ]
-    line = noted.fact(caplog, "schedule")
+    line = noted_events.fact(caplog, "schedule")
     assert (line.function, line.status, line.event) == ("sweep", "ok", event)
 
 
@@ -365,25 +365,25 @@ def test_requests_that_no_function_sees_are_counted(serve: Serve) -> None:
 
 def test_a_lost_disconnect_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """What chaos keeps from the functions has a line, so that nobody looks for a bug."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     served = serve(chaos=Chaos(lost_disconnect_rate=1))
     client, connection_id = served.connected()
     client.close()
 
-    line = noted.fact(caplog, "disconnect")
+    line = noted_events.fact(caplog, "disconnect")
     assert (line.connection, line.status, line.detail) == (connection_id, "lost", "by chaos")
 
 
 def test_lines_stand_in_the_order_of_events(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """What was posted before a connection closed is told before that."""
-    caplog.set_level(logging.INFO, "localdev")
+    caplog.set_level(logging.INFO, "apigw_local")
     served = serve()
     client, connection_id = served.connected()
     served.management().post_to_connection(ConnectionId=connection_id, Data=b"hello")
     client.close()
-    noted.fact(caplog, "disconnect")
+    noted_events.fact(caplog, "disconnect")
 
     kinds = [str(record.msg).partition(" ")[0] for record in caplog.records]
     assert kinds == ["connect", "post", "close", "disconnect"]
-    post = noted.fact(caplog, "post")
+    post = noted_events.fact(caplog, "post")
     assert (post.connection, post.detail) == (connection_id, "5 bytes")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
-from localdev.gateway import Limits
-from localdev.gateway.throttle import Throttle, TokenBucket
-from tests.local.gateway.serving import WAIT_SECONDS, Served
+from apigw_local.gateway import Limits
+from apigw_local.gateway.throttle import Throttle, TokenBucket
+from gateway_support.serving import WAIT_SECONDS, Served
 
 Serve = Callable[..., Served]
 

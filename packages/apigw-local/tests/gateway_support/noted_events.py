@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localdev.facts import Fact, Hint
-from tests.waiting import wait_until
+from apigw_local.console.log_events import Fact, Hint
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

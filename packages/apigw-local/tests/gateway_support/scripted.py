@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localdev.mapping import EventSourceMapping
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

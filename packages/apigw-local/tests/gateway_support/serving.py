@@ -14,9 +14,9 @@ from chalice.config import Config
 from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 from websockets.sync.client import ClientConnection, connect
 
-from localdev.chaos import NO_CHAOS, Chaos
-from localdev.functions import Function, Functions
-from localdev.gateway import Gateway
+from apigw_local.faults import NO_CHAOS, Chaos
+from apigw_local.gateway import Gateway
+from apigw_local.lambda_.functions import Function, Functions
 
 Handler = Callable[[WebsocketEvent], Any]
 WAIT_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""`chalice local` and `python -m localdev` as somebody types them, on copies of small apps."""
+"""`chalice local` and `python -m apigw_local` as somebody types them, on copies of small apps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.conftest import PROJECT
-from tests.running import CHALICE, assert_no_defect, free_port_pair
-from tests.waiting import wait_until
+from tests.support.application import CHALICE, assert_no_defect, free_port_pair
+from tests.support.project import PROJECT
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,20 +25,19 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 
 # A folder that, on PYTHONPATH, prevents and tells every connection and lookup off this machine.
-GUARD = Path(__file__).with_name("guard")
+APPS = Path(__file__).parents[1] / "apps"
+GUARD = APPS / "guard"
 
 
 def copy_app(folder: Path) -> Path:
-    """Copy the app of `echo/`, with the package that it attaches, and return its place."""
-    project = copy_guest(folder, "echo")
-    (project / "localdev").symlink_to(PROJECT / "localdev")
-    return project
+    """Copy the app of `echo/`, which attaches the gateway, and return its place."""
+    return copy_guest(folder, "echo")
 
 
 def copy_guest(folder: Path, name: str = "guest") -> Path:
     """Copy an app of this folder, as it is, and return its place."""
     return shutil.copytree(
-        Path(__file__).with_name(name),
+        APPS / name,
         folder / name,
         ignore=shutil.ignore_patterns("__pycache__"),
     )
@@ -131,14 +130,14 @@ class Terminal:
 
 
 def run_guest(project: Path, *options: str, **environment: str) -> Terminal:
-    """Run an app with `python -m localdev`, typed outside of the app and of this repository.
+    """Run an app with `python -m apigw_local`, typed outside of the app and of this repository.
 
     It is guarded.
     """
     return Terminal(
         project,
         *("--project", project.name, *options),
-        command=(sys.executable, "-m", "localdev"),
+        command=(sys.executable, "-m", "apigw_local"),
         folder=project.parent,
         PYTHONPATH=f"{GUARD}{os.pathsep}{PROJECT}",
         **environment,

@@ -1,10 +1,10 @@
-"""A Python client of Fanfare that stays in its rooms whatever happens to its connections.
+"""A client that stays in its rooms whatever happens to its connections.
 
     async with Client("wss://…/api", "Ada") as client:
         await client.join("tea")
         seq = await client.send("tea", "hi")
 
-Its rules are those of docs/protocol.md; what they mean for one room is in `bench.timeline`.
+Its rules are those of docs/protocol.md; `fanfare_client.timeline` applies them to one room.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from websockets import Subprotocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from bench.link import Link, Timing
-from bench.room import ClientError, RefusedError, Room
+from fanfare_client.room import ClientError, RefusedError, Room
+from fanfare_client.socket import Link, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
-    from bench.effects import Frame
+    from fanfare_client.effects import Frame
 
 __all__ = ["Client", "ClientError", "RefusedError", "Timing"]
 

@@ -8,14 +8,14 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from bench.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
-from bench.timeline import State, Timeline
+from fanfare_client.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
+from fanfare_client.timeline import State, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
-    from bench.effects import Effect, Frame
-    from bench.link import Timing
+    from fanfare_client.effects import Effect, Frame
+    from fanfare_client.socket import Timing
 
 HISTORY_LIMIT: Final = 100
 QUESTIONS: Final = {"history": "history", "who": "who", "left": "leave"}

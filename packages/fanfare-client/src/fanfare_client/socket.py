@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-    from bench.effects import Frame
+    from fanfare_client.effects import Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from bench.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
+from fanfare_client.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
 
 if TYPE_CHECKING:
-    from bench.effects import Effect, Frame
+    from fanfare_client.effects import Effect, Frame
 
 OUTBOX_LIMIT: Final = 100
 """Own messages of a room that may wait to be settled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.effects import Frame
+    from fanfare_client.effects import Frame
 
 
 def user(name: str) -> Frame:

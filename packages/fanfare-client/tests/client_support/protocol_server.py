@@ -10,7 +10,7 @@ from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from tests.toy import ToyRoom, user
+from client_support.protocol_room import ToyRoom, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
-    from bench.effects import Frame
+    from fanfare_client.effects import Frame
 
 TEXT_LIMIT = 100
 

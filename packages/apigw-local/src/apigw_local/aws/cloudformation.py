@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from chalice.package import JSONTemplateSerializer, YAMLTemplateSerializer
 from yaml import YAMLError  # type: ignore[import-untyped] # Chalice's, who types it neither
 
-from localdev.errors import ProjectError
-from localdev.stacks import KnownStack
+from apigw_local.aws.stacks import KnownStack
+from apigw_local.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
-from localdev.errors import LocalError
+from apigw_local.errors import LocalError
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 20.0

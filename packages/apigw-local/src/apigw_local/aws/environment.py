@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localdev import environment
-from localdev.emulator import Emulator
+from apigw_local.aws import app_environment
+from apigw_local.aws.emulator import Emulator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +38,10 @@ def enter(project: Path, owner: int) -> Aws:
     Raises:
         LocalError: it can't be started.
     """
-    region = environment.set_region(os.environ)
+    region = app_environment.set_region(os.environ)
     given = os.environ.get("AWS_ENDPOINT_URL")
     if given:
         return Aws(region, given, embedded=False)
     endpoint = Emulator(project, owner).endpoint()
-    environment.confine(os.environ, endpoint)
+    app_environment.confine(os.environ, endpoint)
     return Aws(region, endpoint, embedded=True)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from localdev.errors import LocalError
-from localdev.hook import Hook
+from apigw_local.aws.botocore_hooks import Hook
+from apigw_local.errors import LocalError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest

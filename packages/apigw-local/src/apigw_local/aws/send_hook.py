@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localdev.hook import Hook
+from apigw_local.aws.botocore_hooks import Hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable

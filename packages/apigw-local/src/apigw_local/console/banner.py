@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from localdev.aws import Aws
-    from localdev.functions import Functions
+    from apigw_local.aws.environment import Aws
+    from apigw_local.lambda_.functions import Functions
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from traceback import StackSummary, TracebackException
 from typing import TYPE_CHECKING, TextIO
 
-from localdev.facts import Fact, Hint
-from localdev.owncode import is_own
+from apigw_local.console.log_events import Fact, Hint
+from apigw_local.lambda_.own_code import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_LOG = logging.getLogger("localdev")
+_LOG = logging.getLogger("apigw_local")
 
 _ID_LETTERS = 8  # of 16; enough to tell apart what one screen shows
 _INDENT = " " * 14

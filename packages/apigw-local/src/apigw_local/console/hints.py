@@ -5,7 +5,7 @@ Where AWS documents nothing, the text says what the claim rests on.
 
 from __future__ import annotations
 
-from localdev.facts import Hint
+from apigw_local.console.log_events import Hint
 
 _GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide/"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"

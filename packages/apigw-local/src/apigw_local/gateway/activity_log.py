@@ -5,13 +5,13 @@ import time
 from collections import Counter
 from http import HTTPStatus
 
-from localdev.facts import Fact, Hint, count
-from localdev.functions import Function
-from localdev.gateway.calls import Calls
-from localdev.gateway.events import Event
-from localdev.gateway.routing import Route
+from apigw_local.console.log_events import Fact, Hint, count
+from apigw_local.gateway.call_log import Calls
+from apigw_local.gateway.events import Event
+from apigw_local.gateway.routing import Route
+from apigw_local.lambda_.functions import Function
 
-_log = logging.getLogger("localdev.gateway")
+_log = logging.getLogger("apigw_local.gateway")
 
 OK = "OK"
 

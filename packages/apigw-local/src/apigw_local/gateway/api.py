@@ -6,16 +6,16 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from localdev.chaos import Faults
-from localdev.functions import Functions
-from localdev.gateway.access import Access, Guard
-from localdev.gateway.events import Events
-from localdev.gateway.journal import Journal
-from localdev.gateway.limits import Limits
-from localdev.gateway.registry import Registry
-from localdev.gateway.routing import Routes
-from localdev.gateway.throttle import Throttle
-from localdev.mapping import EventSourceMapping
+from apigw_local.faults import Faults
+from apigw_local.gateway.activity_log import Journal
+from apigw_local.gateway.events import Events
+from apigw_local.gateway.iam import Access, Guard
+from apigw_local.gateway.quotas import Limits
+from apigw_local.gateway.registry import Registry
+from apigw_local.gateway.routing import Routes
+from apigw_local.gateway.throttle import Throttle
+from apigw_local.lambda_.functions import Functions
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 
 class Api:

@@ -5,9 +5,9 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from localdev.facts import Fact, count
+from apigw_local.console.log_events import Fact, count
 
-_log = logging.getLogger("localdev.gateway")
+_log = logging.getLogger("apigw_local.gateway")
 
 # A broadcast is thousands of posts within a second.
 _GATHER_SECONDS = 0.25

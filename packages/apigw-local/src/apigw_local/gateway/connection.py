@@ -10,16 +10,16 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from localdev import hints
-from localdev.gateway.api import Api
-from localdev.gateway.events import Client
-from localdev.gateway.integration import IntegrationTimeoutError, integrate
-from localdev.gateway.messages import handle_message
-from localdev.gateway.routing import DISCONNECT
-from localdev.invocation import FunctionError
+from apigw_local.console import hints
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.events import Client
+from apigw_local.gateway.lambda_proxy import IntegrationTimeoutError, integrate
+from apigw_local.gateway.messages import handle_message
+from apigw_local.gateway.routing import DISCONNECT
+from apigw_local.lambda_.invocation import FunctionError
 
 # The library tells of every closed connection; the gateway's own lines say more.
-_protocol_log = logging.getLogger("localdev.gateway.protocol")
+_protocol_log = logging.getLogger("apigw_local.gateway.protocol")
 _protocol_log.setLevel(logging.WARNING)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NewType
 from urllib.parse import parse_qsl
 
-from localdev import lineage
-from localdev.gateway import identifiers
-from localdev.gateway.routing import CONNECT, DISCONNECT
+from apigw_local.gateway import identifiers
+from apigw_local.gateway.routing import CONNECT, DISCONNECT
+from apigw_local.lambda_ import invocation_chain
 
 Event = NewType("Event", dict[str, Any])
 
@@ -118,7 +118,7 @@ def _as_forwarded(client: Client, headers: Iterable[tuple[str, str]]) -> list[tu
     passed = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     return [
         *passed,
-        ("X-Amzn-Trace-Id", lineage.new_trace()),
+        ("X-Amzn-Trace-Id", invocation_chain.new_trace()),
         ("X-Forwarded-For", client.source_ip),
         ("X-Forwarded-Port", "443"),
         ("X-Forwarded-Proto", "https"),

@@ -8,14 +8,14 @@ from websockets.exceptions import InvalidHeaderValue
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from localdev import hints
-from localdev.gateway import identifiers
-from localdev.gateway.api import Api
-from localdev.gateway.events import Client, Event
-from localdev.gateway.integration import IntegrationTimeoutError, integrate, status_of
-from localdev.gateway.responses import refusal
-from localdev.gateway.routing import CONNECT, Route
-from localdev.invocation import FunctionError
+from apigw_local.console import hints
+from apigw_local.gateway import identifiers
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.events import Client, Event
+from apigw_local.gateway.lambda_proxy import IntegrationTimeoutError, integrate, status_of
+from apigw_local.gateway.responses import refusal
+from apigw_local.gateway.routing import CONNECT, Route
+from apigw_local.lambda_.invocation import FunctionError
 
 _PROTOCOL = "Sec-WebSocket-Protocol"
 

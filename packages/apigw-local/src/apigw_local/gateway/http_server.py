@@ -12,13 +12,13 @@ import httptools
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from localdev.gateway import status
-from localdev.gateway.api import Api
-from localdev.gateway.call import Call
-from localdev.gateway.connection import Connection
-from localdev.gateway.handshake import shake_hands
-from localdev.gateway.management import SEGMENT, manage
-from localdev.gateway.responses import refusal
+from apigw_local.gateway import status
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.connection import Connection
+from apigw_local.gateway.handshake import shake_hands
+from apigw_local.gateway.management import SEGMENT, manage
+from apigw_local.gateway.responses import refusal
 
 # SO_LINGER on, for no time: closing then sends RST.
 _RESET = struct.pack("ii", 1, 0)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from botocore.credentials import EnvProvider
 
-from localdev.gateway.call import Call
-from localdev.gateway.policy import ACTION, ALLOW_ALL, Policy
-from localdev.gateway.signature import Authorization
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.iam_policy import ACTION, ALLOW_ALL, Policy
+from apigw_local.gateway.signature import Authorization
 
 METHODS = ("POST", "GET", "DELETE")
 

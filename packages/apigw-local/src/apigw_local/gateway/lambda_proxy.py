@@ -5,12 +5,12 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from localdev import hints
-from localdev.functions import Function
-from localdev.gateway.events import Event
-from localdev.invocation import FunctionError
+from apigw_local.console import hints
+from apigw_local.gateway.events import Event
+from apigw_local.lambda_.functions import Function
+from apigw_local.lambda_.invocation import FunctionError
 
-_log = logging.getLogger("localdev.gateway")
+_log = logging.getLogger("apigw_local.gateway")
 
 
 class IntegrationTimeoutError(Exception):

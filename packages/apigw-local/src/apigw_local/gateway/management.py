@@ -14,14 +14,15 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Response
 
-from localdev import hints, lineage
-from localdev.chaos import PostFault
-from localdev.gateway import identifiers
-from localdev.gateway.access import METHODS
-from localdev.gateway.api import Api
-from localdev.gateway.call import Call
-from localdev.gateway.connection import Connection
-from localdev.gateway.responses import iso, response
+from apigw_local.console import hints
+from apigw_local.faults import PostFault
+from apigw_local.gateway import identifiers
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.connection import Connection
+from apigw_local.gateway.iam import METHODS
+from apigw_local.gateway.responses import iso, response
+from apigw_local.lambda_ import invocation_chain
 
 SEGMENT = "@connections"
 
@@ -47,7 +48,7 @@ def manage(api: Api, call: Call) -> Response | None:
         return None
     answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
     answer.headers["x-amz-apigw-id"] = identifiers.request_id()
-    answer.headers["X-Amzn-Trace-Id"] = lineage.new_trace()
+    answer.headers["X-Amzn-Trace-Id"] = invocation_chain.new_trace()
     return answer
 
 

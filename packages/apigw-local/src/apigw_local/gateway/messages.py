@@ -2,18 +2,18 @@
 
 import time
 
-from localdev import hints
-from localdev.gateway.api import Api
-from localdev.gateway.events import Client, Event
-from localdev.gateway.integration import (
+from apigw_local.console import hints
+from apigw_local.gateway.activity_log import OK
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.events import Client, Event
+from apigw_local.gateway.lambda_proxy import (
     IntegrationTimeoutError,
     error_frame,
     integrate,
     reply_of,
 )
-from localdev.gateway.journal import OK
-from localdev.gateway.routing import RESERVED, Route
-from localdev.invocation import FunctionError
+from apigw_local.gateway.routing import RESERVED, Route
+from apigw_local.lambda_.invocation import FunctionError
 
 
 class _UnhandledError(Exception):

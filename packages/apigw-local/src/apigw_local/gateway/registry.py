@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localdev.gateway.connection import Connection
+    from apigw_local.gateway.connection import Connection
 
 
 class Registry:

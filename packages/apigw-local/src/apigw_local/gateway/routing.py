@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localdev.functions import Function, Functions
+from apigw_local.lambda_.functions import Function, Functions
 
 CONNECT = "$connect"
 DEFAULT = "$default"

@@ -6,10 +6,10 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-from localdev.functions import Schedule
-from localdev.gateway.api import Api
-from localdev.gateway.events import Event
-from localdev.invocation import FunctionError
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.events import Event
+from apigw_local.lambda_.functions import Schedule
+from apigw_local.lambda_.invocation import FunctionError
 
 _ACCOUNT = "123456789012"
 

@@ -11,17 +11,17 @@ from typing import Any
 
 from websockets.frames import CloseCode
 
-from localdev.chaos import NO_CHAOS, Chaos, Faults
-from localdev.facts import Fact
-from localdev.functions import Functions
-from localdev.gateway.access import Access
-from localdev.gateway.api import Api
-from localdev.gateway.front import Front
-from localdev.gateway.limits import AWS_LIMITS, Limits
-from localdev.gateway.routing import Routes
-from localdev.mapping import EventSourceMapping
+from apigw_local.console.log_events import Fact
+from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.http_server import Front
+from apigw_local.gateway.iam import Access
+from apigw_local.gateway.quotas import AWS_LIMITS, Limits
+from apigw_local.gateway.routing import Routes
+from apigw_local.lambda_.functions import Functions
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
-_log = logging.getLogger("localdev.gateway")
+_log = logging.getLogger("apigw_local.gateway")
 
 # Where upgrades wait while the loop is busy: after a restart all clients come at once.
 _BACKLOG = 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import quote
 
-from localdev.gateway.call import Call
+from apigw_local.gateway.call import Call
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev.functions import Function
-from localdev.gateway.api import Api
-from localdev.gateway.connection import Connection
-from localdev.gateway.journal import Journal
-from localdev.gateway.responses import iso
-from localdev.mapping import EventSourceMapping
+from apigw_local.gateway.activity_log import Journal
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.connection import Connection
+from apigw_local.gateway.responses import iso
+from apigw_local.lambda_.functions import Function
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 
 async def snapshot(api: Api) -> dict[str, Any]:

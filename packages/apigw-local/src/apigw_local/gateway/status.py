@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from websockets.http11 import Response
 
-from localdev.gateway import page
-from localdev.gateway.api import Api
-from localdev.gateway.call import Call
-from localdev.gateway.responses import response
-from localdev.gateway.schedules import run
-from localdev.gateway.snapshot import snapshot
+from apigw_local.gateway import status_page
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.call import Call
+from apigw_local.gateway.responses import response
+from apigw_local.gateway.schedules import run
+from apigw_local.gateway.snapshot import snapshot
 
 SEGMENTS = {"_gateway", "_gateway.json"}
 
@@ -36,8 +36,8 @@ async def answer(api: Api, call: Call, peer: str) -> Response:
         return _json(HTTPStatus.FORBIDDEN, {"message": reason})
     match call.method, call.segments:
         case "GET", ["_gateway"] if "text/html" in call.headers.get("accept", ""):
-            html = page.render(await snapshot(api))
-            return response(HTTPStatus.OK, html.encode(), page.HEADERS)
+            html = status_page.render(await snapshot(api))
+            return response(HTTPStatus.OK, html.encode(), status_page.HEADERS)
         case "GET", ["_gateway"] | ["_gateway.json"]:
             return _json(HTTPStatus.OK, await snapshot(api))
         case "POST", ["_gateway", "schedules", name]:

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-protect.html
 """
 
-from localdev.gateway.limits import Limits
+from apigw_local.gateway.quotas import Limits
 
 
 class TokenBucket:

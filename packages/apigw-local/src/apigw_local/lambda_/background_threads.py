@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localdev.owncode import is_own
+from apigw_local.lambda_.own_code import is_own
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -16,13 +16,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localdev.container import Order
-from localdev.invocation import FunctionError
+from apigw_local.lambda_.frozen_worker import Order
+from apigw_local.lambda_.invocation import FunctionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localdev.invocation import Configuration
+    from apigw_local.lambda_.invocation import Configuration
 
 _HOME = Path(__file__).parents[1]
 START_SECONDS = 30.0
@@ -126,7 +126,7 @@ class Container:
                     sys.executable,
                     "-u",  # what a handler prints is out before the process stands still
                     "-m",
-                    "localdev.container",
+                    "apigw_local.lambda_.frozen_worker",
                     str(theirs.fileno()),
                     order.to_text(),
                 ],

@@ -1,4 +1,4 @@
-"""A container's own program, `python -m localdev.container`; `containers` starts and stops it.
+"""The program of one frozen container: `python -m apigw_local.lambda_.frozen_worker`.
 
 It loads the app once, then takes invocations and gives answers, one JSON value a line.
 """
@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localdev.invocation import Configuration, FunctionError, run
-from localdev.lineage import Lineage
-from localdev.reroute import Reroute
-from localdev.terminal import Lines
+from apigw_local.aws.management_hook import Reroute
+from apigw_local.console.formatter import Lines
+from apigw_local.lambda_.invocation import Configuration, FunctionError, run
+from apigw_local.lambda_.invocation_chain import Lineage
 
 if TYPE_CHECKING:
-    from localdev.invocation import Handler
+    from apigw_local.lambda_.invocation import Handler
 
 _SIGNAL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 

@@ -15,15 +15,16 @@ from chalice.app import Chalice, ScheduledEventConfig, ScheduleExpression, SQSEv
 from chalice.config import Config
 from chalice.constants import DEFAULT_LAMBDA_MEMORY_SIZE, DEFAULT_LAMBDA_TIMEOUT
 
-from localdev import hints, lineage
-from localdev.chaos import NO_CHAOS, Chaos, Faults
-from localdev.containers import START_SECONDS, Containers
-from localdev.facts import Fact
-from localdev.invocation import Configuration, FunctionError, run
-from localdev.leftovers import alive, work_since
-from localdev.tally import Tally
+from apigw_local.console import hints
+from apigw_local.console.log_events import Fact
+from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.lambda_ import invocation_chain
+from apigw_local.lambda_.background_threads import alive, work_since
+from apigw_local.lambda_.counters import Tally
+from apigw_local.lambda_.frozen_containers import START_SECONDS, Containers
+from apigw_local.lambda_.invocation import Configuration, FunctionError, run
 
-_log = logging.getLogger("localdev.functions")
+_log = logging.getLogger("apigw_local.lambda_.functions")
 
 # Chalice deploys the handler of each route under a fixed name (chalice/deploy/appgraph.py).
 _WEBSOCKET_NAMES = {
@@ -89,7 +90,7 @@ class Function:
         sole = self._workers.sole()
         before = alive() if sole else set()
         try:
-            return self._run(event, lineage.trace_header(event, self.name))
+            return self._run(event, invocation_chain.trace_header(event, self.name))
         except FunctionError as error:
             cause = error.__cause__  # which a container can only tell of
             detail = "" if cause else str(error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.local import LambdaContext
 
-from localdev import lineage
+from apigw_local.lambda_ import invocation_chain
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
@@ -62,7 +62,7 @@ def run(
         FunctionError: The handler raised.
     """
     try:
-        with lineage.carrying(trace_header):
+        with invocation_chain.carrying(trace_header):
             result = handler(json.loads(json.dumps(event)), configuration.context())
         return json.loads(json.dumps(result))
     except BaseException as error:  # sys.exit() too ends an invocation, not the process

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from localdev.hook import Hook
+from apigw_local.aws.botocore_hooks import Hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localdev import hints, lineage, records
-from localdev.chaos import NO_CHAOS, Chaos, Faults
-from localdev.depth import Depth, measure
-from localdev.facts import Fact, count
+from apigw_local.console import hints
+from apigw_local.console.log_events import Fact, count
+from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.lambda_ import invocation_chain
+from apigw_local.sqs import records
+from apigw_local.sqs.queue_depth import Depth, measure
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_log = logging.getLogger("localdev.mapping")
+_log = logging.getLogger("apigw_local.sqs.event_source_mapping")
 
 _RECEIVE_LIMIT = 10  # SQS hands out no more at a time
 
@@ -192,9 +194,9 @@ class EventSourceMapping:
 
     def _ends_chain(self, event: dict[str, Any]) -> bool:
         """Point out a recursive loop, and decide whether it stops here."""
-        if lineage.length(event, self._function.name) < lineage.LIMIT:
+        if invocation_chain.length(event, self._function.name) < invocation_chain.LIMIT:
             return False
-        _log.info(hints.recursive_loop(self._function.name, self._queue, lineage.LIMIT))
+        _log.info(hints.recursive_loop(self._function.name, self._queue, invocation_chain.LIMIT))
         return self.faults.chaos.stop_recursive_loops
 
     def _deliver(self, messages: list[MessageTypeDef], event: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.config import Config as ClientConfig
 from chalice.app import ScheduledEventConfig, SQSEventConfig
 
-from localdev import hints
-from localdev.mapping import EventSourceMapping
+from apigw_local.console import hints
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 if TYPE_CHECKING:
     import boto3
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-    from localdev.chaos import Chaos
-    from localdev.functions import SqsSource
+    from apigw_local.faults import Chaos
+    from apigw_local.lambda_.functions import SqsSource
 
-_log = logging.getLogger("localdev.sources")
+_log = logging.getLogger("apigw_local.sqs.event_sources")
 
 _MAXIMUM_CONCURRENCY = 64  # batches in flight; one poller at a time asks the queue
 _RECEIVE_LIMIT = 10

@@ -75,6 +75,6 @@ def echo(event: SQSEvent) -> None:
 
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
-    import localdev
+    import apigw_local
 
-    localdev.attach(app)
+    apigw_local.attach(app)

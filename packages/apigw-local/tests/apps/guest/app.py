@@ -1,4 +1,4 @@
-"""An app that knows nothing of `localdev`: clients at import, and `websocket_api` to send."""
+"""An app that knows nothing of `apigw_local`: clients at import, and `websocket_api` to send."""
 
 import importlib.util
 import json

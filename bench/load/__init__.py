@@ -1,0 +1,1 @@
+"""Loads on a running application: a lobby, reconnecting clients, floods."""

@@ -1,0 +1,1 @@
+"""The emulated AWS: its process, its resources, and the clients' way to it."""

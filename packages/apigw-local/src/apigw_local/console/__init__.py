@@ -1,0 +1,1 @@
+"""Lines, hints and tracebacks for the terminal."""

@@ -1,0 +1,1 @@
+"""Lambda functions: invocations, frozen containers, and chains of invocations."""

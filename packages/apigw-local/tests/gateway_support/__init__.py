@@ -1,0 +1,1 @@
+"""Gateways, terminals and clients for the tests of the local gateway."""

@@ -1,0 +1,1 @@
+"""Servers of docs/protocol.md for the tests of clients."""

@@ -1,0 +1,1 @@
+"""Planning: what a load costs and meets on AWS, reckoned and simulated."""

@@ -1,0 +1,1 @@
+"""Fakes, builders and processes that several kinds of tests share."""
