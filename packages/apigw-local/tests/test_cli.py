@@ -95,10 +95,8 @@ def test_an_impossible_port_is_told(capsys: Output, project: Path, text: str) ->
     assert f"a port is a number from 1 to 65535, not '{text}'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "name", ["packages/apigw-local/src/apigw_local/__init__.py", "apigw_local.py"]
-)
-def test_a_localdev_of_the_projects_own_is_found(project: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["apigw_local/__init__.py", "apigw_local.py"])
+def test_a_package_of_the_projects_own_is_found(project: Path, name: str) -> None:
     """A package or module of this package's name is one that the app does not get."""
     theirs = project / name
     theirs.parent.mkdir(exist_ok=True)

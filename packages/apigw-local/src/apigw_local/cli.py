@@ -39,17 +39,17 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     Returns:
         The exit status: 0, or 1 if there is nothing to serve or no way to.
     """
-    options = _parser().parse_args(arguments)
-    texts = {"APIGW_LOCAL_LIMITS": options.limits, "APIGW_LOCAL_CHAOS": options.chaos}
+    parsed = _parser().parse_args(arguments)
+    texts = {"APIGW_LOCAL_LIMITS": parsed.limits, "APIGW_LOCAL_CHAOS": parsed.chaos}
     flags = {name: text for name, text in texts.items() if text is not None}
     try:
-        project = Project(options.project, options.stage)
+        project = Project(parsed.project, parsed.stage)
         chosen = replace(
             options.from_environment({**env, **flags}),
             command=_COMMAND,
-            websocket_port=options.ws_port,
-            resources=tuple(_existing(path) for path in options.resources),
-            verbose=options.verbose,
+            websocket_port=parsed.ws_port,
+            resources=tuple(_existing(path) for path in parsed.resources),
+            verbose=parsed.verbose,
         )
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     reload.install()
     sys.argv = [sys.executable, *sys.orig_argv[1:]]  # what the reloader starts its workers with
-    server = partial(_server, project, Runtime(project.config, chosen), options.host, options.port)
+    server = partial(_server, project, Runtime(project.config, chosen), parsed.host, parsed.port)
     return reloader.run_with_reloader(
         server, dict(env), str(project.folder), worker_process_cls=StatWorkerProcess
     )

@@ -97,7 +97,7 @@ class Emulator:
                 [
                     sys.executable,
                     "-P",
-                    str(Path(__file__).with_name("tethered.py")),
+                    str(Path(__file__).with_name("ministack_process.py")),
                     str(self._owner),
                 ],
                 cwd=self.folder,

@@ -1,4 +1,4 @@
-"""MiniStack, tied to the life of another process: `python tethered.py PID`.
+"""MiniStack, tied to the life of another process: `python ministack_process.py PID`.
 
 It runs by its path, so it imports nothing of this package.
 """
