@@ -15,7 +15,7 @@ import chalice.local
 from chalice.cli import reloader
 from chalice.cli.filewatch.stat import StatWorkerProcess
 
-from apigw_local import devserver, reload
+from apigw_local import devserver, options, reload
 from apigw_local.errors import LocalError, ProjectError
 from apigw_local.project import Project
 from apigw_local.runtime import Runtime
