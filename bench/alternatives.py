@@ -1,4 +1,4 @@
-"""The clients whose posting is compared; each sends so many posts and returns how many arrived."""
+"""Clients to compare: each sends so many posts and returns the number that arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon the last of many members has a message: `python -m bench broadcast`.
+"""Time from one message to the last of many members: `python -m bench broadcast`.
 
 From one message's acceptance to the answer to its last post, through the real broadcast: numbering
 and history on the embedded table, the tree of workers side by side in one process, posts over TLS
@@ -41,7 +41,7 @@ PATIENCE: Final = 120
 
 @dataclass(frozen=True)
 class Row:
-    """How long one message took to its last recipient; the median of several."""
+    """Seconds from one message to its last recipient; the median of several."""
 
     recipients: int
     algorithm: str

@@ -1,4 +1,4 @@
-"""What a busy room costs, and how long its messages take: `python -m bench rooms`.
+"""Posts and delays of messages in busy rooms: `python -m bench rooms`.
 
 Messages come at even intervals, and go through the real broadcast with the embedded table to a
 server that answers after 15 ms, over TLS. The delay is from a message's acceptance until all posts
@@ -39,7 +39,7 @@ NO_LINGER: Final = Fanout(linger_per_member=0, linger_limit=0)
 
 @dataclass(frozen=True)
 class Row:
-    """What a room of so many members at so many messages a second came to."""
+    """Result for a room of so many members at so many messages a second."""
 
     members: int
     rate: int

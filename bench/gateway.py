@@ -1,4 +1,4 @@
-"""How fast the local gateway takes posts, and what connections cost it: `python -m bench gateway`.
+"""Posts a second and memory of the local gateway: `python -m bench gateway`.
 
 The gateway has a core to itself, checks every signature, and has idle handlers. What it sends
 waits in the clients' sockets, and is counted afterwards. Of some rounds the best one counts, which
@@ -38,12 +38,12 @@ REQUEST: Final = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 HEADER_BYTES: Final = 4
-"""What a WebSocket frame adds to a text of 126 to 65,535 bytes."""
+"""Bytes that a WebSocket frame adds to a text of 126 to 65,535 bytes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one number of open connections cost.
+    """Cost of one number of open connections.
 
     Attributes:
         posts_per_cpu_second: of the gateway's CPU time.

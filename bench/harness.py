@@ -81,7 +81,7 @@ class TimedPoster:
 
     @property
     def thread_ended(self) -> float:
-        """When the newest posts of the calling thread had been answered."""
+        """Moment at which the newest posts of the calling thread had been answered."""
         ended: float = getattr(self._thread, "ended", 0.0)
         return ended
 

@@ -1,4 +1,4 @@
-"""How much memory posting takes: `python -m bench memory`.
+"""Memory that posting takes: `python -m bench memory`.
 
 Each client in a process of its own: the peak over what the process took before it posted anything.
 """

@@ -1,4 +1,4 @@
-"""How fast frames are posted, and at what cost: `python -m bench posting`.
+"""Posts a second and a CPU-second of several clients: `python -m bench posting`.
 
 Each client posts 200 bytes to many connections of a local server that has another core to itself.
 A server that answers at once shows what a post costs; one that takes 15 ms, as the gateway may,
@@ -42,7 +42,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Row:
-    """What one client reached in one setting."""
+    """Result of one client in one setting."""
 
     client: str
     tls: bool

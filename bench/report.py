@@ -1,4 +1,4 @@
-"""What every part of the benchmark says of itself: the machine, the versions, and its rows."""
+"""Reports of benchmarks: the machine, the versions, and the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is posted to in a benchmark: local, on a core of its own, and gone afterwards."""
+"""Servers to post to in a benchmark: local, on a core of their own, and gone afterwards."""
 
 from __future__ import annotations
 

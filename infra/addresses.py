@@ -1,4 +1,4 @@
-"""Where a deployed stage is reached."""
+"""Addresses of a deployed stage."""
 
 from __future__ import annotations
 

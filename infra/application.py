@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalice.deploy import models
 
 Deployed = dict[str, dict[str, Any]]
-"""What Chalice remembers of a stage in .chalice/deployed/: its resources by Chalice's names."""
+"""Chalice's record of a stage in .chalice/deployed/: its resources by Chalice's names."""
 
 _SCHEMA: Final = {"schema_version": "2.0", "backend": "api"}
 
@@ -106,7 +106,7 @@ class Application:
 
     @property
     def share(self) -> Share:
-        """How many broadcasts the configuration wants to run at once."""
+        """Number of broadcasts that the configuration wants to run at once."""
         configured = self.config.scope(self._stage, "broadcast").reserved_concurrency
         return Share(configured, self._source.maximum_concurrency or UNBOUNDED)
 

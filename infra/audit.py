@@ -18,7 +18,7 @@ UNKNOWN: Final = (
 
 
 class Verdict(NamedTuple):
-    """What to say, and whether something is known to be weak."""
+    """The text to print, and whether a weakness is known."""
 
     text: str
     weak: bool

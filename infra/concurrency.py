@@ -20,7 +20,7 @@ _QUOTA: Final = "L-B99A9384"
 
 @dataclass(frozen=True)
 class Share:
-    """How many broadcasts may run at once.
+    """Number of broadcasts that may run at once.
 
     Attributes:
         reserved: executions that are the broadcast's alone; None for none.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chalice.deploy.models import DeploymentPackage
 
 TASK_ROOT: Final = "/var/task"
-"""Where Lambda unpacks the zip."""
+"""Folder to which Lambda unpacks the zip."""
 
 OWN_RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 """Lambda's name of the Python that runs this."""

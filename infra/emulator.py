@@ -1,4 +1,4 @@
-"""What an emulated AWS, MiniStack 1.5, leaves undone of a deployment."""
+"""Gaps of an emulated AWS, MiniStack 1.5, in a deployment, and their filling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a deployment, told to the person who asked for it."""
+"""Errors that stop a deployment, with their cures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the functions of a stage have logged, in the order of time."""
+"""Log lines of a stage's functions, in the order of time."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """What stands in the places of the wildcards; `api` is the WebSocket API's id."""
+    """Values for the wildcards; `api` is the WebSocket API's id."""
 
     partition: str
     region: str

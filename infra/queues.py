@@ -22,7 +22,7 @@ PATIENCE_SECONDS: Final = 40
 
 
 class Redrive(NamedTuple):
-    """How many letters went back into the queue, and how many were still out of reach."""
+    """Numbers of letters that went back into the queue, and that were still out of reach."""
 
     moved: int
     left: int

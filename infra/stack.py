@@ -1,4 +1,4 @@
-"""The stack of what stands beside the functions, from infra/resources.json."""
+"""The stack of the resources beside the functions, from infra/resources.json."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UPDATABLE: Final = (
 )
 
 NEVER_STOOD: Final = ("CREATE_FAILED", "ROLLBACK_COMPLETE")
-"""What a first attempt leaves: it takes no update, and holds nothing that anybody has used."""
+"""States after a failed first attempt: no update is possible, and nothing in it has been used."""
 
 CURES: Final = {
     "REVIEW_IN_PROGRESS": (
@@ -61,7 +61,7 @@ CURES: Final = {
         " aws cloudformation delete-stack --stack-name {name}, and again"
     ),
 }
-"""What to do about a stack that takes no update.
+"""Cures of a stack that takes no update.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """

@@ -74,7 +74,7 @@ class Stage:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Who deploys, and where: `account`, `partition` and `region`.
+        """Account and place of the deployment: `account`, `partition` and `region`.
 
         Raises:
             DeployError: the stage was deployed to another account or region.
@@ -100,21 +100,21 @@ class Stage:
 
     @property
     def place(self) -> Place:
-        """Where the stage's ARNs are."""
+        """Prefix of the stage's ARNs."""
         return Place(
             **self.identity, api=self.application.deployed()["websocket_api"]["websocket_api_id"]
         )
 
     @property
     def addresses(self) -> Addresses | None:
-        """Where the stage is reached; None before it has been deployed."""
+        """Addresses of the stage; None before it has been deployed."""
         return addresses.find(
             self.application.deployed(), self.application.config.api_gateway_stage, self.emulator
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions are told of the deployment, unless config.json says otherwise."""
+        """Settings of the functions that the deployment knows, unless config.json sets them."""
         known = self.addresses.environment if self.addresses else {}
         uuid = self.mapping
         if uuid and mapping.reports_failures(self.client("lambda"), uuid):

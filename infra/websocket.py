@@ -1,4 +1,4 @@
-"""What Chalice leaves out of a WebSocket API: its deployments, and its stage's settings."""
+"""Deployments and stage settings of a WebSocket API, which Chalice leaves out."""
 
 from __future__ import annotations
 

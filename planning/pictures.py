@@ -1,4 +1,4 @@
-"""How the pictures of the documents look."""
+"""Looks of the pictures in the documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS documents, and what was measured: the constants of the simulation and of the bill.
+"""Constants of the simulation and of the bill: AWS's documented figures, and measured ones.
 
 Nothing here was measured on AWS. Prices are in `planning/cost/prices.json`.
 Seconds, unless a name says otherwise.

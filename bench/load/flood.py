@@ -1,4 +1,4 @@
-"""Measure what floods cost others: a pair that talks, in quiet and beside a flood.
+"""Delays of a pair that talks, in quiet and beside a flood.
 
     python -m bench flood [SCENE ...] [--seconds 120] [--rate 10]
     python -m bench flood [SCENE ...] --url ws://127.0.0.1:8001/api

@@ -1,4 +1,4 @@
-"""Measure a chat: many clients in the lobby, some of whom talk.
+"""Deliveries and delays of a chat: many clients in the lobby, some of whom talk.
 
 Start the application first (`make run`), then `python -m bench.load.lobby`. It counts that every
 other
@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 @dataclass
 class Tally:
-    """What has arrived: how often each text at each client, and after how many seconds."""
+    """Arrivals: the count of each text at each client, and the seconds each took."""
 
     copies: Counter[tuple[int, str]] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)

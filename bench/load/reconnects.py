@@ -1,4 +1,4 @@
-"""Prove that rooms lose nothing: clients that talk while their connections are cut at random.
+"""Proof that rooms lose nothing: clients talk while their connections are cut at random.
 
 Start the application first (`make run`), then `python -m bench.load.reconnects`. With
 `--touch FILE` it
@@ -26,7 +26,7 @@ CUTS_PER_CLIENT = 2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What every client had of every room in the end, counted."""
+    """Counts of the messages that every client had of every room in the end."""
 
     messages: int
     deliveries: int

@@ -1,1 +1,1 @@
-"""What a workload costs in a month: arithmetic on numbers of things and their prices, no I/O."""
+"""Bills of a workload for a month: arithmetic on counts and prices, no I/O."""

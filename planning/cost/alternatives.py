@@ -1,4 +1,4 @@
-"""What a workload uses elsewhere: delivery of messages alone, nothing numbered, kept or resumed."""
+"""Usage of a workload elsewhere: delivery of messages alone, nothing numbered, kept or resumed."""
 
 from __future__ import annotations
 

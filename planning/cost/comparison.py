@@ -33,7 +33,7 @@ STEPS: Final = 100
 
 @dataclass(frozen=True)
 class Tariff:
-    """What things cost."""
+    """Price lists of all ways."""
 
     prices: PriceList
     free: bool = False
@@ -49,7 +49,7 @@ class Tariff:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a workload that grows becomes cheaper another way.
+    """Points at which a workload that grows becomes cheaper another way.
 
     Attributes:
         load: at which Fanfare and the rival cost the same.

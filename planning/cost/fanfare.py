@@ -1,4 +1,4 @@
-"""What a workload uses with Fanfare, and with the algorithm that most samples have."""
+"""Usage of a workload with Fanfare, and with the algorithm that most samples have."""
 
 from __future__ import annotations
 
@@ -89,35 +89,35 @@ def plain(load: Workload, prices: PriceList) -> list[Use]:
 
 @dataclass(frozen=True)
 class Room:
-    """What goes on in a room of a workload, in each of its seconds."""
+    """Events in a room of a workload, in each of its seconds."""
 
     load: Workload
     prices: PriceList
 
     @cached_property
     def changes(self) -> float:
-        """How often somebody comes or goes."""
+        """Joins and leaves a second."""
         there = self.load.open * self.load.seconds
         return 2 * self.load.members * self.load.connects / there if there else 0.0
 
     @cached_property
     def events(self) -> float:
-        """How many messages and, in a small room, news of comings and goings are queued."""
+        """Messages and, in a small room, news of joins and leaves that are queued a second."""
         return self.load.rate + (self.changes if self.load.members <= PRESENCE_LIMIT else 0.0)
 
     @cached_property
     def share(self) -> float:
-        """How many posts an event takes for each member."""
+        """Posts that an event takes for each member."""
         return posts_per_delivered(self.load.members, self.events)
 
     @property
     def presence_posts(self) -> float:
-        """How many frames tell only who comes and goes."""
+        """Frames a second that tell only of joins and leaves."""
         return (self.events - self.load.rate) * self.load.members * self.share
 
     @property
     def batches(self) -> float:
-        """How often the room's first worker is invoked."""
+        """Invocations of the room's first worker, a second."""
         return self.events * self.share
 
     @cached_property
@@ -127,12 +127,12 @@ class Room:
 
     @property
     def parts(self) -> int:
-        """How many parts of the members have versions of their own."""
+        """Number of parts of the members that have versions of their own."""
         return len(LEVELS[self.level]) * PARTS if self.level else 1
 
     @property
     def readings(self) -> float:
-        """How often a part of the members is read: once after each of its changes, if needed."""
+        """Reads of a part of the members a second: one after each of its changes, if needed."""
         return min(self.changes, self.batches * self.parts)
 
     @property
@@ -142,7 +142,7 @@ class Room:
 
     @property
     def usage(self) -> Usage:
-        """What messages and news use, but for the posts of the news."""
+        """Usage of messages and news, but for the posts of the news."""
         load, prices = self.load, self.prices
         size, gathered = load.size + ENVELOPE, 1 / self.share
         frames = max(self.share, 1 / max(1, FRAME_LIMIT // size))

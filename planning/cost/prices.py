@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What each `Price.per` costs, up to so many units a month, or for all the rest."""
+    """Price of each `Price.per`, up to so many units a month, or for all the rest."""
 
     dollars: float
     up_to: float | None = None
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a service asks for something.
+    """Price of one kind of usage.
 
     Attributes:
         unit: what is counted.

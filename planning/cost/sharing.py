@@ -1,4 +1,4 @@
-"""How many posts a delivered message costs in a busy room."""
+"""Posts for a delivered message in a busy room."""
 
 from __future__ import annotations
 

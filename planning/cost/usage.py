@@ -1,4 +1,4 @@
-"""What the deployed application uses of AWS, and what that counts as on its bill."""
+"""Usage of AWS by the deployed application, as its bill counts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Usage:
-    """What is used in a second, on average.
+    """Usage in a second, on average.
 
     Attributes:
         messages: from clients, each below the size at which it counts as two.

@@ -1,4 +1,4 @@
-"""What people do in a month."""
+"""A workload: the people, rooms and messages of a month."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Workload:
 
     @property
     def open(self) -> float:
-        """How many connections are open while people are there."""
+        """Connections that are open while people are there."""
         return self.connections or self.rooms * self.members
 
     @property
@@ -62,17 +62,17 @@ class Workload:
 
     @property
     def messages(self) -> float:
-        """How many are sent in the month."""
+        """Messages that are sent in the month."""
         return self.rooms * self.rate * self.seconds
 
     @property
     def deliveries(self) -> float:
-        """How many receptions of a message there are in the month, each sender's own included."""
+        """Receptions of messages in the month, each sender's own included."""
         return self.messages * self.members
 
     @property
     def connects(self) -> float:
-        """How often a client connects in the month; clients do so anew before the gateway closes.
+        """Connects of a client in the month; clients connect anew before the gateway closes.
 
         At least once for each day on which it is there.
         """

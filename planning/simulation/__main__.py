@@ -1,4 +1,4 @@
-"""What a load meets on AWS, simulated: `python -m planning.simulation [--json] [--plots FOLDER]`.
+"""The simulation of a load on AWS: `python -m planning.simulation [--json] [--plots FOLDER]`.
 
 Without a load it runs the standard ones, which docs/scale.md is about. `--members`, `--rooms` and
 `--rate` describe another, in a world that the other options describe. Nothing is measured.

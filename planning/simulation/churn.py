@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 ROOM: Final = RoomId("general")
 START: Final = 1_790_000_000.0
 LAST_LEVEL: Final = len(LEVELS) - 1
-"""Where all members of a large room are, once those who came first have gone."""
+"""Level of all members of a large room, once those who came first have gone."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Storm:
 
 @dataclass(frozen=True)
 class Peaks:
-    """What a storm took of the table.
+    """Usage of the table by a storm.
 
     Attributes:
         joined: how many joined a second, from the first to the last.
@@ -97,7 +97,7 @@ class Peaks:
 
 @dataclass(frozen=True)
 class Reading:
-    """What telling messages to a large room took of the table.
+    """Usage of the table by telling messages to a large room.
 
     Attributes:
         reread: share of the leaves' messages for which a leaf read members again.

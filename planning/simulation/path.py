@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """What is not known of AWS, or can be asked of it.
+    """Assumptions about AWS, where it documents nothing or lets one choose.
 
     Attributes:
         quota: requests a second of the account; the burst is half a second's worth.

@@ -1,4 +1,4 @@
-"""Runs a load through the simulated path, and says what came of it."""
+"""Runs of a load through the simulated path, and their outcomes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOTABLE: Final = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What clients do.
+    """A load: the clients, and what they send.
 
     Attributes:
         members: of each room; everyone is in one room.
@@ -51,13 +51,13 @@ class Load:
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """Number of clients."""
         return self.members * self.rooms
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a load.
+    """Outcome of a load.
 
     Attributes:
         first: seconds from the first message's sending to its first receiver.
@@ -89,7 +89,7 @@ class Outcome:
 
     @property
     def dollars(self) -> float:
-        """What a month of it costs, without data transfer, logs, and people who come and go."""
+        """Cost of a month of it, without data transfer, logs, joins and leaves."""
         month = quotas.MONTH
         uses = [*keep_alive(self.connections, month), *talk(self.usage, month)]
         return total(bill(uses, standard()))

@@ -1,4 +1,4 @@
-"""The loads that docs/scale.md is about, and a row for what comes of each."""
+"""Loads of docs/scale.md, and the row of each."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ START: Final = (
     f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r});"
     " from tests import strict; strict.hurry(); strict.install()"
 )
-"""What Python does as it starts; https://docs.python.org/3/library/site.html has the form."""
+"""Code that Python runs as it starts; https://docs.python.org/3/library/site.html has the form."""
 
 QUEUE_NAME_SECONDS: Final = 60.0
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html"""

@@ -44,7 +44,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def texts(messages: list[Frame]) -> list[str]:
-    """What was said."""
+    """Texts of messages."""
     return [message["data"]["message"] for message in messages]
 
 
@@ -111,7 +111,7 @@ async def test_lost_acks_are_made_up_by_a_replay(server: ToyServer) -> None:
 
 @scenario
 async def test_a_lost_message_is_sent_again_as_such(server: ToyServer) -> None:
-    """What never reached the server is sent again with `resend`, in order."""
+    """A message that never reached the server is sent again with `resend`, in order."""
     server.ignores = once(lambda frame: frame["action"] == "message")
     async with Client(server.url, "Ada", timing=FAST) as ada:
         await ada.join("tea")
@@ -211,7 +211,7 @@ async def test_a_pong_shows_what_has_passed_by(server: ToyServer) -> None:
 
 @scenario
 async def test_a_dead_connection_is_given_up(server: ToyServer) -> None:
-    """When nothing follows a ping, the client takes a new connection and resumes."""
+    """A client takes a new connection and resumes if nothing follows a ping."""
     timing = Timing(ping=0.05, pong=0.05, backoff=0.01)
     async with Client(server.url, "Ada", timing=timing) as ada:
         await ada.join("tea")
@@ -364,7 +364,7 @@ async def test_a_room_that_was_left_is_silent(server: ToyServer) -> None:
 
 @scenario
 async def test_closing_ends_everything(server: ToyServer) -> None:
-    """Whoever still waits when the client closes is told, and the events end."""
+    """A caller that still waits as the client closes is told, and the events end."""
     server.ignores = lambda frame: frame["action"] == "message"
     async with Client(server.url, "Ada") as ada:
         await ada.join("tea")

@@ -61,7 +61,7 @@ def test_the_next_message_is_delivered_and_its_copy_is_not(tea: Tea, timeline: T
 
 
 def test_live_messages_wait_for_the_joined_that_covers_them(tea: Tea) -> None:
-    """What overtakes `joined` is delivered after it, and what it covers is dropped."""
+    """A message that overtakes `joined` is delivered after it, or dropped if it is covered."""
     ada = Timeline("tea")
     ada.join()
     joined = tea.joined(ADA)
@@ -72,7 +72,7 @@ def test_live_messages_wait_for_the_joined_that_covers_them(tea: Tea) -> None:
 
 
 def test_live_messages_wait_on_a_later_connection_too(tea: Tea, timeline: Timeline) -> None:
-    """What a new connection brings is delivered when its `joined` is there."""
+    """Messages of a new connection are delivered as soon as its `joined` is there."""
     timeline.lose()
     timeline.join()
     joined = tea.joined(ADA, 10, tea.epoch)
@@ -229,7 +229,7 @@ def test_somebody_elses_id_settles_nothing(tea: Tea, timeline: Timeline) -> None
 
 
 def test_an_ack_of_an_unknown_message_is_a_hole(tea: Tea, timeline: Timeline) -> None:
-    """What was sent before a leave comes as an ack only, so its text is read from history."""
+    """A message sent before a leave comes as an ack only, so its text is read from history."""
     message = tea.say(ADA, "a1", "hi")
     assert timeline.receive(tea.ack(ADA, "a1")) == []
     assert timeline.on_reorder_timeout() == [AskHistory(10)]

@@ -196,7 +196,7 @@ class Way(RuleBasedStateMachine):
         assert self.missing() <= self.expired, "lost, though kept"
 
     def missing(self) -> set[tuple[str, int]]:
-        """What came after the start in an epoch, was followed by something shown, and was not."""
+        """Messages after the start of an epoch that were not shown, though a later one was."""
         shown = {(message["epoch"], message["seq"]) for message in self.shown}
         newest = {message["epoch"]: message["seq"] for message in self.shown}
         return {

@@ -1,4 +1,4 @@
-"""What a timeline asks its caller to do, or to know."""
+"""Effects: what a timeline asks its caller to do, or to know."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a client waits, in seconds; the figures are the protocol's.
+    """Waits of a client, in seconds; the figures are the protocol's.
 
     Attributes:
         reorder: for a hole to fill itself.

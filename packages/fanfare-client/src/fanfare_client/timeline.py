@@ -1,4 +1,4 @@
-"""What one client has of one room: the rules of docs/protocol.md, without any socket or clock.
+"""One client's messages of one room: the rules of docs/protocol.md, without a socket or clock.
 
 Server objects and timeouts go in, effects for the caller to perform come out.
 """
@@ -23,7 +23,7 @@ class OutboxFullError(Exception):
 
 
 class State(Enum):
-    """How far a timeline is with its room."""
+    """Progress of a timeline with its room."""
 
     AWAY = auto()
     JOINING = auto()
@@ -71,7 +71,7 @@ class Timeline:
 
     @property
     def asked(self) -> State | int | None:
-        """What the server owes an answer: a `joined`, the history after a seq, or nothing."""
+        """The open question to the server: a `joined`, the history after a seq, or nothing."""
         if self.state is State.JOINING:
             return self.state
         return self._asked_after if self._behind and self.hole is None else None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def user(name: str) -> Frame:
-    """Who somebody is."""
+    """A user, as frames show one."""
     return {"userId": f"id-of-{name}", "username": name}
 
 

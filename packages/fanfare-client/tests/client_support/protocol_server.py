@@ -61,7 +61,7 @@ class ToyServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL of the server."""
         port = next(iter(self._server.sockets)).getsockname()[1]
         return f"ws://127.0.0.1:{port}/api"
 
