@@ -18,6 +18,7 @@ ROWS = [
     for line in (PROJECT / "docs/security.md").read_text().split("\n## Attacks")[1].splitlines()
     if line.startswith("| ") and not line.startswith("| attack |")
 ]
+FOLDERS = [PROJECT / "tests", *(PROJECT / "packages").glob("*/tests")]
 NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 
 
@@ -36,4 +37,6 @@ def test_every_attack_is_tried_by_a_test_that_exists(row: str) -> None:
     named = NAMED.findall(tests)
     assert [f"`{path}::{name}`" for path, name in named] == tests.split()
     for path, name in named:
-        assert name in functions(PROJECT / "tests" / path), f"{path} has no {name}"
+        homes = [folder / path for folder in FOLDERS if (folder / path).exists()]
+        assert homes, f"there is no {path}"
+        assert name in functions(homes[0]), f"{path} has no {name}"

@@ -24,7 +24,7 @@ ROWS = [
 ]
 TESTS = {
     name
-    for path in (PROJECT / "tests/local").rglob("test_*.py")
+    for path in (PROJECT / "packages/apigw-local/tests").rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 
