@@ -1,11 +1,11 @@
 // The question to be let into a room.
 
 import { Timer } from "./timer.js";
-import { backoff } from "./wire.js";
+import { backoff } from "./protocol.js";
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
-/** @import { Position, Random } from "./wire.js" */
+/** @import { Position, Random } from "./protocol.js" */
 
 const ANSWER_MS = 10_000;
 

@@ -3,7 +3,7 @@
 import { Timer } from "./timer.js";
 
 /** @import { Clock } from "./timer.js" */
-/** @import { Frame } from "./wire.js" */
+/** @import { Frame } from "./protocol.js" */
 
 // The gateway waits 29 s for the function that lets a client in.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html

@@ -1,6 +1,6 @@
 // A WebSocket that is opened as soon as its token is there.
 
-/** @import { SocketLike } from "./link.js" */
+/** @import { SocketLike } from "./connection.js" */
 
 const CONNECTING = 0;
 const CLOSED = 3;

@@ -1,24 +1,24 @@
 // Fanfare's client: rooms over one lasting connection. docs/protocol.md tells what it follows.
 
-import { Connection } from "./connection.js";
+import { Connection } from "./reconnector.js";
 import { Emitter } from "./emitter.js";
 import { FanfareError } from "./errors.js";
-import { Keep } from "./keep.js";
-import { LateSocket } from "./late.js";
+import { Keep } from "./persistence.js";
+import { LateSocket } from "./deferred-socket.js";
 import { Leaving } from "./leaving.js";
 import { Outbox } from "./outbox.js";
-import { Renewal } from "./renewal.js";
+import { Renewal } from "./token-renewal.js";
 import { Room } from "./room.js";
 import { REAL_CLOCK } from "./timer.js";
-import { REAL_RANDOM, SUBPROTOCOL, checkRoomName, readError, token } from "./wire.js";
+import { REAL_RANDOM, SUBPROTOCOL, checkRoomName, readError, token } from "./protocol.js";
 
 export { FanfareError } from "./errors.js";
-export { MESSAGE_LIMIT, messageSize } from "./wire.js";
+export { MESSAGE_LIMIT, messageSize } from "./protocol.js";
 
-/** @import { Keeper } from "./keep.js" */
-/** @import { Link, SocketLike } from "./link.js" */
+/** @import { Keeper } from "./persistence.js" */
+/** @import { Link, SocketLike } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
-/** @import { Frame, Position, Random, User } from "./wire.js" */
+/** @import { Frame, Position, Random, User } from "./protocol.js" */
 
 const SESSION_BYTES = 16;
 

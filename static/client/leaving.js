@@ -3,7 +3,7 @@
 import { Timer } from "./timer.js";
 
 /** @import { Clock } from "./timer.js" */
-/** @import { Frame } from "./wire.js" */
+/** @import { Frame } from "./protocol.js" */
 
 const ANSWER_MS = 10_000;
 const PAUSE_SECONDS = 1;

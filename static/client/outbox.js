@@ -2,7 +2,7 @@
 
 import { FanfareError } from "./errors.js";
 
-/** @import { Keep } from "./keep.js" */
+/** @import { Keep } from "./persistence.js" */
 
 /**
  * @typedef {object} Unsettled

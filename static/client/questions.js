@@ -2,10 +2,10 @@
 
 import { Timer } from "./timer.js";
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
 /** @import { FanfareError } from "./errors.js" */
-/** @import { Frame } from "./wire.js" */
+/** @import { Frame } from "./protocol.js" */
 
 const ANSWER_MS = 10_000;
 

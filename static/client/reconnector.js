@@ -1,12 +1,12 @@
 // The succession of links that makes one lasting connection.
 
-import { Link } from "./link.js";
+import { Link } from "./connection.js";
 import { Timer } from "./timer.js";
-import { backoff, fraction } from "./wire.js";
+import { backoff, fraction } from "./protocol.js";
 
-/** @import { SocketLike } from "./link.js" */
+/** @import { SocketLike } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
-/** @import { Frame, Random } from "./wire.js" */
+/** @import { Frame, Random } from "./protocol.js" */
 
 /** A link that held for so long was a good one. */
 const PROVEN_MS = 60_000;

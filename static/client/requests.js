@@ -2,10 +2,10 @@
 
 import { Questions } from "./questions.js";
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
 /** @import { FanfareError } from "./errors.js" */
-/** @import { Frame } from "./wire.js" */
+/** @import { Frame } from "./protocol.js" */
 
 const PAGE = 100;
 

@@ -1,18 +1,18 @@
 // One room that has been joined, or is to be.
 
 import { Admission } from "./admission.js";
-import { Outbound } from "./outbound.js";
-import { Reader } from "./reader.js";
+import { Outbound } from "./send-queue.js";
+import { Reader } from "./requests.js";
 import { Timeline } from "./timeline.js";
 import { Timer } from "./timer.js";
-import { readError, readMessage } from "./wire.js";
+import { readError, readMessage } from "./protocol.js";
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Outbox } from "./outbox.js" */
 /** @import { Effect } from "./timeline.js" */
 /** @import { Clock } from "./timer.js" */
 /** @import { FanfareError } from "./errors.js" */
-/** @import { Frame, Message, Position, Random, User } from "./wire.js" */
+/** @import { Frame, Message, Position, Random, User } from "./protocol.js" */
 
 // What a moderator asks for.
 const ACTS = ["kick", "ban", "mute", "delete"];

@@ -2,13 +2,13 @@
 
 import { Timer } from "./timer.js";
 import { FanfareError } from "./errors.js";
-import { MESSAGE_LIMIT, messageSize, token } from "./wire.js";
+import { MESSAGE_LIMIT, messageSize, token } from "./protocol.js";
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Unsettled } from "./outbox.js" */
 /** @import { Surroundings } from "./room.js" */
 /** @import { Entry } from "./timeline.js" */
-/** @import { Frame, Message, Position } from "./wire.js" */
+/** @import { Frame, Message, Position } from "./protocol.js" */
 
 const ANSWER_MS = 10_000;
 const ID_BYTES = 9;

@@ -1,6 +1,6 @@
 // One room's messages in their order: frames go in, what follows from them comes out.
 
-/** @import { Frame, Message, Position } from "./wire.js" */
+/** @import { Frame, Message, Position } from "./protocol.js" */
 
 /**
  * What follows from a frame:

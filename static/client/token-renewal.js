@@ -1,6 +1,6 @@
 // The succession of tokens that a connection lives by.
 
-/** @import { Link } from "./link.js" */
+/** @import { Link } from "./connection.js" */
 /** @import { Clock } from "./timer.js" */
 
 /** A link warns with every answer, and the application may have no newer token yet. */
