@@ -1,76 +1,55 @@
-// Fanfare's client: rooms over one lasting connection. docs/protocol.md tells what it follows.
+// Fanfare: a client for rooms over one lasting connection (docs/protocol.md).
 
-import { Connection } from "./reconnector.js";
-import { Emitter } from "./emitter.js";
-import { FanfareError } from "./errors.js";
-import { Keep } from "./persistence.js";
-import { LateSocket } from "./deferred-socket.js";
-import { Leaving } from "./leaving.js";
-import { Outbox } from "./outbox.js";
-import { Renewal } from "./token-renewal.js";
+import { DeferredSocket } from "./deferred-socket.js";
+import { LeaveRequests } from "./membership.js";
+import { Persistence } from "./persistence.js";
+import { FanfareError, SUBPROTOCOL, checkRoomName, readError } from "./protocol.js";
+import { REAL_RANDOM, token } from "./random.js";
+import { Reconnector } from "./reconnector.js";
 import { Room } from "./room.js";
+import { SendQueue } from "./send-queue.js";
 import { REAL_CLOCK } from "./timer.js";
-import { REAL_RANDOM, SUBPROTOCOL, checkRoomName, readError, token } from "./protocol.js";
+import { TokenRenewal } from "./token-renewal.js";
 
-export { FanfareError } from "./errors.js";
-export { MESSAGE_LIMIT, messageSize } from "./protocol.js";
+export { FanfareError, MESSAGE_LIMIT, messageSize } from "./protocol.js";
 
-/** @import { Keeper } from "./persistence.js" */
-/** @import { Link, SocketLike } from "./connection.js" */
-/** @import { Clock } from "./timer.js" */
-/** @import { Frame, Position, Random, User } from "./protocol.js" */
+/** @import { Connection } from "./connection.js" */
+/** @import { Options, Position, Random, State, User } from "./fanfare.d.ts" */
+/** @import { Frame } from "./protocol.js" */
 
 const SESSION_BYTES = 16;
 
-/** Why the server ends a membership. @type {Record<string, [string, string]>} */
-const OUT = {
+/**
+ * Code and message of each reason for which the server ends a membership.
+ *
+ * @type {Record<string, [string, string]>}
+ */
+const ENDINGS = {
   kicked: ["kicked", "A moderator has put you out of the room."],
   banned: ["banned", "A moderator has banned you from the room."],
   rights: ["forbidden", "You have no right to be in the room any more."],
 };
 
-/**
- * What the client is doing: `catching-up` while a room is incomplete, `live` when none is;
- * `retryAt` (ms since 1970) is when an `offline` one tries again.
- *
- * @typedef {{ name: "closed" | "connecting" | "catching-up" | "live" }
- *   | { name: "offline", retryAt: number }} State
- */
-
-/**
- * Takes part in rooms under one name; fanfare.d.ts tells the events.
- *
- * Once closed, it is not used again.
- */
+/** Client of one server, under one name, until it is closed; fanfare.d.ts documents its use. */
 export class Fanfare {
-  #keep;
-  #outbox;
-  #connection;
-  #surroundings;
-  /** @type {Renewal | null} */
+  #persistence;
+  #sendQueue;
+  #reconnector;
+  #context;
+  /** @type {TokenRenewal | null} */
   #renewal = null;
   /** @type {Record<string, Position | null>} */
   #positions;
   /** @type {Map<string, Room>} */
   #rooms = new Map();
-  /** These are not joined again before they are left. */
-  #leaving;
-  #events = new Emitter();
+  /** A room that is being left is joined again only after that. */
+  #leaveRequests;
+  #events = new EventTarget();
   #self = { you: /** @type {User | null} */ (null) };
   /** @type {State} */
   #state = { name: "closed" };
 
-  /**
-   * @param {object} options
-   * @param {string | URL} options.url of the WebSocket API
-   * @param {string} [options.username] unless a token tells it
-   * @param {string | (() => string | Promise<string>)} [options.token] or what gets a new one
-   * @param {string} [options.session] instead of the one in the storage, or a new one
-   * @param {(url: string, protocols: string[]) => SocketLike} [options.socket]
-   * @param {Clock} [options.clock]
-   * @param {Random} [options.random]
-   * @param {Keeper | null} [options.storage] where to keep what shall outlive this page
-   */
+  /** @param {Options} options */
   constructor({
     url,
     username = "",
@@ -81,45 +60,45 @@ export class Fanfare {
     random = REAL_RANDOM,
     storage = null,
   }) {
-    this.#keep = new Keep(storage, String(url));
-    this.#outbox = new Outbox(this.#keep);
-    this.#positions = this.#keep.read("positions", {});
+    this.#persistence = new Persistence(storage, String(url));
+    this.#sendQueue = new SendQueue(this.#persistence);
+    this.#positions = this.#persistence.read("positions", {});
     const address = new URL(url);
     address.searchParams.set("username", username);
     address.searchParams.set("session", session ?? this.#session(random));
-    this.#surroundings = {
+    this.#context = {
       clock,
       random,
-      outbox: this.#outbox,
+      sendQueue: this.#sendQueue,
       self: this.#self,
-      emit: this.#events.emit.bind(this.#events),
-      onChange: this.#keepRoom.bind(this),
+      emit: this.#emit.bind(this),
+      onChange: this.#onRoomChange.bind(this),
     };
-    this.#leaving = new Leaving(
+    this.#leaveRequests = new LeaveRequests(
       clock,
-      (frame) => this.#connection.current?.send(frame) ?? false,
-      (name) => this.#left(name, this.#connection.current),
+      (frame) => this.#reconnector.current?.send(frame) ?? false,
+      (name) => this.#left(name, this.#reconnector.current),
     );
     // A browser gives up on a server that selects none of the subprotocols that it is offered.
     const offers = address.searchParams.get("protocol") === SUBPROTOCOL ? [] : [SUBPROTOCOL];
-    /** @param {string} shown */
-    const open = (shown) => socket(String(address), [...offers, ...(shown ? [shown] : [])]);
+    /** @param {string} token */
+    const open = (token) => socket(String(address), [...offers, ...(token ? [token] : [])]);
     let dial = () => open(String(credential));
     if (typeof credential === "function") {
-      const fail = this.#lackToken.bind(this);
-      this.#renewal = new Renewal(credential, clock, fail);
-      dial = () => new LateSocket(credential, open, fail);
+      const fail = this.#reportTokenFailure.bind(this);
+      this.#renewal = new TokenRenewal(credential, clock, fail);
+      dial = () => new DeferredSocket(credential, open, fail);
     }
-    this.#connection = new Connection(dial, { clock, random }, {
+    this.#reconnector = new Reconnector(dial, { clock, random }, {
       ping: () => this.#ping(),
-      onUp: (link) => this.#joinAll((room) => room.attach(link)),
-      onSuccessor: (link) => {
-        this.#joinAll((room) => room.join(link));
+      onUp: (connection) => this.#joinAll((room) => room.attach(connection)),
+      onSuccessor: (connection) => {
+        this.#joinAll((room) => room.join(connection));
         this.#promote();
       },
-      onDown: () => this.#goDown(),
-      onFrame: (frame, link) => this.#receive(frame, link),
-      onChange: () => this.#showState(),
+      onDown: () => this.#detachAll(),
+      onFrame: (frame, connection) => this.#receive(frame, connection),
+      onChange: () => this.#updateState(),
     });
   }
 
@@ -127,39 +106,36 @@ export class Fanfare {
     return this.#state;
   }
 
-  /** The rooms that the storage knows from before, and those joined since. */
   get remembered() {
     return Object.keys(this.#positions);
   }
 
   /**
-   * Calls a listener with each event of a type, until the returned function is called.
-   *
    * @param {string} type
    * @param {(detail: any) => void} listener
    */
   on(type, listener) {
-    return this.#events.on(type, listener);
+    const call = (/** @type {any} */ { detail }) => listener(detail);
+    this.#events.addEventListener(type, call);
+    return () => this.#events.removeEventListener(type, call);
   }
 
   connect() {
-    this.#connection.open();
+    this.#reconnector.open();
   }
 
-  /** Unsettled messages stay in the storage, for the next client that has it. */
   close() {
-    this.#connection.close();
+    this.#reconnector.close();
     const reason = "The client was closed. The message is kept, and sent when there is one again.";
     const error = new FanfareError("closed", reason);
     for (const room of this.#rooms.values()) room.close(error);
-    this.#outbox.close(error);
+    this.#sendQueue.close(error);
     this.#rooms.clear();
     this.#setState({ name: "closed" });
   }
 
-  /** The network may have changed: ends the wait, or finds out whether the connection lives. */
   check() {
-    this.#connection.check();
+    this.#reconnector.check();
   }
 
   /** @param {string} name */
@@ -172,10 +148,10 @@ export class Fanfare {
     checkRoomName(name);
     const known = this.#rooms.get(name);
     if (known) return known.ready;
-    const room = new Room(name, this.#positions[name] ?? null, this.#surroundings);
+    const room = new Room(name, this.#positions[name] ?? null, this.#context);
     this.#rooms.set(name, room);
-    this.#keepRoom(room);
-    if (!this.#leaving.has(name)) this.#attach(room);
+    this.#onRoomChange(room);
+    if (!this.#leaveRequests.has(name)) this.#attach(room);
     return room.ready;
   }
 
@@ -184,43 +160,51 @@ export class Fanfare {
     const room = this.#rooms.get(name);
     if (room === undefined) return;
     this.#forget(room, new FanfareError("left", `The room "${name}" has been left.`));
-    this.#leaving.ask(name);
-    this.#connection.successor?.send({ action: "leave", room: name });
+    this.#leaveRequests.send(name);
+    this.#reconnector.successor?.send({ action: "leave", room: name });
     this.#promote();
+  }
+
+  /**
+   * @param {string} type
+   * @param {any} detail
+   */
+  #emit(type, detail) {
+    this.#events.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   /** @param {Random} random */
   #session(random) {
-    const session = this.#keep.read("session", null) ?? token(SESSION_BYTES, random);
-    this.#keep.write("session", session);
+    const session = this.#persistence.read("session", null) ?? token(SESSION_BYTES, random);
+    this.#persistence.write("session", session);
     return session;
   }
 
   /** @param {Room} room */
   #attach(room) {
-    const { current, successor } = this.#connection;
+    const { current, successor } = this.#reconnector;
     if (current !== null) room.attach(current);
     if (successor !== null) room.join(successor);
   }
 
-  /** A sign of life also tells how far the rooms are, and so of a newest message that was lost. */
+  /** The ping frame; its pong names the rooms' positions, which shows a lost newest message. */
   #ping() {
     const rooms = [...this.#rooms.values()].filter((room) => room.complete).map(({ name }) => name);
     return rooms.length > 0 ? { action: "ping", rooms } : { action: "ping" };
   }
 
   /** @param {Frame} pong */
-  #compare({ rooms = {} }) {
-    for (const [name, position] of Object.entries(rooms)) this.#rooms.get(name)?.notice(position);
+  #receivePong({ rooms = {} }) {
+    for (const [name, position] of Object.entries(rooms)) this.#rooms.get(name)?.compare(position);
   }
 
   /** @param {(room: Room) => void} join */
   #joinAll(join) {
-    for (const [name, room] of this.#rooms) if (!this.#leaving.has(name)) join(room);
+    for (const [name, room] of this.#rooms) if (!this.#leaveRequests.has(name)) join(room);
   }
 
-  #goDown() {
-    this.#leaving.clear();
+  #detachAll() {
+    this.#leaveRequests.clear();
     for (const room of this.#rooms.values()) room.detach();
   }
 
@@ -232,135 +216,136 @@ export class Fanfare {
     this.#rooms.delete(room.name);
     room.end(error);
     delete this.#positions[room.name];
-    this.#keep.write("positions", this.#positions);
-    this.#showState();
+    this.#persistence.write("positions", this.#positions);
+    this.#updateState();
   }
 
   /** @param {Room} room */
-  #keepRoom(room) {
+  #onRoomChange(room) {
     if (this.#rooms.get(room.name) !== room) return;
     this.#positions[room.name] = room.position;
-    this.#keep.write("positions", this.#positions);
-    this.#showState();
+    this.#persistence.write("positions", this.#positions);
+    this.#updateState();
   }
 
   /**
    * @param {Frame} frame
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #receive(frame, link) {
-    if (frame.type === "pong") this.#compare(frame);
-    else if (frame.type === "expiring") this.#renewal?.answer(link);
-    else if (frame.type === "notice") this.#hear(frame, link);
-    else if (frame.type === "left" && frame.reason) this.#putOut(frame);
-    else if (frame.type === "left") this.#left(frame.room, link);
-    else if (frame.type === "error") this.#refuse(frame, link);
-    else if (frame.type === undefined && frame.message !== undefined) this.#fail(frame, link);
-    else this.#rooms.get(frame.room)?.receive(frame, link);
+  #receive(frame, connection) {
+    const { type } = frame;
+    if (type === "pong") this.#receivePong(frame);
+    else if (type === "expiring") this.#renewal?.answer(connection);
+    else if (type === "notice") this.#receiveNotice(frame, connection);
+    else if (type === "left" && frame.reason) this.#endMembership(frame);
+    else if (type === "left") this.#left(frame.room, connection);
+    else if (type === "error") this.#receiveError(frame, connection);
+    else if (type === undefined && frame.message) this.#receiveGatewayError(frame, connection);
+    else this.#rooms.get(frame.room)?.receive(frame, connection);
     this.#promote();
   }
 
   /**
    * @param {string} name
-   * @param {Link | null} link
+   * @param {Connection | null} connection
    */
-  #left(name, link) {
-    if (link !== this.#connection.current || !this.#leaving.end(name)) return;
+  #left(name, connection) {
+    if (connection !== this.#reconnector.current || !this.#leaveRequests.settle(name)) return;
     const room = this.#rooms.get(name);
     if (room) this.#attach(room);
   }
 
   /**
-   * The server has ended a membership; it says so on every connection of the user.
+   * The server has ended a membership; the frame comes on every connection of the user.
    *
    * @param {Frame} frame
    */
-  #putOut({ room: name, reason }) {
+  #endMembership({ room: name, reason }) {
     const room = this.#rooms.get(name);
     if (room === undefined) return;
-    const error = new FanfareError(...(OUT[reason] ?? OUT.kicked));
+    const error = new FanfareError(...(ENDINGS[reason] ?? ENDINGS.kicked));
     this.#forget(room, error);
-    this.#events.emit("out", { room: name, error });
+    this.#emit("out", { room: name, error });
   }
 
   /**
-   * While there are two links, both bring it.
+   * While there are two connections, a notice comes on both.
    *
    * @param {Frame} notice
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #hear({ id, message, timestamp, from }, link) {
-    if (link !== this.#connection.current) return;
-    this.#events.emit("notice", { id, text: message, at: new Date(timestamp), from });
+  #receiveNotice({ id, message, timestamp, from }, connection) {
+    if (connection !== this.#reconnector.current) return;
+    this.#emit("notice", { id, text: message, at: new Date(timestamp), from });
   }
 
   /**
    * @param {Frame} frame
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #refuse(frame, link) {
-    if (frame.action === "leave") this.#stay(frame, link);
-    if (frame.code === "slow_down" && link === this.#connection.current) {
-      // Not every refusal is answered, so whatever is open may have been refused too.
+  #receiveError(frame, connection) {
+    if (frame.action === "leave") this.#receiveLeaveError(frame, connection);
+    if (frame.code === "slow_down" && connection === this.#reconnector.current) {
+      // The server answers only some of its refusals, so every pending request may be refused.
       for (const room of this.#rooms.values()) room.doubt(frame.retryAfter);
       if (frame.room === undefined) return;
     }
     if (frame.retry === "reconnect") {
-      link.end();
+      connection.end();
       return;
     }
     const room = this.#rooms.get(frame.room);
     if (room === undefined) {
-      this.#events.emit("error", { room: frame.room, error: readError(frame) });
+      this.#emit("error", { room: frame.room, error: readError(frame) });
       return;
     }
-    // What goes wrong while a second link is prepared is made good by preparing another one.
-    if (link !== this.#connection.current) return;
+    // A failure on a second connection is made good by the next one.
+    if (connection !== this.#reconnector.current) return;
     const end = room.refuse(frame);
     if (end === null) return;
     this.#forget(room, end);
-    this.#events.emit("error", { room: frame.room, error: end });
+    this.#emit("error", { room: frame.room, error: end });
   }
 
   /**
    * @param {Frame} refusal of a `leave`
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #stay({ room, retry, retryAfter }, link) {
-    if (retry !== "later") this.#left(room, link);
-    else if (link === this.#connection.current) this.#leaving.askLater(room, retryAfter);
+  #receiveLeaveError({ room, retry, retryAfter }, connection) {
+    if (retry !== "later") this.#left(room, connection);
+    else if (connection === this.#reconnector.current) this.#leaveRequests.repeat(room, retryAfter);
   }
 
   /** @param {Error} error */
-  #lackToken({ message }) {
-    this.#events.emit("error", { error: new FanfareError("no_token", `No token: ${message}`) });
+  #reportTokenFailure({ message }) {
+    this.#emit("error", { error: new FanfareError("no_token", `No token: ${message}`) });
   }
 
   /**
-   * The gateway speaks for itself, in a form without a type.
+   * Errors of the gateway itself have no type.
    *
    * @param {Frame} frame
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #fail({ message, requestId }, link) {
+  #receiveGatewayError({ message, requestId }, connection) {
     const error = new FanfareError("unavailable", `${message} (request ${requestId})`);
-    for (const name of this.#leaving.names) this.#left(name, link);
+    for (const name of this.#leaveRequests.rooms) this.#left(name, connection);
     for (const room of this.#rooms.values()) room.doubt();
-    this.#events.emit("error", { error });
+    this.#emit("error", { error });
   }
 
-  /** Lets the second link take over once every room has been joined on it. */
+  /** Lets the second connection take over once every room has been joined on it. */
   #promote() {
-    const { successor } = this.#connection;
+    const { successor } = this.#reconnector;
     if (successor === null) return;
-    const rooms = [...this.#rooms.values()].filter(({ name }) => !this.#leaving.has(name));
+    const rooms = [...this.#rooms.values()].filter(({ name }) => !this.#leaveRequests.has(name));
     if (rooms.some((room) => room.awaits(successor))) return;
-    this.#connection.promote(successor);
+    this.#reconnector.promote(successor);
     for (const room of rooms) room.moveTo(successor);
   }
 
-  #showState() {
-    const { current, retryAt } = this.#connection;
+  #updateState() {
+    const { current, retryAt } = this.#reconnector;
     const incomplete = [...this.#rooms.values()].some((room) => !room.complete);
     if (retryAt !== null) this.#setState({ name: "offline", retryAt });
     else if (current === null) this.#setState({ name: "connecting" });
@@ -371,6 +356,6 @@ export class Fanfare {
   #setState(state) {
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
-    this.#events.emit("state", state);
+    this.#emit("state", state);
   }
 }

@@ -1,45 +1,72 @@
-// What the protocol fixes (docs/protocol.md), and the shapes that the application sees.
+// Protocol of the server (docs/protocol.md): limits, errors, frames.
 
-import { FanfareError } from "./errors.js";
+/** @import { Message } from "./fanfare.d.ts" */
 
-/** The subprotocol that a client of version 1 offers. */
+/** Subprotocol of version 1. */
 export const SUBPROTOCOL = "fanfare.v1";
 
-/** The most that the server takes as one message's text, in bytes. */
+/** Longest text of a message, in bytes. */
 export const MESSAGE_LIMIT = 16 * 1024;
+
+/** Time to wait for the answer to a request, in milliseconds. */
+export const ANSWER_MS = 10_000;
 
 // The gateway closes a connection that sends a longer frame.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 const FRAME_LIMIT = 32 * 1024;
 
-// What a frame holds besides its text; a room's name alone may take 384 bytes as JSON.
+// The frame without its text; a room's name alone may take 384 bytes as JSON.
 const ENVELOPE = 640;
 
 const ROOM_NAME_LIMIT = 64;
-const BASE_DELAY_MS = 1_000;
-const MAX_DELAY_MS = 30_000;
+
+/** @typedef {Record<string, any>} Frame */
+/** @typedef {"never" | "later" | "reconnect"} Retry */
 
 /**
- * One message, as it is handed to the application.
+ * Retry rule of each error: never send the same again, send it later, or reconnect.
  *
- * @typedef {object} Message
- * @property {string} room
- * @property {number} seq its number in the room
- * @property {string} epoch the life of the room that `seq` counts in
- * @property {string} id the sender's own name for it
- * @property {"chat" | "delete" | "deleted"} type `delete` takes another one's text away, which is
- *   `deleted` from then on
- * @property {string} text
- * @property {number} [deletes] of a `delete`, the number of the other one
- * @property {string} username
- * @property {string} userId
- * @property {Date} at when it was taken; of one's own, until it is read again, when it was written
- * @property {boolean} own whether this session sent it
+ * @type {Readonly<Record<string, Retry>>}
  */
+const RETRY = Object.freeze({
+  bad_json: "never",
+  bad_frame: "never",
+  unknown_action: "never",
+  too_large: "never",
+  bad_room: "never",
+  forbidden: "never",
+  banned: "never",
+  muted: "later",
+  token_expired: "reconnect",
+  not_joined: "never",
+  too_many_rooms: "never",
+  unknown_connection: "reconnect",
+  slow_down: "later",
+  unavailable: "later",
+  // This library's own.
+  queue_full: "later",
+  left: "never",
+  kicked: "never",
+  closed: "later",
+  no_token: "later",
+});
 
-/** @typedef {{ epoch: string, seq: number }} Position */
-/** @typedef {{ userId: string, username: string, moderate?: boolean }} User */
-/** @typedef {Record<string, any>} Frame */
+/** A refusal: by the server, with the codes of docs/protocol.md, or by this library. */
+export class FanfareError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{ retry?: Retry, retryAfter?: number }} [rule] where the server gives one; `retryAfter`
+   *   is in seconds
+   */
+  constructor(code, message, { retry = RETRY[code] ?? "never", retryAfter } = {}) {
+    super(message);
+    this.name = "FanfareError";
+    this.code = code;
+    this.retry = retry;
+    this.retryAfter = retryAfter;
+  }
+}
 
 /**
  * @param {Frame} frame an `error` of the server
@@ -54,19 +81,9 @@ export function readError({ code, message, retry, retryAfter }) {
  * @returns {Message}
  */
 export function readMessage({ room, seq, epoch, id, data }) {
-  return {
-    room,
-    seq,
-    epoch,
-    id,
-    type: data.type,
-    text: data.message,
-    deletes: data.deletes,
-    username: data.username,
-    userId: data.userId,
-    at: new Date(data.timestamp),
-    own: false,
-  };
+  const { type, message: text, deletes, username, userId, timestamp } = data;
+  const at = new Date(timestamp);
+  return { room, seq, epoch, id, type, text, deletes, username, userId, at, own: false };
 }
 
 /**
@@ -93,44 +110,6 @@ export function checkRoomName(name) {
     const limit = `1 to ${ROOM_NAME_LIMIT} characters`;
     throw new FanfareError("bad_room", `A room's name has ${limit}; this one has ${length}.`);
   }
-}
-
-/**
- * Milliseconds to wait before the next try, after `failures` tries without success.
- *
- * Full jitter: clients that lost one server together must not come back together.
- * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
- *
- * @param {number} failures
- * @param {Random} random
- */
-export function backoff(failures, random) {
-  return fraction(random) * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** failures);
-}
-
-/** @typedef {(count: number) => Uint8Array} Random returns so many random bytes */
-
-/** @type {Random} */
-export const REAL_RANDOM = (count) => crypto.getRandomValues(new Uint8Array(count));
-
-/**
- * A number from 0 up to, but without, 1.
- *
- * @param {Random} random
- */
-export function fraction(random) {
-  return random(4).reduce((sum, byte) => (sum + byte) / 256, 0);
-}
-
-/**
- * Random bytes in base64url.
- *
- * @param {number} count of bytes; a multiple of 3 needs no padding
- * @param {Random} random
- */
-export function token(count, random) {
-  const text = btoa(String.fromCharCode(...random(count)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /** @param {string} text */

@@ -1,19 +1,27 @@
-// What is asked about a room: its past and its members.
+// Requests for a room's history and members.
 
-import { Questions } from "./questions.js";
+import { ANSWER_MS } from "./protocol.js";
+import { Timer } from "./timer.js";
 
-/** @import { Link } from "./connection.js" */
-/** @import { Clock } from "./timer.js" */
-/** @import { FanfareError } from "./errors.js" */
-/** @import { Frame } from "./protocol.js" */
+/** @import { Connection } from "./connection.js" */
+/** @import { Clock } from "./fanfare.d.ts" */
+/** @import { FanfareError, Frame } from "./protocol.js" */
 
-const PAGE = 100;
+const HISTORY_PAGE = 100;
 
-/** Asks, and brings answers and refusals to where they belong. */
-export class Reader {
+/**
+ * @typedef {object} Request
+ * @property {Frame} frame
+ * @property {(answer: Frame) => boolean} fits
+ * @property {(answer: Frame) => void} resolve
+ * @property {(error: FanfareError) => void} reject
+ */
+
+/** History and member requests of one room. */
+export class RoomRequests {
   #room;
-  #histories;
-  #whos;
+  /** By action, which is also the type of the answer. @type {Record<string, RequestQueue>} */
+  #queues;
 
   /**
    * @param {string} room
@@ -21,82 +29,153 @@ export class Reader {
    */
   constructor(room, clock) {
     this.#room = room;
-    this.#histories = new Questions(clock, (link) => link.end());
-    this.#whos = new Questions(clock, (link) => link.end());
+    this.#queues = { history: new RequestQueue(clock), who: new RequestQueue(clock) };
   }
 
   /**
    * The newest messages, below `before` where that is given.
    *
-   * @param {{ before?: number, limit?: number }} which
+   * @param {{ before?: number, limit?: number }} page
    */
-  before({ before = Infinity, limit = 50 }) {
+  historyBefore({ before = Infinity, limit = 50 }) {
     // JSON knows no Infinity, and `undefined` leaves the field out.
     const field = Number.isFinite(before) ? before : undefined;
-    const question = { action: "history", room: this.#room, before: field, limit };
-    return this.#histories.ask(question, ({ messages }) => all(messages, (seq) => seq < before));
+    const frame = { action: "history", room: this.#room, before: field, limit };
+    return this.#queues.history.send(frame, every((seq) => seq < before));
   }
 
   /**
-   * The oldest messages above `after`, before anything else is asked.
+   * The oldest messages above `after`, before any other request.
    *
    * @param {number} after
    */
-  after(after) {
-    const question = { action: "history", room: this.#room, after, limit: PAGE };
-    const fits = (/** @type {Frame} */ { messages }) => all(messages, (seq) => seq > after);
-    return this.#histories.ask(question, fits, true);
+  historyAfter(after) {
+    const frame = { action: "history", room: this.#room, after, limit: HISTORY_PAGE };
+    return this.#queues.history.send(frame, every((seq) => seq > after), true);
   }
 
   /** @param {string} [next] */
   who(next) {
-    return this.#whos.ask({ action: "who", room: this.#room, next }, () => true);
+    return this.#queues.who.send({ action: "who", room: this.#room, next }, () => true);
   }
 
-  /** @param {Link} link */
-  attach(link) {
-    this.#histories.attach(link);
-    this.#whos.attach(link);
+  /** @param {Connection} connection */
+  attach(connection) {
+    for (const queue of Object.values(this.#queues)) queue.attach(connection);
   }
 
   detach() {
-    this.#histories.detach();
-    this.#whos.detach();
+    for (const queue of Object.values(this.#queues)) queue.detach();
   }
 
   /** @param {FanfareError} error */
   end(error) {
-    this.#histories.end(error);
-    this.#whos.end(error);
+    for (const queue of Object.values(this.#queues)) queue.end(error);
   }
 
   /** @param {Frame} frame a `history` or a `who` */
   answer(frame) {
-    this.#of(frame.type)?.answer(frame);
+    this.#queues[frame.type].answer(frame);
   }
 
   /**
    * @param {string} action
    * @param {FanfareError} error
-   * @returns {boolean} whether that was a question
+   * @returns {boolean} whether the action is one of these requests
    */
   refuse(action, error) {
-    const questions = this.#of(action);
-    questions?.refuse(error);
-    return questions !== undefined;
-  }
-
-  /** @param {string} kind */
-  #of(kind) {
-    if (kind === "history") return this.#histories;
-    return kind === "who" ? this.#whos : undefined;
+    if (!Object.hasOwn(this.#queues, action)) return false;
+    this.#queues[action].refuse(error);
+    return true;
   }
 }
 
 /**
- * @param {Frame[]} messages
- * @param {(seq: number) => boolean} holds
+ * Requests of one kind, sent one after the other, since an answer does not name its request.
+ *
+ * A late answer could be taken for the next request's, so a connection that owes one is ended.
  */
-function all(messages, holds) {
-  return messages.every(({ seq }) => holds(seq));
+class RequestQueue {
+  /** @type {Request[]} */
+  #pending = [];
+  /** @type {Connection | null} */
+  #connection = null;
+  /** Whether the first one has been sent. */
+  #sent = false;
+  #timeout;
+
+  /** @param {Clock} clock */
+  constructor(clock) {
+    this.#timeout = new Timer(clock, () => this.#connection?.end());
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {(answer: Frame) => boolean} fits whether an answer can be meant
+   * @param {boolean} [first] whether it goes before those that wait
+   * @returns {Promise<Frame>}
+   */
+  send(frame, fits, first = false) {
+    return new Promise((resolve, reject) => {
+      const at = first ? Number(this.#sent) : this.#pending.length;
+      this.#pending.splice(at, 0, { frame, fits, resolve, reject });
+      this.#sendNext();
+    });
+  }
+
+  /**
+   * Goes on over a connection, on which nothing has been requested.
+   *
+   * @param {Connection} connection
+   */
+  attach(connection) {
+    if (connection === this.#connection) return;
+    this.detach();
+    this.#connection = connection;
+    this.#sendNext();
+  }
+
+  detach() {
+    this.#connection = null;
+    this.#sent = false;
+    this.#timeout.stop();
+  }
+
+  /** @param {Frame} frame */
+  answer(frame) {
+    if (this.#sent && this.#pending[0].fits(frame)) this.#settle()?.resolve(frame);
+    this.#sendNext();
+  }
+
+  /** @param {FanfareError} error */
+  refuse(error) {
+    if (this.#sent) this.#settle()?.reject(error);
+    this.#sendNext();
+  }
+
+  /** @param {FanfareError} error */
+  end(error) {
+    this.detach();
+    for (const { reject } of this.#pending.splice(0)) reject(error);
+  }
+
+  #settle() {
+    this.#sent = false;
+    this.#timeout.stop();
+    return this.#pending.shift();
+  }
+
+  #sendNext() {
+    if (this.#sent || this.#connection === null || this.#pending.length === 0) return;
+    this.#sent = this.#connection.send(this.#pending[0].frame);
+    if (this.#sent) this.#timeout.start(ANSWER_MS);
+  }
+}
+
+/**
+ * @param {(seq: number) => boolean} holds
+ * @returns {(answer: Frame) => boolean} whether it holds for the number of each message
+ */
+function every(holds) {
+  return ({ messages }) => messages.every((/** @type {Frame} */ { seq }) => holds(seq));
 }

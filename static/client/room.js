@@ -1,53 +1,48 @@
-// One room that has been joined, or is to be.
+// Room: joined or to be joined, and kept complete over any number of connections.
 
-import { Admission } from "./admission.js";
-import { Outbound } from "./send-queue.js";
-import { Reader } from "./requests.js";
+import { JoinRequests } from "./membership.js";
+import { readError, readMessage } from "./protocol.js";
+import { RoomRequests } from "./requests.js";
+import { Sender } from "./send-queue.js";
 import { Timeline } from "./timeline.js";
 import { Timer } from "./timer.js";
-import { readError, readMessage } from "./protocol.js";
 
-/** @import { Link } from "./connection.js" */
-/** @import { Outbox } from "./outbox.js" */
+/** @import { Connection } from "./connection.js" */
+/** @import { Clock, Message, Position, Random, User } from "./fanfare.d.ts" */
+/** @import { FanfareError, Frame } from "./protocol.js" */
+/** @import { SendQueue } from "./send-queue.js" */
 /** @import { Effect } from "./timeline.js" */
-/** @import { Clock } from "./timer.js" */
-/** @import { FanfareError } from "./errors.js" */
-/** @import { Frame, Message, Position, Random, User } from "./protocol.js" */
 
-// What a moderator asks for.
-const ACTS = ["kick", "ban", "mute", "delete"];
+const MODERATOR_ACTIONS = ["kick", "ban", "mute", "delete"];
 
-// Frames overtake each other by little; what is later than this is lost.
+// Frames overtake each other by less; a later one is lost.
 const REORDER_MS = 500;
 
 /**
- * What a room needs of its client.
+ * Context of a room: the parts that its client gives it.
  *
- * @typedef {object} Surroundings
+ * @typedef {object} RoomContext
  * @property {Clock} clock
  * @property {Random} random
- * @property {Outbox} outbox
+ * @property {SendQueue} sendQueue
  * @property {{ you: User | null }} self
  * @property {(type: string, detail: any) => void} emit
  * @property {(room: Room) => void} onChange called when its position or completeness has changed
  */
 
-/** Keeps one room complete over any number of connections; made by `Fanfare.join`. */
+/** Room, made by `Fanfare.join`; fanfare.d.ts documents its use. */
 export class Room {
-  /** How many connections are in the room. */
   members = 0;
-
-  /** Whether order here is one's own to keep. */
   moderator = false;
 
-  #surroundings;
+  #context;
   #timeline;
-  #admission;
-  #outbound;
-  #reader;
+  #joinRequests;
+  #sender;
+  #requests;
   #reorder;
-  /** @type {Link | null} */
-  #link = null;
+  /** @type {Connection | null} */
+  #connection = null;
   #complete = false;
   #filling = false;
   /** @type {(room: Room) => void} */
@@ -58,16 +53,16 @@ export class Room {
   /**
    * @param {string} name
    * @param {Position | null} position from where to go on
-   * @param {Surroundings} surroundings
+   * @param {RoomContext} context
    */
-  constructor(name, position, surroundings) {
+  constructor(name, position, context) {
     this.name = name;
-    this.#surroundings = surroundings;
+    this.#context = context;
     this.#timeline = new Timeline(position);
-    this.#admission = new Admission(name, surroundings, () => this.#goOn());
-    this.#outbound = new Outbound(name, surroundings, () => this.#goOn());
-    this.#reader = new Reader(name, surroundings.clock);
-    this.#reorder = new Timer(surroundings.clock, () => this.#fill());
+    this.#joinRequests = new JoinRequests(name, context, () => this.#rejoin());
+    this.#sender = new Sender(name, context, () => this.#rejoin());
+    this.#requests = new RoomRequests(name, context.clock);
+    this.#reorder = new Timer(context.clock, () => this.#fill());
     /** Settled when the room is complete for the first time. @type {Promise<Room>} */
     this.ready = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -75,7 +70,6 @@ export class Room {
     });
   }
 
-  /** Whether everything up to now has been delivered. */
   get complete() {
     return this.#complete;
   }
@@ -84,87 +78,82 @@ export class Room {
     return this.#timeline.position;
   }
 
-  /** One's own messages that are not settled, oldest first. */
   get unsettled() {
-    return this.#outbound.unsettled.map(({ id, text, at }) => ({ id, text, at: new Date(at) }));
+    return this.#sender.unsettled.map(({ id, text, at }) => ({ id, text, at: new Date(at) }));
   }
 
   /** @param {string} text */
   send(text) {
-    return this.#outbound.say(text);
+    return this.#sender.send(text);
   }
 
-  /** @param {{ before?: number, limit?: number }} [which] */
-  async history(which = {}) {
-    const { messages, more } = await this.#reader.before(which);
+  /** @param {{ before?: number, limit?: number }} [page] */
+  async history(page = {}) {
+    const { messages, more } = await this.#requests.historyBefore(page);
     return { messages: this.#read(messages), more };
   }
 
   /** @param {string} [next] */
   async who(next) {
-    const answer = await this.#reader.who(next);
+    const answer = await this.#requests.who(next);
     return { members: answer.members, next: answer.next };
   }
 
   /** @param {any} data */
   signal(data) {
-    if (this.#complete) this.#link?.send({ action: "signal", room: this.name, data });
+    if (this.#complete) this.#connection?.send({ action: "signal", room: this.name, data });
   }
 
-  /** Puts a user out, who may come back. @param {string} userId */
+  /** @param {string} userId */
   kick(userId) {
-    this.#act({ action: "kick", userId });
+    this.#moderate({ action: "kick", userId });
   }
 
   /**
-   * Puts a user out for so long; 0 lets one in again.
-   *
    * @param {string} userId
    * @param {number} seconds
    */
   ban(userId, seconds) {
-    this.#act({ action: "ban", userId, seconds });
+    this.#moderate({ action: "ban", userId, seconds });
   }
 
   /**
-   * Lets a user only listen for so long; 0 lets one speak again.
-   *
    * @param {string} userId
    * @param {number} seconds
    */
   mute(userId, seconds) {
-    this.#act({ action: "mute", userId, seconds });
+    this.#moderate({ action: "mute", userId, seconds });
   }
 
-  /** Takes a message's text away, for everybody. @param {Position} message */
+  /** @param {Position} message */
   delete({ seq, epoch }) {
-    this.#act({ action: "delete", seq, epoch });
+    this.#moderate({ action: "delete", seq, epoch });
   }
 
-  // What follows is for the client alone.
+  // From here on for the client alone; the members above are documented in fanfare.d.ts.
 
-  /** @param {Link} link */
-  attach(link) {
-    this.#link = link;
+  /** @param {Connection} connection */
+  attach(connection) {
+    this.#connection = connection;
     this.#resume();
   }
 
   detach() {
     this.#halt();
-    this.#link = null;
-    this.#admission.forget();
-    this.#reader.detach();
+    this.#connection = null;
+    this.#joinRequests.clear();
+    this.#requests.detach();
   }
 
   /**
-   * Ends the questions, but not the messages.
+   * Rejects the pending requests, but not the messages.
    *
    * @param {FanfareError} error
    */
   close(error) {
     this.detach();
-    this.#reader.end(error);
-    // Whoever waits is told; whoever does not has no use for an unhandled rejection.
+    this.#requests.end(error);
+    // Nobody may wait for it, and then it is no unhandled rejection.
     this.ready.catch(() => {});
     this.#reject(error);
   }
@@ -172,33 +161,33 @@ export class Room {
   /** @param {FanfareError} error */
   end(error) {
     this.close(error);
-    this.#outbound.end(error);
+    this.#sender.end(error);
   }
 
-  /** Joins on a second link. @param {Link} link */
-  join(link) {
-    this.#admission.ask(link, this.position);
+  /** Joins on a second connection. @param {Connection} connection */
+  join(connection) {
+    this.#joinRequests.send(connection, this.position);
   }
 
-  /** @param {Link} link */
-  awaits(link) {
-    return this.#admission.awaits(link);
+  /** @param {Connection} connection */
+  awaits(connection) {
+    return this.#joinRequests.awaits(connection);
   }
 
-  /** Goes on over a link on which the room has been joined. @param {Link} link */
-  moveTo(link) {
-    if (this.#link !== null) this.#admission.answered(this.#link);
-    this.#link = link;
-    this.#outbound.moveTo(link);
-    this.#reader.attach(link);
+  /** Goes on over a connection on which the room has been joined. @param {Connection} connection */
+  moveTo(connection) {
+    if (this.#connection !== null) this.#joinRequests.settle(this.#connection);
+    this.#connection = connection;
+    this.#sender.moveTo(connection);
+    this.#requests.attach(connection);
     this.#progress();
   }
 
   /**
    * @param {Frame} frame any frame that names this room, but no error
-   * @param {Link} link on which it came
+   * @param {Connection} connection on which it came
    */
-  receive(frame, link) {
+  receive(frame, connection) {
     switch (frame.type) {
       case "message": {
         const [message] = this.#read([frame]);
@@ -206,29 +195,29 @@ export class Room {
         break;
       }
       case "ack":
-        this.#admission.succeed();
-        this.#apply(this.#timeline.receive(this.#outbound.acknowledge(frame)));
+        this.#joinRequests.resetBackoff();
+        this.#apply(this.#timeline.receive(this.#sender.acknowledge(frame)));
         break;
       case "joined":
-        this.#joined(frame, link);
+        this.#receiveJoined(frame, connection);
         break;
       case "history":
       case "who":
-        this.#reader.answer(frame);
+        this.#requests.answer(frame);
         break;
       case "presence":
-        this.#count(frame);
+        this.#receivePresence(frame);
         break;
       case "signal":
-        this.#hear(frame);
+        this.#receiveSignal(frame);
         break;
       case "moderated":
-        this.#surroundings.emit("moderated", frame);
+        this.#context.emit("moderated", frame);
     }
   }
 
-  /** Learns how far the room is. @param {Position} position */
-  notice({ seq, epoch }) {
+  /** Compares the room's last position with this one. @param {Position} position */
+  compare({ seq, epoch }) {
     this.#apply(this.#timeline.receive({ seq, epoch, message: null }));
   }
 
@@ -238,127 +227,117 @@ export class Room {
    */
   refuse({ action, id, ...frame }) {
     const error = readError(frame);
-    if (this.#reader.refuse(action, error)) return null;
-    if (error.code === "muted") this.#beMute(action, id, error);
-    else if (ACTS.includes(action)) this.#surroundings.emit("error", { room: this.name, error });
-    else if (error.retry === "later") this.#later(error.retryAfter);
+    if (this.#requests.refuse(action, error)) return null;
+    const muted = error.code === "muted";
+    // After a mute a person decides whether to send a message again; a signal is dropped.
+    if (muted && action === "signal") return null;
+    const later = error.retry === "later" && !muted && !MODERATOR_ACTIONS.includes(action);
+    if (later) this.#later(error.retryAfter);
     else if (action === "join") return error;
-    else if (action === "message" && id) this.#outbound.refuse(id, error);
-    else this.#surroundings.emit("error", { room: this.name, error });
+    else if (action === "message" && id) this.#sender.reject(id, error);
+    else this.#context.emit("error", { room: this.name, error });
     return null;
   }
 
-  /**
-   * A message that has to wait for the end of a mute is for a person to send again, or not; and
-   * a signal is nothing to speak of.
-   *
-   * @param {string} action
-   * @param {string} id
-   * @param {FanfareError} error
-   */
-  #beMute(action, id, error) {
-    if (action === "message") this.#outbound.refuse(id, error);
-  }
-
-  /** @param {Frame} act */
-  #act(act) {
-    this.#link?.send({ ...act, room: this.name });
+  /** @param {Frame} request */
+  #moderate(request) {
+    this.#connection?.send({ ...request, room: this.name });
   }
 
   /**
-   * Something failed, and nobody knows what: whatever is open may be it.
+   * A failure that names no request: any pending one may have failed.
    *
    * @param {number} [seconds] how long to wait, where the server knows
    */
   doubt(seconds) {
-    if (this.#admission.open || this.unsettled.length > 0) this.#later(seconds);
+    if (this.#joinRequests.pending || this.unsettled.length > 0) this.#later(seconds);
   }
 
-  /** Asks for all that is missing; what is not settled after that is sent again. */
+  /** Joins from the position on; messages that are unsettled after that are sent again. */
   #resume() {
-    if (this.#link === null) return;
+    if (this.#connection === null) return;
     this.#halt();
-    this.#admission.ask(this.#link, this.position);
-    this.#admission.expect();
-    this.#surroundings.onChange(this);
+    this.#joinRequests.send(this.#connection, this.position);
+    this.#joinRequests.startTimeout();
+    this.#context.onChange(this);
   }
 
-  /** A pause is over, or an answer is overdue; that may be the connection's fault. */
-  #goOn() {
-    if (!this.#admission.paused) this.#link?.check();
+  /** A pause is over, or an answer is overdue, perhaps since the connection is dead. */
+  #rejoin() {
+    if (!this.#joinRequests.paused) this.#connection?.check();
     this.#resume();
   }
 
   /** @param {number} [seconds] */
   #later(seconds) {
-    if (this.#link === null || this.#admission.paused) return;
+    if (this.#connection === null || this.#joinRequests.paused) return;
     this.#halt();
-    this.#admission.pause(seconds);
-    this.#surroundings.onChange(this);
+    this.#joinRequests.pause(seconds);
+    this.#context.onChange(this);
   }
 
   #halt() {
     this.#complete = false;
-    this.#outbound.detach();
+    this.#sender.detach();
     this.#reorder.stop();
-    this.#admission.stop();
+    this.#joinRequests.stop();
   }
 
   /**
    * @param {Frame} frame
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  #joined(frame, link) {
-    const asked = this.#admission.answered(link);
-    // A repetition: by now it is older than what is known.
+  #receiveJoined(frame, connection) {
+    const asked = this.#joinRequests.settle(connection);
+    // A repetition, older than the timeline by now.
     if (asked === undefined) return;
-    this.#surroundings.self.you = frame.you;
+    this.#context.self.you = frame.you;
     this.moderator = frame.you.moderate ?? false;
-    this.#count({ room: this.name, members: frame.members, joined: [], left: [] });
-    if (link === this.#link) {
-      this.#admission.stop();
-      this.#reader.attach(link);
+    this.#receivePresence({ room: this.name, members: frame.members, joined: [], left: [] });
+    if (connection === this.#connection) {
+      this.#joinRequests.stop();
+      this.#requests.attach(connection);
     }
     this.#apply(this.#timeline.joined(frame, this.#read(frame.messages), asked));
   }
 
   /** @param {Frame} presence */
-  #count(presence) {
+  #receivePresence(presence) {
     this.members = presence.members;
-    this.#surroundings.emit("presence", presence);
+    this.#context.emit("presence", presence);
   }
 
-  /** One's own comes back while there are two links. @param {Frame} signal */
-  #hear(signal) {
-    const { self, emit } = this.#surroundings;
+  /** One's own signals come back while there are two connections. @param {Frame} signal */
+  #receiveSignal(signal) {
+    const { self, emit } = this.#context;
     if (signal.from.userId !== self.you?.userId) emit("signal", signal);
   }
 
   /** @param {Effect[]} effects */
   #apply(effects) {
-    const { emit, onChange } = this.#surroundings;
+    const { emit, onChange } = this.#context;
     for (const effect of effects) {
-      if (effect.kind === "deliver") emit("message", this.#outbound.claim(effect.message));
+      if (effect.kind === "deliver") emit("message", this.#sender.claim(effect.message));
       else if (effect.kind === "gap") emit("gap", { ...effect, room: this.name });
-      else if (!this.#admission.open && !this.#admission.paused) this.#resume();
+      else if (!this.#joinRequests.pending && !this.#joinRequests.paused) this.#resume();
     }
     if (effects.length > 0) onChange(this);
     this.#progress();
   }
 
   #progress() {
-    const { open, paused } = this.#admission;
-    if (this.#link === null || paused || (open && this.#admission.awaits(this.#link))) return;
+    const { paused } = this.#joinRequests;
+    if (this.#connection === null || paused || this.#joinRequests.awaits(this.#connection)) return;
     if (this.#timeline.behind) {
       this.#fill();
       return;
     }
     if (!this.#complete) {
       this.#complete = true;
-      if (this.unsettled.length === 0) this.#admission.succeed();
-      this.#outbound.attach(this.#link);
+      if (this.unsettled.length === 0) this.#joinRequests.resetBackoff();
+      this.#sender.attach(this.#connection);
       this.#resolve(this);
-      this.#surroundings.onChange(this);
+      this.#context.onChange(this);
     }
     if (!this.#timeline.hole) this.#reorder.stop();
     else if (!this.#reorder.running && !this.#filling) this.#reorder.start(REORDER_MS);
@@ -369,7 +348,7 @@ export class Room {
     if (this.#filling || asked === null) return;
     this.#filling = true;
     try {
-      const answer = await this.#reader.after(asked.seq);
+      const answer = await this.#requests.historyAfter(asked.seq);
       this.#filling = false;
       this.#takePage(answer, asked);
     } catch (error) {
@@ -383,9 +362,9 @@ export class Room {
    * @param {Position} asked
    */
   #takePage({ epoch, messages }, asked) {
-    // The numbers of a room that was started anew meanwhile mean something else.
+    // A room that was started anew meanwhile counts from 1 again.
     const sound = asked.epoch === this.position?.epoch;
-    // An empty page may be the repetition of another answer; `joined` tells for sure.
+    // An empty page may be the repetition of another answer; a new join makes sure.
     if (messages.length === 0 && this.#timeline.hole) this.#resume();
     else this.#apply(sound ? this.#timeline.page(epoch, this.#read(messages)) : []);
     if (messages.length > 0 && this.#timeline.hole) this.#fill();
@@ -396,6 +375,6 @@ export class Room {
    * @returns {Message[]}
    */
   #read(frames) {
-    return frames.map((frame) => this.#outbound.claim(readMessage(frame)));
+    return frames.map((frame) => this.#sender.claim(readMessage(frame)));
   }
 }

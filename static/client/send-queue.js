@@ -1,81 +1,150 @@
-// One's own messages to one room, on their way.
+// Send queue: one's own messages, kept until the server has numbered or refused them.
 
+import { ANSWER_MS, FanfareError, MESSAGE_LIMIT, messageSize } from "./protocol.js";
+import { token } from "./random.js";
 import { Timer } from "./timer.js";
-import { FanfareError } from "./errors.js";
-import { MESSAGE_LIMIT, messageSize, token } from "./protocol.js";
 
-/** @import { Link } from "./connection.js" */
-/** @import { Unsettled } from "./outbox.js" */
-/** @import { Surroundings } from "./room.js" */
+/** @import { Connection } from "./connection.js" */
+/** @import { Message, Position } from "./fanfare.d.ts" */
+/** @import { Persistence } from "./persistence.js" */
+/** @import { Frame } from "./protocol.js" */
+/** @import { RoomContext } from "./room.js" */
 /** @import { Entry } from "./timeline.js" */
-/** @import { Frame, Message, Position } from "./protocol.js" */
-
-const ANSWER_MS = 10_000;
-const ID_BYTES = 9;
 
 /**
- * Sends while it has a link, and keeps what is not settled.
- *
- * Each message goes out when the one before it is settled: the functions behind the gateway handle
- * frames side by side, so that two in flight could get their numbers in either order.
+ * @typedef {object} Unsettled
+ * @property {string} room
+ * @property {string} id
+ * @property {string} text
+ * @property {number} at when it was written, in milliseconds since 1970
+ * @property {boolean} tried whether it may have been sent before
+ * @property {(place: Position) => void} resolve
+ * @property {(error: FanfareError) => void} reject
  */
-export class Outbound {
+
+const LIMIT = 200;
+const ID_BYTES = 9;
+const STORED_AS = "unsettled";
+const ignore = () => {};
+
+/** Unsettled messages of all rooms, oldest first, at most 200; a reload does not lose them. */
+export class SendQueue {
+  #persistence;
+  /** @type {Unsettled[]} */
+  #messages;
+
+  /** @param {Persistence} persistence */
+  constructor(persistence) {
+    this.#persistence = persistence;
+    // They may have been sent before the page was left, so each is sent as a repetition.
+    const rest = { tried: true, resolve: ignore, reject: ignore };
+    /** @type {Unsettled[]} */
+    const stored = persistence.read(STORED_AS, []);
+    this.#messages = stored.map((message) => ({ ...message, ...rest }));
+  }
+
+  /**
+   * @param {Unsettled} message
+   * @throws {FanfareError} `queue_full`
+   */
+  add(message) {
+    if (this.#messages.length >= LIMIT) {
+      const reason = `${LIMIT} messages are waiting to be sent already. Send this one again later.`;
+      throw new FanfareError("queue_full", reason);
+    }
+    this.#messages.push(message);
+    this.#save();
+  }
+
+  /** @param {string} room */
+  of(room) {
+    return this.#messages.filter((message) => message.room === room);
+  }
+
+  /** @param {Unsettled} message */
+  remove(message) {
+    this.#messages = this.#messages.filter((other) => other !== message);
+    this.#save();
+  }
+
+  /**
+   * Rejects the promises; the messages stay stored for the next client.
+   *
+   * @param {FanfareError} error
+   */
+  close(error) {
+    for (const { reject } of this.#messages) reject(error);
+  }
+
+  #save() {
+    const stored = this.#messages.map(({ room, id, text, at }) => ({ room, id, text, at }));
+    this.#persistence.write(STORED_AS, stored);
+  }
+}
+
+/**
+ * Sender of one room's messages: each goes out when the one before it is settled.
+ *
+ * The functions behind the gateway handle frames side by side, so two messages in flight could get
+ * their numbers in either order.
+ */
+export class Sender {
   #room;
-  #surroundings;
-  #patience;
-  /** @type {Link | null} */
-  #link = null;
+  #context;
+  #timeout;
+  /** @type {Connection | null} */
+  #connection = null;
   /** @type {Unsettled | null} */
   #inFlight = null;
 
   /**
    * @param {string} room
-   * @param {Surroundings} surroundings
-   * @param {() => void} onSilence called when a message has waited too long for its answer
+   * @param {RoomContext} context
+   * @param {() => void} onTimeout called when the answer to a message is overdue
    */
-  constructor(room, surroundings, onSilence) {
+  constructor(room, context, onTimeout) {
     this.#room = room;
-    this.#surroundings = surroundings;
-    this.#patience = new Timer(surroundings.clock, onSilence);
+    this.#context = context;
+    this.#timeout = new Timer(context.clock, onTimeout);
   }
 
-  /** Those that are not settled, oldest first. */
+  /** Unsettled messages of the room, oldest first. */
   get unsettled() {
-    return this.#surroundings.outbox.of(this.#room);
+    return this.#context.sendQueue.of(this.#room);
   }
 
   /**
-   * Begins to send; the room is complete there, so that what it showed is settled.
+   * Begins to send; the room is complete there, so that each message it showed is settled.
    *
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  attach(link) {
+  attach(connection) {
     this.detach();
-    this.#link = link;
+    this.#connection = connection;
     this.#sendNext();
   }
 
   /**
-   * Goes on over another link, without a break.
+   * Goes on over another connection, without a break.
    *
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  moveTo(link) {
-    if (this.#link !== null) this.#link = link;
+  moveTo(connection) {
+    if (this.#connection !== null) this.#connection = connection;
   }
 
   detach() {
-    this.#link = null;
+    this.#connection = null;
     this.#inFlight = null;
-    this.#patience.stop();
+    this.#timeout.stop();
   }
 
   /**
    * @param {string} text
    * @returns {Promise<Position>}
    */
-  say(text) {
-    const { clock, random, outbox, emit } = this.#surroundings;
+  send(text) {
+    const { clock, random, sendQueue, emit } = this.#context;
     const promise = new Promise((resolve, reject) => {
       const size = messageSize(text);
       if (size > MESSAGE_LIMIT) {
@@ -83,81 +152,85 @@ export class Outbound {
         throw new FanfareError("too_large", reason);
       }
       const at = clock.now();
-      const fresh = { room: this.#room, id: token(ID_BYTES, random), text: text.toWellFormed(), at };
-      outbox.add({ ...fresh, tried: false, resolve, reject });
+      const id = token(ID_BYTES, random);
+      const fresh = { room: this.#room, id, text: text.toWellFormed(), at };
+      sendQueue.add({ ...fresh, tried: false, resolve, reject });
       emit("sent", { ...fresh, at: new Date(at) });
       this.#sendNext();
     });
     // `settled` tells of every refusal, so nobody has to catch this one.
-    promise.catch(() => {});
+    promise.catch(ignore);
     return promise;
   }
 
   /**
-   * Knows one's own message, which is settled by its coming.
+   * Settles a message of one's own that has come, and marks it as such.
    *
    * @param {Message} message
    * @returns {Message}
    */
   claim(message) {
-    if (message.userId !== this.#surroundings.self.you?.userId) return message;
-    this.#settle(message.id, message);
+    if (message.userId !== this.#context.self.you?.userId) return message;
+    this.#resolve(message.id, message);
     return { ...message, own: true };
   }
 
   /**
-   * Makes of an ack the message that it stands for, as far as its text is still known.
+   * Settles a message by its ack; returns the message, as far as its text is still known.
    *
    * @param {Frame} ack
    * @returns {Entry}
    */
   acknowledge({ id, seq, epoch }) {
-    const { outbox, self } = this.#surroundings;
-    const sent = outbox.find(this.#room, id);
-    if (sent === undefined || self.you === null) return { seq, epoch, message: null };
-    this.#settle(id, { seq, epoch });
+    const { you } = this.#context.self;
+    const sent = this.#find(id);
+    if (sent === undefined || you === null) return { seq, epoch, message: null };
+    this.#resolve(id, { seq, epoch });
     const { room, text, at } = sent;
-    const place = { room, seq, epoch, id };
-    const { userId, username } = self.you;
+    const { userId, username } = you;
     const own = { userId, username, at: new Date(at), own: true };
-    return { seq, epoch, message: { ...place, type: "chat", text, ...own } };
+    return { seq, epoch, message: { room, seq, epoch, id, type: "chat", text, ...own } };
   }
 
   /**
    * @param {string} id
    * @param {FanfareError} error
    */
-  refuse(id, error) {
-    this.#close(id, { error })?.reject(error);
+  reject(id, error) {
+    this.#settle(id, { error })?.reject(error);
   }
 
   /** @param {FanfareError} error */
   end(error) {
     this.detach();
-    for (const { id } of this.unsettled) this.refuse(id, error);
+    for (const { id } of this.unsettled) this.reject(id, error);
+  }
+
+  /** @param {string} id */
+  #find(id) {
+    return this.unsettled.find((message) => message.id === id);
   }
 
   /**
    * @param {string} id
    * @param {Position} position
    */
-  #settle(id, { seq, epoch }) {
-    this.#close(id, { seq, epoch })?.resolve({ seq, epoch });
+  #resolve(id, { seq, epoch }) {
+    this.#settle(id, { seq, epoch })?.resolve({ seq, epoch });
   }
 
   /**
    * @param {string} id
    * @param {object} outcome
    */
-  #close(id, outcome) {
-    const { outbox, emit } = this.#surroundings;
-    const message = outbox.find(this.#room, id);
+  #settle(id, outcome) {
+    const message = this.#find(id);
     if (message === undefined) return undefined;
-    outbox.remove(message);
-    emit("settled", { room: this.#room, id, ...outcome });
+    this.#context.sendQueue.remove(message);
+    this.#context.emit("settled", { room: this.#room, id, ...outcome });
     if (message === this.#inFlight) {
       this.#inFlight = null;
-      this.#patience.stop();
+      this.#timeout.stop();
     }
     this.#sendNext();
     return message;
@@ -165,12 +238,12 @@ export class Outbound {
 
   #sendNext() {
     const [message] = this.unsettled;
-    if (this.#link === null || this.#inFlight !== null || message === undefined) return;
+    if (this.#connection === null || this.#inFlight !== null || message === undefined) return;
     const { id, text, tried } = message;
     const frame = { action: "message", room: this.#room, message: text, type: "chat", id };
-    if (!this.#link.send(tried ? { ...frame, resend: true } : frame)) return;
+    if (!this.#connection.send(tried ? { ...frame, resend: true } : frame)) return;
     message.tried = true;
     this.#inFlight = message;
-    this.#patience.start(ANSWER_MS);
+    this.#timeout.start(ANSWER_MS);
   }
 }

@@ -1,23 +1,23 @@
-// The succession of tokens that a connection lives by.
+// Renewal of the token that a connection lives by.
 
-/** @import { Link } from "./connection.js" */
-/** @import { Clock } from "./timer.js" */
+/** @import { Connection } from "./connection.js" */
+/** @import { Clock } from "./fanfare.d.ts" */
 
-/** A link warns with every answer, and the application may have no newer token yet. */
+// The server warns with every answer, and the application may have no newer token yet.
 const PAUSE_MS = 30_000;
 
-/** Answers a link's warning that its token ends soon with a new one. */
-export class Renewal {
+/** Sends a new token when the server warns that a connection's token ends soon. */
+export class TokenRenewal {
   #token;
   #clock;
   #onFailure;
-  /** When each may be answered again. @type {WeakMap<Link, number>} */
+  /** Earliest time of each connection's next renewal. @type {WeakMap<Connection, number>} */
   #next = new WeakMap();
 
   /**
    * @param {() => string | Promise<string>} token
    * @param {Clock} clock
-   * @param {(error: Error) => void} onFailure is told why there is no token
+   * @param {(error: Error) => void} onFailure called when there is no token
    */
   constructor(token, clock, onFailure) {
     this.#token = token;
@@ -25,13 +25,13 @@ export class Renewal {
     this.#onFailure = onFailure;
   }
 
-  /** @param {Link} link */
-  async answer(link) {
+  /** @param {Connection} connection */
+  async answer(connection) {
     const now = this.#clock.now();
-    if (now < (this.#next.get(link) ?? 0)) return;
-    this.#next.set(link, now + PAUSE_MS);
+    if (now < (this.#next.get(connection) ?? 0)) return;
+    this.#next.set(connection, now + PAUSE_MS);
     try {
-      link.send({ action: "renew", token: await this.#token() });
+      connection.send({ action: "renew", token: await this.#token() });
     } catch (error) {
       this.#onFailure(/** @type {Error} */ (error));
     }
