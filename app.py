@@ -104,8 +104,20 @@ def page() -> Response:
 
 @app.route("/{name}")
 def asset(name: str) -> Response:
-    """Serve one of the page's files."""
+    """Serve a file that stands beside the page."""
     return _file(name)
+
+
+@app.route("/page/{name}")
+def page_module(name: str) -> Response:
+    """Serve one of the page's modules."""
+    return _file(f"page/{name}")
+
+
+@app.route("/client/{name}")
+def client_module(name: str) -> Response:
+    """Serve one of the browser client's modules."""
+    return _file(f"client/{name}")
 
 
 @app.route("/config.json")

@@ -1,4 +1,4 @@
-"""The page's files, from static/ in the project and in the Lambda zip alike."""
+"""The page's and the browser client's files, from static/ in the project and in the Lambda zip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".ts": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 
@@ -64,16 +63,18 @@ class StaticFile(Record, frozen=True):
     text: str
 
 
-def find(name: str) -> StaticFile | None:
-    """Return the file of that name, or None when there is none of a type that is served."""
-    return _files().get(name)
+def find(path: str) -> StaticFile | None:
+    """Return the file at a path in static/, or None when there is none of a type that is served."""
+    return _files().get(path)
 
 
 @cache
 def _files() -> dict[str, StaticFile]:
-    """Read the folder once: names that anybody may make up are looked up in it, and not kept."""
+    """Read the folder once: paths that anybody may make up are looked up in it, and not kept."""
     return {
-        path.name: StaticFile(_TYPES[path.suffix], path.read_text(encoding="utf-8"))
-        for path in _FOLDER.iterdir()
-        if path.suffix in _TYPES and path.is_file()
+        path.relative_to(_FOLDER).as_posix(): StaticFile(
+            _TYPES[path.suffix], path.read_text("utf-8")
+        )
+        for path in _FOLDER.rglob("*")
+        if path.suffix in _TYPES
     }

@@ -35,7 +35,7 @@ HOSTILE: Final = (
 
 FOREIGN: Final = ", ".join(
     (
-        "script:not([src='app.js'])",
+        "script:not([src='page/app.js'])",
         "iframe",
         "svg",
         "[onerror]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -13,26 +13,31 @@ if TYPE_CHECKING:
 
     from chalice.test import Client
 
+STATIC: Final = PROJECT / "static"
+
 
 def test_the_page_is_served(client: Client) -> None:
     """The root is the page, as HTML."""
     response = client.http.get("/")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert response.body == (PROJECT / "static/index.html").read_bytes()
+    assert response.body == (STATIC / "index.html").read_bytes()
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "static").iterdir()))
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in STATIC.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}),
+)
 def test_every_file_of_the_page_is_served(client: Client, path: Path) -> None:
-    """Whatever lies in static/ is served, with a type that browsers accept under nosniff."""
-    response = client.http.get(f"/{path.name}")
+    """The page, its modules and those of the client: each with a type that browsers accept."""
+    response = client.http.get(f"/{path.relative_to(STATIC)}")
     assert response.status_code == 200
+    assert response.body == path.read_bytes()
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Content-Type"].split(";")[0] in {
         "text/html",
         "text/css",
         "text/javascript",
-        "text/plain",
         "image/svg+xml",
     }
 
@@ -67,7 +72,9 @@ def test_without_tls_the_address_may_name_another_server(
     assert "; connect-src 'self' ws: wss:; " in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/app.js", "/config.json", "/health", "/missing.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/page/app.js", "/config.json", "/health", "/client/missing.js"]
+)
 def test_every_answer_tells_browsers_to_be_careful(client: Client, path: str) -> None:
     """No type is guessed, no address told on, no device used; that holds for errors, too."""
     headers = client.http.get(path).headers
@@ -78,10 +85,14 @@ def test_every_answer_tells_browsers_to_be_careful(client: Client, path: str) ->
     assert "camera=()" in headers["Permissions-Policy"]
 
 
-@pytest.mark.parametrize("name", ["missing.js", "..", "%2e%2e%2fapp.py", ".", "__init__.py"])
-def test_nothing_else_is_served(client: Client, name: str) -> None:
-    """Files outside static/, and files that aren't there, are not found."""
-    assert client.http.get(f"/{name}").status_code in {403, 404}
+@pytest.mark.parametrize("folder", ["", "page/", "client/"])
+@pytest.mark.parametrize(
+    "name",
+    ["missing.js", "..", "%2e%2e%2fapp.py", "..%2findex.html", ".", "package.json", "README.md"],
+)
+def test_nothing_else_is_served(client: Client, folder: str, name: str) -> None:
+    """Files outside static/, files of no use to the page, and files that aren't there."""
+    assert client.http.get(f"/{folder}{name}").status_code in {403, 404}
 
 
 def test_the_page_learns_the_websocket_url(client: Client) -> None:

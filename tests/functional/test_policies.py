@@ -294,7 +294,7 @@ def recorder(
     connections.ill[BOB] = HTTPStatus.GONE
     lambdas.message(ADA, {"action": "message", "room": "coffee", "message": "hi"})
     lambdas.broadcast()
-    for path in ("/", "/app.js", "/config.json", "/health"):
+    for path in ("/", "/page/app.js", "/client/fanfare.js", "/config.json", "/health"):
         assert recorder.get(path) == HTTPStatus.OK
     show_tokens(lambdas, recorder, connections, monkeypatch)
     return recorder

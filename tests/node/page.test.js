@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { People } from "../../static/people.js";
-import { addressOf, roomIn, tidy } from "../../static/side.js";
+import { People } from "../../static/page/members.js";
+import { addressOf, roomIn, tidy } from "../../static/page/sidebar.js";
 
 const ada = { userId: "a", username: "Ada" };
 const grace = { userId: "g", username: "Grace" };

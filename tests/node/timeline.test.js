@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Timeline } from "../../static/timeline.js";
+import { Timeline } from "../../static/client/timeline.js";
 
 const at = (seq, epoch = "e1") => ({ seq, epoch, message: { seq, epoch } });
 const page = (...seqs) => seqs.map((seq) => ({ seq, epoch: "e1" }));

@@ -1,6 +1,6 @@
 // What the client touches, in the tests' hands: time, sockets, randomness, storage.
 
-import { Fanfare } from "../../static/fanfare.js";
+import { Fanfare } from "../../static/client/fanfare.js";
 
 /** Time that stands still until it is told to pass. */
 export class FakeClock {

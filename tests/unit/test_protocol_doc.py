@@ -75,7 +75,7 @@ def test_every_error_is_documented_with_its_retry_rule() -> None:
 
 def test_the_browser_client_has_the_same_table() -> None:
     """Its codes are the server's, with the same rules, and four of its own."""
-    table = (PROJECT / "static/errors.js").read_text()
+    table = (PROJECT / "static/client/protocol.js").read_text()
     rows = dict(re.findall(r'^  (\w+): "(never|later|reconnect)",$', table, re.MULTILINE))
     own = {"kicked", "queue_full", "left", "closed", "no_token"}
     assert {code: rule for code, rule in rows.items() if code not in own} == {

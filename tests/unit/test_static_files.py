@@ -1,4 +1,4 @@
-"""The page's files are found by their names, and by nothing else."""
+"""The files of static/ are found by their paths there, and by nothing else."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ def test_names_that_do_not_exist_are_not_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["", ".", "..", "../app.py", "../static/app.js", "./app.js", "/etc/passwd", "app.js\0", "app"],
+    "path",
+    [
+        *("", ".", "..", "page", "page/", "client/..", "../app.py", "../static/page/app.js"),
+        *("./page/app.js", "page//app.js", "page/../index.html", "/etc/passwd"),
+        *("page/app.js\0", "page/app", "client/package.json", "client/README.md"),
+    ],
 )
-def test_no_name_leads_out_of_the_folder(name: str) -> None:
-    """A name is compared, and never taken for a path."""
-    assert static_files.find(name) is None
+def test_no_path_leads_out_of_the_folder(path: str) -> None:
+    """A path is compared with those of the files that are served, and never followed."""
+    assert static_files.find(path) is None

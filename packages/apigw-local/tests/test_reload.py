@@ -17,7 +17,7 @@ WATCHED = (
     "app.py",
     "chalicelib/core/numbering.py",
     "chalicelib/docs/page.html",
-    "static/app.js",
+    "static/page/app.js",
     ".chalice/config.json",
 )
 IGNORED = (

@@ -1,6 +1,6 @@
 // One's own messages that have no place in the room yet.
 
-import { Group, bubble, make, mark } from "./group.js";
+import { Group, bubble, make, mark } from "./message-group.js";
 
 /** Shows them below the others, in the order of their writing. */
 export class Waiting {

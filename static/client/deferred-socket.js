@@ -1,16 +1,16 @@
-// A WebSocket that is opened as soon as its token is there.
+// WebSocket that opens once its token has come.
 
-/** @import { SocketLike } from "./link.js" */
+/** @import { SocketLike } from "./fanfare.d.ts" */
 
 const CONNECTING = 0;
 const CLOSED = 3;
 
 /**
- * Is a socket that connects from the start, and closes if there is no token to be had.
+ * Socket that is connecting while it waits for a token, and closes when there is none.
  *
  * @implements {SocketLike}
  */
-export class LateSocket {
+export class DeferredSocket {
   /** @type {SocketLike["onopen"]} */
   onopen = null;
   /** @type {SocketLike["onmessage"]} */
@@ -24,7 +24,7 @@ export class LateSocket {
   /**
    * @param {() => string | Promise<string>} token
    * @param {(token: string) => SocketLike} open
-   * @param {(error: Error) => void} onFailure is told why there is no token
+   * @param {(error: Error) => void} onFailure called when there is no token
    */
   constructor(token, open, onFailure) {
     Promise.resolve()

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Server } from "./server.js";
 import { World, seeded } from "./world.js";
-import { fraction } from "../../static/wire.js";
+import { fraction } from "../../static/client/random.js";
 
 const STEPS = 400;
 

@@ -1,18 +1,14 @@
-// What outlives a page: the session, the rooms' positions, the unsettled messages.
+// Persistence of the session, the rooms' positions and the unsettled messages.
 
-/**
- * The part of the Web Storage API that is used.
- *
- * @typedef {Pick<Storage, "getItem" | "setItem">} Keeper
- */
+/** @import { StorageLike } from "./fanfare.d.ts" */
 
 /** Named values, as JSON, in a storage; each server has its own. */
-export class Keep {
+export class Persistence {
   #storage;
   #prefix;
 
   /**
-   * @param {Keeper | null} storage null keeps nothing
+   * @param {StorageLike | null} storage null stores nothing
    * @param {string} url of the server
    */
   constructor(storage, url) {
@@ -22,7 +18,7 @@ export class Keep {
 
   /**
    * @param {string} name
-   * @param {any} otherwise what to return when there is none that can be read
+   * @param {any} otherwise returned when there is none that can be read
    * @returns {any}
    */
   read(name, otherwise) {
@@ -41,7 +37,7 @@ export class Keep {
     try {
       this.#storage?.setItem(this.#prefix + name, JSON.stringify(value));
     } catch {
-      // Full, or forbidden since: chat goes on, and only a reload will find less.
+      // A storage that is full or forbidden costs a reload its past, not the chat.
     }
   }
 }

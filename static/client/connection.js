@@ -1,9 +1,9 @@
-// One WebSocket, from its opening to its end.
+// One connection: a WebSocket from its opening to its end, and its keep-alive.
 
 import { Timer } from "./timer.js";
 
-/** @import { Clock } from "./timer.js" */
-/** @import { Frame } from "./wire.js" */
+/** @import { Clock, SocketLike } from "./fanfare.d.ts" */
+/** @import { Frame } from "./protocol.js" */
 
 // The gateway waits 29 s for the function that lets a client in.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -16,23 +16,10 @@ const PONG_MS = 15_000;
 const OPEN = 1;
 
 /**
- * The part of a WebSocket that is used.
- *
- * @typedef {object} SocketLike
- * @property {number} readyState
- * @property {((event: any) => void) | null} onopen
- * @property {((event: any) => void) | null} onmessage
- * @property {((event: any) => void) | null} onclose
- * @property {(text: string) => void} send
- * @property {(code?: number) => void} close
+ * Calls `onOpen`, then `onFrame` for each object that comes, then `onEnd` once, when the socket has
+ * closed or the server is silent; nothing after `close`. `ping` makes the ping frame.
  */
-
-/**
- * Calls `onOpen`, then `onFrame` for each object that comes, then `onEnd` once when the connection
- * has ended or is as good as dead; nothing after `close`. `ping` makes the frame that asks the
- * other side for a sign of life.
- */
-export class Link {
+export class Connection {
   #socket;
   #handlers;
   #clock;
@@ -45,9 +32,9 @@ export class Link {
    * @param {Clock} clock
    * @param {{
    *   ping: () => Frame,
-   *   onOpen: (link: Link) => void,
-   *   onFrame: (frame: Frame, link: Link) => void,
-   *   onEnd: (link: Link) => void,
+   *   onOpen: (connection: Connection) => void,
+   *   onFrame: (frame: Frame, connection: Connection) => void,
+   *   onEnd: (connection: Connection) => void,
    * }} handlers
    */
   constructor(socket, clock, handlers) {
@@ -57,7 +44,7 @@ export class Link {
     this.#nextPing = new Timer(clock, () => this.#keepAlive());
     this.#deadline = new Timer(clock, () => this.end());
     this.#deadline.start(OPENING_MS);
-    socket.onopen = () => this.#begin();
+    socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => this.end();
   }
@@ -66,7 +53,7 @@ export class Link {
     return this.#socket.readyState === OPEN;
   }
 
-  /** How long it has been open, in milliseconds. */
+  /** Milliseconds since it opened. */
   get age() {
     return Math.max(0, this.#clock.now() - this.#openedAt);
   }
@@ -82,14 +69,14 @@ export class Link {
     return true;
   }
 
-  /** Finds out whether the other side is still there. */
+  /** Pings the server; the connection ends when it stays silent. */
   check() {
     if (this.#deadline.running) return;
     this.send(this.#handlers.ping());
     this.#deadline.start(PONG_MS);
   }
 
-  /** Gives the connection up, and says so. */
+  /** Closes the connection, and calls `onEnd`. */
   end() {
     this.close();
     this.#handlers.onEnd(this);
@@ -102,18 +89,18 @@ export class Link {
     this.#socket.close(1000);
   }
 
-  #begin() {
+  #opened() {
     this.#openedAt = this.#clock.now();
-    this.#hear();
+    this.#deadline.stop();
     this.#nextPing.start(PING_MS);
     this.#handlers.onOpen(this);
   }
 
   /** @param {string} data */
   #receive(data) {
-    this.#hear();
+    this.#deadline.stop();
     for (const frame of parse(data)) {
-      // A frame may be the reason to close: what came with it is for nobody then.
+      // A frame may lead to `close`: those that came with it are dropped then.
       if (this.#socket.onmessage !== null) this.#handlers.onFrame(frame, this);
     }
   }
@@ -121,10 +108,6 @@ export class Link {
   #keepAlive() {
     this.check();
     this.#nextPing.start(PING_MS);
-  }
-
-  #hear() {
-    this.#deadline.stop();
   }
 }
 

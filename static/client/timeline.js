@@ -1,9 +1,10 @@
-// One room's messages in their order: frames go in, what follows from them comes out.
+// Timeline of a room: its messages, put in order.
 
-/** @import { Frame, Message, Position } from "./wire.js" */
+/** @import { Message, Position } from "./fanfare.d.ts" */
+/** @import { Frame } from "./protocol.js" */
 
 /**
- * What follows from a frame:
+ * Effect of a frame:
  * - `deliver`: the next message, in order and for the first time
  * - `gap`: the messages `from` … `to` are no longer kept, or (`epoch`) the room was started anew
  * - `rejoin`: the room has another epoch than the one joined
@@ -21,21 +22,21 @@
  */
 
 /**
- * Everything up to its position has been delivered, or told as a gap; it never goes back.
+ * Ordering of frames: each message up to the position has been delivered, or told as a gap.
  *
- * It knows no clock and no connection, so that any order of frames can be tried on it.
+ * The position never goes back. No clock and no connection here: tests try any order of frames.
  */
 export class Timeline {
   /** @type {string | null} */
   #epoch = null;
   #frontier = 0;
-  /** How far the room was when it was joined. */
+  /** The room's last number when it was joined. */
   #target = 0;
   /** The highest number seen. */
   #seen = 0;
   /** @type {Map<number, Message>} */
   #held = new Map();
-  /** What came before the `joined` that tells its epoch. @type {Entry[]} */
+  /** Entries that came before the `joined` that tells their epoch. @type {Entry[]} */
   #strays = [];
 
   /** @param {Position | null} position from where to go on; null begins at the end */
@@ -78,7 +79,7 @@ export class Timeline {
    *
    * @param {Frame} frame
    * @param {Message[]} messages the frame's
-   * @param {Position | null} asked the position that the question named
+   * @param {Position | null} asked the position that the request named
    * @returns {Effect[]}
    */
   joined({ epoch, seq, reason }, messages, asked) {

@@ -1,7 +1,7 @@
 // One room on the page.
 
-import { Log } from "./log.js";
-import { People } from "./people.js";
+import { Log } from "./message-list.js";
+import { People } from "./members.js";
 import { Typists } from "./typing.js";
 
 const PAGE = 50;

@@ -1,14 +1,13 @@
-// The succession of links that makes one lasting connection.
+// Reconnection: a new connection after a close, and before the gateway's limit of 2 hours.
 
-import { Link } from "./link.js";
+import { Connection } from "./connection.js";
+import { backoff, fraction } from "./random.js";
 import { Timer } from "./timer.js";
-import { backoff, fraction } from "./wire.js";
 
-/** @import { SocketLike } from "./link.js" */
-/** @import { Clock } from "./timer.js" */
-/** @import { Frame, Random } from "./wire.js" */
+/** @import { Clock, Random, SocketLike } from "./fanfare.d.ts" */
+/** @import { Frame } from "./protocol.js" */
 
-/** A link that held for so long was a good one. */
+/** Age from which a connection counts as a success. */
 const PROVEN_MS = 60_000;
 
 // The gateway ends every connection after 2 hours.
@@ -18,44 +17,44 @@ const SUCCESSION_SPREAD_MS = 10 * 60_000;
 const SUCCESSION_RETRY_MS = 60_000;
 
 /**
- * Comes back by itself after every close that nobody here wanted, and replaces its link in time.
+ * Reconnects after every close but its own, and replaces each connection before it gets too old.
  *
- * Its handlers:
- * - `ping()`: returns the frame that asks for a sign of life
- * - `onUp(link)`: there is a link again
- * - `onSuccessor(link)`: a second link is open; `promote` it when it can take over
- * - `onDown()`: there is none any more
- * - `onFrame(frame, link)`: from either link
- * - `onChange()`: `open` or `retryAt` has changed
+ * Handlers:
+ * - `ping()`: returns the ping frame
+ * - `onUp(connection)`: a connection is open
+ * - `onSuccessor(connection)`: a second one is open; `promote` it when it can take over
+ * - `onDown()`: there is no connection any more
+ * - `onFrame(frame, connection)`: from either connection
+ * - `onChange()`: `current` or `retryAt` has changed
  */
-export class Connection {
+export class Reconnector {
   #dial;
   #clock;
   #random;
   #handlers;
-  /** @type {Link | null} */
-  #link = null;
-  /** @type {Link | null} */
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {Connection | null} */
   #successor = null;
   #failures = 0;
   #retry;
   #succession;
 
-  /** The link to send on, null while there is none. @type {Link | null} */
+  /** The connection to send on, null while there is none. @type {Connection | null} */
   current = null;
 
-  /** When the next try is due (ms since 1970), null while none is waited for. @type {number | null} */
+  /** Time of the next try (ms since 1970), null while none is planned. @type {number | null} */
   retryAt = null;
 
   /**
    * @param {() => SocketLike} dial
-   * @param {{ clock: Clock, random: Random }} world
+   * @param {{ clock: Clock, random: Random }} context
    * @param {{
    *   ping: () => Frame,
-   *   onUp: (link: Link) => void,
-   *   onSuccessor: (link: Link) => void,
+   *   onUp: (connection: Connection) => void,
+   *   onSuccessor: (connection: Connection) => void,
    *   onDown: () => void,
-   *   onFrame: (frame: Frame, link: Link) => void,
+   *   onFrame: (frame: Frame, connection: Connection) => void,
    *   onChange: () => void,
    * }} handlers
    */
@@ -68,7 +67,7 @@ export class Connection {
     this.#succession = new Timer(clock, () => this.#openSuccessor());
   }
 
-  /** The second link, once it is open. */
+  /** The second connection, once it is open. */
   get successor() {
     return this.#successor?.open ? this.#successor : null;
   }
@@ -76,10 +75,10 @@ export class Connection {
   open() {
     this.#retry.stop();
     this.retryAt = null;
-    this.#link = this.#connect((link) => {
-      this.current = link;
+    this.#connection = this.#connect((connection) => {
+      this.current = connection;
       this.#planSuccession();
-      this.#handlers.onUp(link);
+      this.#handlers.onUp(connection);
       this.#handlers.onChange();
     });
     this.#handlers.onChange();
@@ -89,35 +88,35 @@ export class Connection {
     this.#retry.stop();
     this.retryAt = null;
     this.#lose();
-    this.#link?.close();
-    this.#link = null;
+    this.#connection?.close();
+    this.#connection = null;
   }
 
-  /** The network may have changed: ends a wait, or finds out whether the link still lives. */
+  /** The network may have changed: ends a wait, or finds out whether the connection still lives. */
   check() {
     if (this.retryAt !== null) this.open();
     else this.current?.check();
   }
 
   /**
-   * Lets the second link take over from the first.
+   * Lets the second connection take over from the first.
    *
-   * @param {Link} link
+   * @param {Connection} connection
    */
-  promote(link) {
-    this.#link?.close();
-    this.#link = this.current = link;
+  promote(connection) {
+    this.#connection?.close();
+    this.#connection = this.current = connection;
     this.#successor = null;
     this.#planSuccession();
   }
 
-  /** @param {(link: Link) => void} onOpen */
+  /** @param {(connection: Connection) => void} onOpen */
   #connect(onOpen) {
-    return new Link(this.#dial(), this.#clock, {
+    return new Connection(this.#dial(), this.#clock, {
       onOpen,
       ping: this.#handlers.ping,
       onFrame: this.#handlers.onFrame,
-      onEnd: (link) => this.#end(link),
+      onEnd: (connection) => this.#end(connection),
     });
   }
 
@@ -131,16 +130,16 @@ export class Connection {
     this.#successor = this.#connect(this.#handlers.onSuccessor);
   }
 
-  /** @param {Link} link */
-  #end(link) {
-    if (link === this.#successor) {
+  /** @param {Connection} connection */
+  #end(connection) {
+    if (connection === this.#successor) {
       this.#successor = null;
       return;
     }
-    if (link.age >= PROVEN_MS) this.#failures = 0;
+    if (connection.age >= PROVEN_MS) this.#failures = 0;
     const delay = backoff(this.#failures, this.#random);
     this.#failures += 1;
-    this.#link = null;
+    this.#connection = null;
     this.#lose();
     this.retryAt = this.#clock.now() + delay;
     this.#retry.start(delay);

@@ -1,13 +1,6 @@
-// One timer that can be restarted.
+// Timer that can be restarted.
 
-/**
- * Where time comes from; `window` and Node's globals have this shape, but for `now`.
- *
- * @typedef {object} Clock
- * @property {() => number} now milliseconds since 1970
- * @property {(act: () => void, ms: number) => any} setTimeout
- * @property {(id: any) => void} clearTimeout
- */
+/** @import { Clock } from "./fanfare.d.ts" */
 
 /** @type {Clock} */
 export const REAL_CLOCK = {
@@ -16,7 +9,7 @@ export const REAL_CLOCK = {
   clearTimeout: (id) => clearTimeout(id),
 };
 
-/** Calls `act` once, some time after it was started last. */
+/** Calls `act` once, `ms` after its latest start. */
 export class Timer {
   #clock;
   #act;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { MESSAGE_LIMIT, backoff, fraction, messageSize, token } from "../../static/wire.js";
+import { MESSAGE_LIMIT, messageSize } from "../../static/client/protocol.js";
+import { backoff, fraction, token } from "../../static/client/random.js";
 
 test("a text is measured in bytes of UTF-8", () => {
   assert.equal(messageSize("x".repeat(MESSAGE_LIMIT)), MESSAGE_LIMIT);

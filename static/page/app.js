@@ -2,13 +2,13 @@
 
 import { Composer } from "./composer.js";
 import { findEndpoint } from "./endpoint.js";
-import { Fanfare, MESSAGE_LIMIT, messageSize } from "./fanfare.js";
-import { Moderator } from "./moderator.js";
-import { Side, addressOf, roomIn, tidy } from "./side.js";
+import { Fanfare, MESSAGE_LIMIT, messageSize } from "../client/fanfare.js";
+import { Moderator } from "./moderation-dialog.js";
+import { Side, addressOf, roomIn, tidy } from "./sidebar.js";
 import { Status } from "./status.js";
 import { recall, remember, tabStorage } from "./storage.js";
 import { Teller } from "./typing.js";
-import { View } from "./view.js";
+import { View } from "./room-view.js";
 
 const DEFAULT_ROOM = "lobby";
 const NAME = "fanfare.name";

@@ -1,7 +1,7 @@
 // The list of a room's messages.
 
-import { Group, bubble, bury, make } from "./group.js";
-import { Waiting } from "./waiting.js";
+import { Group, bubble, bury, make } from "./message-group.js";
+import { Waiting } from "./pending-messages.js";
 
 const AT_END = 500;
 const WHILE_READING = 2_000;

@@ -1,6 +1,6 @@
 // The panel with the rooms and the members.
 
-import { hue, make } from "./group.js";
+import { hue, make } from "./message-group.js";
 
 const SHOWN = 200;
 

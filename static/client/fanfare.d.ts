@@ -1,4 +1,4 @@
-// The types of fanfare.js, for those who use it from TypeScript.
+// Types of fanfare.js.
 
 /** A place in a room: `seq` counts from 1 within an `epoch`, one life of the room. */
 export interface Position {
@@ -129,6 +129,19 @@ export interface SocketLike {
   close(code?: number): void;
 }
 
+/** The part of the Web Storage API that is used. */
+export type StorageLike = Pick<Storage, "getItem" | "setItem">;
+
+/** Source of time; `window` has this shape, but for `now` (milliseconds since 1970). */
+export interface Clock {
+  now(): number;
+  setTimeout(act: () => void, ms: number): any;
+  clearTimeout(id: any): void;
+}
+
+/** Returns so many random bytes. */
+export type Random = (count: number) => Uint8Array;
+
 export interface Options {
   /** Of the WebSocket API. */
   url: string | URL;
@@ -143,15 +156,10 @@ export interface Options {
   /** 16 to 64 characters of `A–Z a–z 0–9 - _`, instead of the kept one or a new one. */
   session?: string;
   socket?: (url: string, protocols: string[]) => SocketLike;
-  clock?: {
-    now(): number;
-    setTimeout(act: () => void, ms: number): any;
-    clearTimeout(id: any): void;
-  };
-  /** Returns so many random bytes. */
-  random?: (count: number) => Uint8Array;
+  clock?: Clock;
+  random?: Random;
   /** Keeps the session, the rooms' positions and unsettled messages, such as `sessionStorage`. */
-  storage?: Pick<Storage, "getItem" | "setItem"> | null;
+  storage?: StorageLike | null;
 }
 
 /** Takes part in rooms over one lasting connection. Once closed, it is not used again. */
