@@ -12,7 +12,7 @@ ifneq ($(shell command -v uv 2>/dev/null),)
   INSTALL = uv pip install --quiet --python $(BIN)/python
 else
   CREATE = $(PYTHON) -m venv --clear $(VENV)
-  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+  INSTALL = $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 endif
 # For every platform and every Python that the project runs on, not only for this one's.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
