@@ -13,7 +13,7 @@ import pytest
 from infra import audit, licences
 from tests.support.project import PROJECT
 
-PINNED = ("requirements.txt", "requirements-dev.txt")
+PINNED = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
 PERMISSIVE = {
     "Apache License 2.0",
     "Apache-2.0 OR BSD-3-Clause",
