@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.ready-run
 READY := $(VENV)/.ready
 # Folders of packages of this repository, to be imported from where they lie.
-EDITABLE :=
+EDITABLE := packages/apigw-local packages/fanfare-client
 ifneq ($(shell command -v uv 2>/dev/null),)
   CREATE = uv venv --quiet --clear --python $(PYTHON) $(VENV)
   INSTALL = uv pip install --quiet --python $(BIN)/python
