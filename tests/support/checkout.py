@@ -39,7 +39,10 @@ class Checkout:
         venv.create(environment, symlinks=True)
         [packages] = environment.glob("lib/*/site-packages")
         installed = sysconfig.get_path("purelib")
-        (packages / "tests.pth").write_text(f"{installed}\n{strict.START}\n")
+        ours = sorted(self.project.glob("packages/*/src"))
+        (packages / "tests.pth").write_text(
+            "\n".join(map(str, [installed, *ours, strict.START, ""]))
+        )
         (environment / ".ready-run").touch()
 
     def type(self, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
