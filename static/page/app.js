@@ -1,4 +1,4 @@
-// Page: its parts, put together.
+// Page: connects its parts to the client.
 
 import { Composer } from "./composer.js";
 import { findEndpoint } from "./endpoint.js";

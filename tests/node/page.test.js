@@ -1,4 +1,4 @@
-// What the page decides without a document.
+// Decisions of the page that need no document.
 
 import assert from "node:assert/strict";
 import test from "node:test";
