@@ -42,7 +42,7 @@ export type State =
   | { name: "offline"; retryAt: number };
 
 export interface Events {
-  /** What the client does has changed. */
+  /** The client's state has changed. */
   state: State;
   /** The next message of a room: each once, in order, one's own included. */
   message: Message;
@@ -50,9 +50,9 @@ export interface Events {
   gap:
     | { room: string; reason: "expired"; from: number; to: number }
     | { room: string; reason: "epoch" };
-  /** Who came and went since the last one; names are told in small rooms only. */
+  /** Members that joined and left since the last one; names are told in small rooms only. */
   presence: { room: string; members: number; joined: User[]; left: User[] };
-  /** What another member signalled. */
+  /** A signal of another member. */
   signal: { room: string; data: unknown; from: User };
   /** A message of one's own waits to be settled, from now on over reloads too. */
   sent: Unsettled & { room: string };
@@ -60,7 +60,7 @@ export interface Events {
   settled: { room: string; id: string } & (Position | { error: FanfareError });
   /** The server has put this user out of a room: the code is `kicked`, `banned` or `forbidden`. */
   out: { room: string; error: FanfareError };
-  /** What this user has asked for as a moderator is done. */
+  /** A request of this user as a moderator has been carried out. */
   moderated: { room: string; action: string; userId?: string; seq?: number };
   /** The server tells this user something, outside of every room. */
   notice: { id: string; text: string; at: Date; from: User };
@@ -81,7 +81,7 @@ export class FanfareError extends Error {
 
 export interface Room {
   readonly name: string;
-  /** How many connections are in the room. */
+  /** Number of connections in the room. */
   readonly members: number;
   /** Up to where everything has been delivered; null before the room is joined first. */
   readonly position: Position | null;
@@ -105,7 +105,7 @@ export interface Room {
   }>;
   /** Tells the others something that is not kept, and may get lost. */
   signal(data: unknown): void;
-  /** Whether order here is one's own to keep: whether the next four are not refused. */
+  /** Whether this user is a moderator: may call the next four. */
   readonly moderator: boolean;
   /** Puts a user out, who may come back. These four are answered by `moderated` or `error`. */
   kick(userId: string): void;
@@ -145,7 +145,7 @@ export type Random = (count: number) => Uint8Array;
 export interface Options {
   /** Of the WebSocket API. */
   url: string | URL;
-  /** What others see; a token tells it otherwise. */
+  /** The name that others see; a token replaces it. */
   username?: string;
   /**
    * For servers that want one: a JSON Web Token, or a function that gets one. The function is asked

@@ -1,14 +1,14 @@
-// The page: joins the parts together.
+// Page: connects its parts to the client.
 
 import { Composer } from "./composer.js";
 import { findEndpoint } from "./endpoint.js";
 import { Fanfare, MESSAGE_LIMIT, messageSize } from "../client/fanfare.js";
-import { Moderator } from "./moderation-dialog.js";
-import { Side, addressOf, roomIn, tidy } from "./sidebar.js";
+import { ModerationDialog } from "./moderation-dialog.js";
+import { Sidebar, addressOf, roomIn, tidy } from "./sidebar.js";
 import { Status } from "./status.js";
 import { recall, remember, tabStorage } from "./storage.js";
-import { Teller } from "./typing.js";
-import { View } from "./room-view.js";
+import { TypingNotifier } from "./typing.js";
+import { RoomView } from "./room-view.js";
 
 const DEFAULT_ROOM = "lobby";
 const NAME = "fanfare.name";
@@ -18,17 +18,17 @@ const find = (id) => document.getElementById(id);
 
 const storage = tabStorage();
 const status = new Status(find("status"), find("offline"), find("countdown"));
-const side = new Side(find);
-const moderator = new Moderator(find("moderate"));
-const teller = new Teller();
+const sidebar = new Sidebar(find);
+const moderationDialog = new ModerationDialog(find("moderate"));
+const typingNotifier = new TypingNotifier();
 const composer = new Composer(find("composer"), {
   limit: MESSAGE_LIMIT,
   size: messageSize,
-  onWrite: () => teller.write((data) => room()?.signal(data)),
+  onWrite: () => typingNotifier.write((data) => room()?.signal(data)),
   onSend: say,
 });
 
-/** @type {Map<string, View>} */
+/** @type {Map<string, RoomView>} */
 const views = new Map();
 let endpoint = null;
 let client = null;
@@ -80,7 +80,7 @@ function connect(name) {
     view?.message(message, view === current && !document.hidden);
   });
   for (const event of ["sent", "settled", "gap", "presence"]) client.on(event, to(event));
-  client.on("signal", (signal) => views.get(signal.room)?.typists.hear(signal));
+  client.on("signal", (signal) => views.get(signal.room)?.typingUsers.signal(signal));
   client.on("out", ({ room: name, error }) => putOut(name, error));
   client.on("notice", ({ text, from }) => current?.note(`${from.username}: ${text}`));
   client.on("error", ({ room: name, error }) => (views.get(name) ?? current)?.note(error.message));
@@ -97,7 +97,7 @@ function disconnect() {
   find("name").focus();
 }
 
-/** Goes to the room that the address names. */
+/** Shows the room that the address names. */
 function visit() {
   const name = roomIn(location.hash) ?? DEFAULT_ROOM;
   enter(name);
@@ -122,7 +122,8 @@ function enter(name) {
 function open(name) {
   const onEdit = (text) => composer.giveBack(text);
   const onModerate = (message) => moderate(message, message);
-  const view = new View(name, find("view"), { onChange: () => showAround(), onEdit, onModerate });
+  const onChange = () => showAround();
+  const view = new RoomView(name, find("view"), { onChange, onEdit, onModerate });
   views.set(name, view);
   find("views").append(view.element);
 }
@@ -139,7 +140,7 @@ function putOut(name, error) {
 }
 
 function moderate(user, message) {
-  moderator.ask(room(), user, message);
+  moderationDialog.ask(room(), user, message);
 }
 
 function leave(view) {
@@ -165,8 +166,8 @@ function close(name, again = true) {
 function show(view) {
   if (view !== current) {
     current?.hide();
-    teller.stop();
-    side.toggle(false);
+    typingNotifier.stop();
+    sidebar.toggle(false);
   }
   current = view;
   current?.show();
@@ -180,24 +181,24 @@ function showState(state) {
     if (document.activeElement === find("retry")) composer.focus();
   }
   status.show(state);
-  for (const id of ["disconnect", "side", "menu"]) find(id).hidden = !connected;
+  for (const id of ["disconnect", "sidebar", "menu"]) find(id).hidden = !connected;
   find("join").hidden = connected;
   showAround();
 }
 
-/** Shows all that stands around the messages. */
+/** Shows the title, the heading, the rooms and the members. */
 function showAround() {
-  const unread = side.showRooms([...views.values()], current);
+  const unread = sidebar.showRooms([...views.values()], current);
   document.title = `${unread > 0 ? `(${unread}) ` : ""}${current ? `${current.name} · ` : ""}Fanfare`;
   find("welcome").hidden = current !== null;
   const here = current !== null && client !== null && client.state.name !== "closed";
   for (const id of ["composer", "heading"]) find(id).hidden = !here;
   if (current === null) return;
-  const { total } = current.people;
+  const { total } = current.members;
   find("room-name").textContent = current.name;
   find("present").textContent = total > 0 ? `${total.toLocaleString()} here` : "";
-  find("typing").textContent = current.typists.words;
-  side.showMembers(current.people, current.moderator ? (user) => moderate(user) : null);
+  find("typing").textContent = current.typingUsers.words;
+  sidebar.showMembers(current.members, current.moderator ? (user) => moderate(user) : null);
 }
 
 function room() {
@@ -205,7 +206,7 @@ function room() {
 }
 
 function say(text) {
-  teller.stop();
+  typingNotifier.stop();
   const refused = (error) => error.code === "queue_full" && composer.giveBack(text, error.message);
   room().send(text).catch(refused);
 }

@@ -1,4 +1,4 @@
-// The box in which a message is written.
+// Composer of messages.
 
 const KEYS = "Enter sends, Shift + Enter starts a new line";
 

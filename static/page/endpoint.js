@@ -1,4 +1,4 @@
-// Where the WebSocket API is.
+// Endpoint of the WebSocket API.
 
 /**
  * The WebSocket URL to connect to, as a URL object.

@@ -1,7 +1,7 @@
-// Who is in a room.
+// Members of a room.
 
 /** The members by name, as far as they are known, and how many connections there are. */
-export class People {
+export class Members {
   #users = new Map();
   total = 0;
 
@@ -12,7 +12,7 @@ export class People {
     for (const user of members) this.#count(user, 1);
   }
 
-  /** Takes who came and went; false when the names do not add up to the total any more. */
+  /** Takes a presence; false when the names do not add up to the total any more. */
   change({ members, joined, left }) {
     this.total = members;
     for (const user of joined) this.#count(user, 1);
@@ -26,7 +26,7 @@ export class People {
     return users.sort((a, b) => a.username.localeCompare(b.username));
   }
 
-  /** How many connections have no name here, once there are names. */
+  /** Number of connections without a name here, once there are names. */
   get others() {
     return this.#users.size === 0 ? 0 : Math.max(0, this.total - this.#known);
   }

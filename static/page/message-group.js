@@ -1,9 +1,9 @@
-// How messages look.
+// Message group: one sender's messages under one name.
 
 const SPAN_MS = 5 * 60 * 1_000;
 
 /** Messages of one sender within five minutes, under one name. */
-export class Group {
+export class MessageGroup {
   #sender;
   #from;
   #to;
@@ -12,12 +12,12 @@ export class Group {
   constructor({ username, userId, own, at }) {
     this.#sender = own ? null : userId;
     this.#from = this.#to = at;
-    this.element = make("article", own ? "group own" : "group");
+    this.element = make("article", own ? "message-group own" : "message-group");
     const avatar = make("span", "avatar", initials(username));
     avatar.ariaHidden = "true";
     const name = make("bdi", "name", own ? "You" : username);
     this.element.style.setProperty("--hue", hue(username));
-    this.element.append(avatar, make("p", "who", name, this.#time));
+    this.element.append(avatar, make("p", "sender", name, this.#time));
     this.#showTime();
   }
 
@@ -43,7 +43,7 @@ export class Group {
   }
 
   prepend(entry, at) {
-    this.element.querySelector(".who").after(entry);
+    this.element.querySelector(".sender").after(entry);
     this.#from = at;
     this.#showTime();
   }
@@ -55,23 +55,23 @@ export class Group {
 }
 
 /** One message's text; its state stands beside it by style. */
-export function bubble({ type, text, at, own, seq }) {
+export function messageElement({ type, text, at, own, seq }) {
   const entry = make("p", "message", text);
   entry.dir = "auto";
   entry.title = at.toLocaleString();
-  if (own) mark(entry, seq);
-  if (type === "deleted") bury(entry);
+  if (own) showSendState(entry, seq);
+  if (type === "deleted") showRemoved(entry);
   return entry;
 }
 
 /** Shows that a message's text has been taken away. */
-export function bury(entry) {
+export function showRemoved(entry) {
   entry.classList.add("removed");
   entry.textContent = "This message was removed.";
 }
 
-/** Shows that a message has its number, or has none yet. */
-export function mark(entry, seq) {
+/** Shows whether a message has its number. */
+export function showSendState(entry, seq) {
   entry.dataset.state = seq === undefined ? "sending" : "sent";
   if (seq !== undefined) entry.dataset.seq = seq;
 }

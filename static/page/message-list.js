@@ -1,7 +1,7 @@
-// The list of a room's messages.
+// Message list of a room.
 
-import { Group, bubble, bury, make } from "./message-group.js";
-import { Waiting } from "./pending-messages.js";
+import { MessageGroup, make, messageElement, showRemoved } from "./message-group.js";
+import { PendingMessages } from "./pending-messages.js";
 
 const AT_END = 500;
 const WHILE_READING = 2_000;
@@ -16,12 +16,12 @@ const TOP_REACH_PX = 300;
  * `onEdit(text)` when a refused one is taken back, `onModerate(message)` when a moderator wants to
  * do something about one; `moderates()` tells whether there is a moderator.
  */
-export class Log {
+export class MessageList {
   #list;
   #edge;
   #past;
   #newer;
-  #waiting;
+  #pending;
   #onTop;
   #onTrim;
   #onModerate;
@@ -30,18 +30,18 @@ export class Log {
   #entries = [];
   #first = null;
   #last = null;
-  /** What messages of the past are shown below: the note of a new beginning. */
+  /** The note of a new beginning; messages of the past are shown below it. */
   #beginning = null;
   #following = true;
   #place = 0;
   #unread = 0;
 
   constructor(view, { onTop, onTrim, onEdit, onModerate, moderates }) {
-    this.#list = view.querySelector(".log");
+    this.#list = view.querySelector(".message-list");
     this.#edge = view.querySelector(".edge");
     this.#past = view.querySelector(".past");
     this.#newer = view.querySelector(".newer");
-    this.#waiting = new Waiting(view.querySelector(".waiting"), onEdit);
+    this.#pending = new PendingMessages(view.querySelector(".pending-messages"), onEdit);
     this.#onTop = onTop;
     this.#onTrim = onTrim;
     this.#onModerate = onModerate;
@@ -56,13 +56,12 @@ export class Log {
   }
 
   get empty() {
-    return this.#entries.length === 0 && this.#waiting.empty;
+    return this.#entries.length === 0 && this.#pending.empty;
   }
 
   /** The number of the oldest message shown, of those that count from the same beginning. */
   get oldest() {
-    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
-    return this.#entries.slice(from).find(({ seq }) => seq !== undefined)?.seq;
+    return this.#entries.slice(this.#start).find(({ seq }) => seq !== undefined)?.seq;
   }
 
   get full() {
@@ -79,16 +78,16 @@ export class Log {
     else this.#list.scrollTop = this.#place;
   }
 
-  /** Shows the next message; the `waiting` one of the same id becomes it. */
+  /** Shows the next message; the pending one of the same id becomes it. */
   append(message) {
-    if (message.own) this.#waiting.remove(message.id);
+    if (message.own) this.#pending.remove(message.id);
     if (message.type === "delete") {
-      this.#bury(message.deletes);
+      this.#showRemoved(message.deletes);
       this.note(tombstone(message), message.seq);
       return;
     }
     if (!this.#last?.continuesWith(message)) {
-      this.#last = new Group(message);
+      this.#last = new MessageGroup(message);
       this.#first ??= this.#last;
       this.#past.append(this.#last.element);
     }
@@ -105,30 +104,29 @@ export class Log {
     for (let index = messages.length - 1; index >= 0; index -= 1) {
       this.#putFirst(messages[index], entries[index].element);
     }
-    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
-    this.#entries.splice(from, 0, ...entries);
-    this.#waiting.follow(this.#last);
+    this.#entries.splice(this.#start, 0, ...entries);
+    this.#pending.follow(this.#last);
     if (this.#following) this.#scrollToEnd();
     else this.#list.scrollTop = this.#list.scrollHeight - fromEnd;
   }
 
   /** Shows one's own message that has no number yet. */
   wait(message) {
-    this.#waiting.add(message);
-    this.#waiting.follow(this.#last);
+    this.#pending.add(message);
+    this.#pending.follow(this.#last);
     this.#scrollToEnd();
   }
 
   settle(id, seq) {
-    this.#waiting.settle(id, seq);
+    this.#pending.settle(id, seq);
   }
 
   refuse(id, reason) {
-    this.#waiting.refuse(id, reason);
+    this.#pending.refuse(id, reason);
     this.#follow(true);
   }
 
-  /** Shows a line that nobody wrote; `seq` is its number, where it has one. */
+  /** Shows a note; `seq` is its number, where it has one. */
   note(text, seq) {
     const element = make("p", "note", text);
     this.#past.append(element);
@@ -149,10 +147,15 @@ export class Log {
     this.#edge.textContent = text;
   }
 
-  /** Makes what is shown of a message that has its number. */
+  /** Index of the first entry that counts from the newest beginning. */
+  get #start() {
+    return this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
+  }
+
+  /** Makes the element of a message that has its number. */
   #render(message) {
     if (message.type === "delete") return make("p", "note", tombstone(message));
-    const element = bubble(message);
+    const element = messageElement(message);
     if (message.type === "chat" && this.#moderates()) {
       const menu = make("button", "moderate");
       menu.type = "button";
@@ -164,32 +167,34 @@ export class Log {
   }
 
   /** Takes a message's text away; numbers count from the newest beginning. */
-  #bury(seq) {
-    const from = this.#entries.findIndex(({ element }) => element === this.#beginning) + 1;
-    const entry = this.#entries.slice(from).find((one) => one.seq === seq);
-    if (entry?.element.matches(".message")) bury(entry.element);
+  #showRemoved(seq) {
+    const entry = this.#entries.slice(this.#start).find((one) => one.seq === seq);
+    if (entry?.element.matches(".message")) showRemoved(entry.element);
   }
 
   #putFirst(message, element) {
     if (message.type === "delete") {
-      if (this.#beginning) this.#beginning.after(element);
-      else this.#past.prepend(element);
+      this.#putOnTop(element);
       this.#first = null;
       return;
     }
     if (!this.#first?.beginsWith(message)) {
-      this.#first = new Group(message);
+      this.#first = new MessageGroup(message);
       this.#first.beSilent();
       this.#last ??= this.#first;
-      if (this.#beginning) this.#beginning.after(this.#first.element);
-      else this.#past.prepend(this.#first.element);
+      this.#putOnTop(this.#first.element);
     }
     this.#first.prepend(element, message.at);
   }
 
+  #putOnTop(element) {
+    if (this.#beginning) this.#beginning.after(element);
+    else this.#past.prepend(element);
+  }
+
   #add(entry) {
     this.#entries.push(entry);
-    this.#waiting.follow(this.#last);
+    this.#pending.follow(this.#last);
     this.#trim();
   }
 
@@ -199,7 +204,7 @@ export class Log {
     const fromEnd = this.#list.scrollHeight - this.#list.scrollTop;
     const dropped = this.#entries.splice(0, this.#entries.length - limit);
     for (const { element } of dropped) {
-      const group = element.closest(".group");
+      const group = element.closest(".message-group");
       element.remove();
       if (group && !group.querySelector(".message")) group.remove();
       if (element === this.#beginning) this.#beginning = null;
@@ -238,7 +243,7 @@ export class Log {
   }
 }
 
-/** What stands where somebody took a message away. */
+/** Note that stands where somebody took a message away. */
 function tombstone({ own, username }) {
   return own ? "You removed a message." : `${username} removed a message.`;
 }

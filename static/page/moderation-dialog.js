@@ -1,10 +1,10 @@
-// What a moderator may do about somebody, and about what was said.
+// Moderation dialog: what to do about a user, or about a message.
 
 const MUTE_SECONDS = 10 * 60;
 const BAN_SECONDS = 24 * 60 * 60;
 
 /** Asks, in a dialog, what to do. */
-export class Moderator {
+export class ModerationDialog {
   #dialog;
   #act = () => {};
 

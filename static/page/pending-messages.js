@@ -1,9 +1,9 @@
-// One's own messages that have no place in the room yet.
+// Pending messages: one's own, without a number yet.
 
-import { Group, bubble, make, mark } from "./message-group.js";
+import { MessageGroup, make, messageElement, showSendState } from "./message-group.js";
 
 /** Shows them below the others, in the order of their writing. */
-export class Waiting {
+export class PendingMessages {
   #list;
   #onEdit;
   #group = null;
@@ -23,18 +23,18 @@ export class Waiting {
     if (this.#entries.has(id)) return;
     const message = { text, at, own: true, username: "" };
     if (this.#group === null) {
-      this.#group = new Group(message);
+      this.#group = new MessageGroup(message);
       this.#list.append(this.#group.element);
     }
-    const entry = bubble(message);
+    const entry = messageElement(message);
     this.#group.append(entry, at);
     this.#entries.set(id, { entry, message });
   }
 
   /** Shows the number of a message whose turn has not come. */
   settle(id, seq) {
-    const waiting = this.#entries.get(id);
-    if (waiting) mark(waiting.entry, seq);
+    const pending = this.#entries.get(id);
+    if (pending) showSendState(pending.entry, seq);
   }
 
   /** Takes a message away, since it has its place or is taken back. */

@@ -1,26 +1,26 @@
-// One room on the page.
+// Room view: one room on the page.
 
-import { Log } from "./message-list.js";
-import { People } from "./members.js";
-import { Typists } from "./typing.js";
+import { MessageList } from "./message-list.js";
+import { Members } from "./members.js";
+import { TypingUsers } from "./typing.js";
 
 const PAGE = 50;
 const WHO_PAGES = 2;
 
-// Who comes is in the members that are read, and told of in a presence right after.
+// The presence of somebody new follows right after; the members that are read hold them already.
 const WHO_DELAY_MS = 300;
 
 /**
- * What is shown of a room, and what is read of it to be shown.
+ * Shows a room, and reads its past and its members.
  *
- * `onChange()` is called when anything outside of the log is to be shown anew, `onEdit(text)` when
- * a refused message is taken back, `onModerate(message)` when a moderator wants to act on one.
+ * `onChange()` is called when anything but the messages has changed, `onEdit(text)` when a refused
+ * message is taken back, `onModerate(message)` when a moderator wants to act on one.
  */
-export class View {
+export class RoomView {
   unread = 0;
-  people = new People();
+  members = new Members();
   #room = null;
-  #log;
+  #messages;
   #quiet;
   #reading = false;
   #readingMembers = null;
@@ -33,14 +33,17 @@ export class View {
     this.element.hidden = true;
     this.#quiet = this.element.querySelector(".quiet");
     this.#onChange = () => {
-      this.#quiet.hidden = this.#more || !this.#log.empty;
+      this.#quiet.hidden = this.#more || !this.#messages.empty;
       onChange();
     };
-    const onTop = () => this.#readPast();
-    const onTrim = () => this.#expectPast();
-    const moderates = () => this.moderator;
-    this.#log = new Log(this.element, { onTop, onTrim, onEdit, onModerate, moderates });
-    this.typists = new Typists(this.#onChange);
+    this.#messages = new MessageList(this.element, {
+      onTop: () => this.#readPast(),
+      onTrim: () => this.#expectPast(),
+      onEdit,
+      onModerate,
+      moderates: () => this.moderator,
+    });
+    this.typingUsers = new TypingUsers(this.#onChange);
   }
 
   get moderator() {
@@ -50,7 +53,7 @@ export class View {
   /** Takes a room that has been asked for; it may not be joined yet. */
   attach(room) {
     this.#room = room;
-    for (const message of room.unsettled) this.#log.wait(message);
+    for (const message of room.unsettled) this.#messages.wait(message);
   }
 
   /** The room has been joined. */
@@ -62,7 +65,7 @@ export class View {
   show() {
     this.element.hidden = false;
     this.unread = 0;
-    this.#log.show();
+    this.#messages.show();
     this.readMembers();
   }
 
@@ -71,44 +74,44 @@ export class View {
   }
 
   message(message, seen) {
-    this.typists.stop(message.userId);
-    this.#log.append(message);
+    this.typingUsers.stop(message.userId);
+    this.#messages.append(message);
     if (!message.own && !seen && message.type !== "delete") this.unread += 1;
     this.#onChange();
   }
 
   sent(message) {
-    this.#log.wait(message);
+    this.#messages.wait(message);
     this.#onChange();
   }
 
   settled({ id, seq, error }) {
-    if (error) this.#log.refuse(id, error.message);
-    else this.#log.settle(id, seq);
+    if (error) this.#messages.refuse(id, error.message);
+    else this.#messages.settle(id, seq);
   }
 
   gap({ reason, from, to }) {
     if (reason === "epoch") {
-      this.#log.beginAnew("The room was started anew. Messages between may be missing.");
+      this.#messages.beginAnew("The room was started anew. Messages between may be missing.");
       this.#expectPast();
       this.#readPast();
     } else {
       const many = to - from + 1;
       const messages = many === 1 ? "1 message" : `${many.toLocaleString()} messages`;
-      this.#log.note(`${messages} between are no longer kept.`);
+      this.#messages.note(`${messages} between are no longer kept.`);
     }
     this.#onChange();
   }
 
   note(text) {
-    this.#log.note(text);
+    this.#messages.note(text);
     this.#onChange();
   }
 
   presence(presence) {
     // Names that do not add up are read again; those of hidden rooms when they are shown.
-    if (!this.people.change(presence) && !this.element.hidden) this.readMembers();
-    for (const { userId } of presence.left) this.typists.stop(userId);
+    if (!this.members.change(presence) && !this.element.hidden) this.readMembers();
+    for (const { userId } of presence.left) this.typingUsers.stop(userId);
     this.#onChange();
   }
 
@@ -132,44 +135,44 @@ export class View {
     } catch {
       return; // The next presence or show asks again.
     }
-    this.people.set(members, this.#room.members);
+    this.members.set(members, this.#room.members);
     this.#onChange();
   }
 
   #expectPast() {
     this.#more = true;
-    this.#log.edge("");
+    this.#messages.edge("");
   }
 
-  /** Whether it goes above the oldest one; a room that was started anew has another past. */
+  /** Whether a message goes above the oldest one; a room that was started anew has another past. */
   #isPast({ epoch, seq }) {
-    const { oldest = Infinity } = this.#log;
+    const { oldest = Infinity } = this.#messages;
     return seq < oldest && epoch === this.#room.position.epoch;
   }
 
   async #readPast() {
     const room = this.#room;
-    if (this.#reading || !this.#more || this.#log.full || !room?.position) return;
+    if (this.#reading || !this.#more || this.#messages.full || !room?.position) return;
     this.#reading = true;
-    this.#log.edge("Reading older messages…");
+    this.#messages.edge("Reading older messages…");
     try {
-      const before = this.#log.oldest ?? room.position.seq + 1;
+      const before = this.#messages.oldest ?? room.position.seq + 1;
       const page = before > 1 ? await room.history({ before, limit: PAGE }) : { messages: [] };
-      this.#log.prepend(page.messages.filter((message) => this.#isPast(message)));
+      this.#messages.prepend(page.messages.filter((message) => this.#isPast(message)));
       this.#more = page.more ?? false;
-      this.#log.edge(this.#more ? "" : this.#describeEdge());
+      this.#messages.edge(this.#more ? "" : this.#describeEdge());
     } catch {
-      this.#log.edge("Older messages could not be read. Scroll up to try again.");
+      this.#messages.edge("Older messages could not be read. Scroll up to try again.");
       return;
     } finally {
       this.#reading = false;
     }
     this.#onChange();
-    if (!this.element.hidden && this.#log.topInReach) this.#readPast();
+    if (!this.element.hidden && this.#messages.topInReach) this.#readPast();
   }
 
   #describeEdge() {
-    const { oldest } = this.#log;
+    const { oldest } = this.#messages;
     if (oldest === undefined) return "";
     return oldest === 1 ? "The room begins here." : "Older messages are no longer kept.";
   }

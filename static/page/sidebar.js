@@ -1,4 +1,4 @@
-// The panel with the rooms and the members.
+// Sidebar: the rooms and the members.
 
 import { hue, make } from "./message-group.js";
 
@@ -21,14 +21,14 @@ export function tidy(name) {
 }
 
 /** Shows both lists; on a narrow screen they are opened and closed with the menu button. */
-export class Side {
+export class Sidebar {
   #panel;
   #menu;
   #find;
 
   constructor(find) {
     this.#find = find;
-    this.#panel = find("side");
+    this.#panel = find("sidebar");
     this.#menu = find("menu");
     this.#menu.addEventListener("click", () => this.toggle());
     document.addEventListener("pointerdown", ({ target }) => {

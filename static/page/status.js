@@ -1,4 +1,4 @@
-// What the connection is doing.
+// Status of the connection.
 
 const WORDS = {
   closed: "Disconnected",

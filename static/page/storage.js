@@ -1,6 +1,6 @@
-// The browser's storages, or what stands in for them.
+// Storages of the browser, or their stand-ins.
 
-/** What was kept under a name; a browser that blocks site data throws on any use of a storage. */
+/** The value under a name, or ""; a browser that blocks site data throws on every use. */
 export function recall(storage, name) {
   try {
     return window[storage].getItem(name) ?? "";

@@ -1,10 +1,10 @@
-// Who is writing at the moment.
+// Typing: told to others, and told by them.
 
 const TELL_EVERY_MS = 3_000;
 const BELIEVE_MS = 5_000;
 
 /** Tells the others that one is writing, and not too often. */
-export class Teller {
+export class TypingNotifier {
   #last = -Infinity;
 
   /** `tell()` sends the signal. */
@@ -14,14 +14,14 @@ export class Teller {
     tell({ typing: true });
   }
 
-  /** What was written has been sent: the next word is news again. */
+  /** The text has been sent: the next word is news again. */
   stop() {
     this.#last = -Infinity;
   }
 }
 
 /** The others who have told that they are writing, until they fall silent. */
-export class Typists {
+export class TypingUsers {
   #users = new Map();
   #onChange;
 
@@ -29,7 +29,7 @@ export class Typists {
     this.#onChange = onChange;
   }
 
-  hear({ data, from: { userId, username } }) {
+  signal({ data, from: { userId, username } }) {
     if (data?.typing !== true) return;
     clearTimeout(this.#users.get(userId)?.timer);
     const timer = setTimeout(() => this.stop(userId), BELIEVE_MS);

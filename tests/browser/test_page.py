@@ -281,7 +281,7 @@ def test_only_the_newest_500_stay(open_page: OpenPage, room: str) -> None:
     expect(page.message("message 519")).to_be_visible()
     expect(page.messages).to_have_count(500)
     expect(page.messages.first).to_have_text("message 20")
-    expect(page.page.locator(".group:not(:has(.message))")).to_have_count(0)
+    expect(page.page.locator(".message-group:not(:has(.message))")).to_have_count(0)
     page.log.evaluate("log => log.scrollTo(0, 0)")
     expect(page.messages).to_have_count(520)
     expect(page.messages.first).to_have_text("message 0")

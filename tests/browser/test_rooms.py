@@ -141,7 +141,7 @@ def test_the_past_is_read_on_scrolling_up(open_page: OpenPage) -> None:
     expect(grace.messages).to_have_count(50)
     grace.page.evaluate(
         """() => {
-          const log = document.querySelector(".view:not([hidden]) .log");
+          const log = document.querySelector(".view:not([hidden]) .message-list");
           const [seen] = log.querySelectorAll(".message");
           log.scrollTop = 10;
           window.place = () => Math.round(seen.getBoundingClientRect().top);

@@ -1,4 +1,4 @@
-// One lasting connection out of many short ones.
+// Reconnection, and replacement before the gateway's limit.
 
 import assert from "node:assert/strict";
 import test from "node:test";

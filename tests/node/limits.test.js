@@ -1,4 +1,4 @@
-// What the client does when the server finds that it sends too much.
+// Rate limits: the client's reaction to `slow_down`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

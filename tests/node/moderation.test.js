@@ -1,4 +1,4 @@
-// What a moderator does, and what becomes of those it is done to.
+// Moderation: the moderator's requests, and the moderated user's side.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,29 +1,29 @@
-// What the page decides without a document.
+// Decisions of the page that need no document.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { People } from "../../static/page/members.js";
+import { Members } from "../../static/page/members.js";
 import { addressOf, roomIn, tidy } from "../../static/page/sidebar.js";
 
 const ada = { userId: "a", username: "Ada" };
 const grace = { userId: "g", username: "Grace" };
 
 test("a user with two windows is one name and two connections", () => {
-  const people = new People();
-  people.set([grace, ada, ada], 3);
-  assert.deepEqual(people.users.map(({ username }) => username), ["Ada", "Grace"]);
-  assert.ok(people.change({ members: 2, joined: [], left: [ada] }));
-  assert.deepEqual(people.users.map(({ username }) => username), ["Ada", "Grace"]);
-  assert.ok(people.change({ members: 1, joined: [], left: [ada] }));
-  assert.deepEqual(people.users.map(({ username }) => username), ["Grace"]);
+  const members = new Members();
+  members.set([grace, ada, ada], 3);
+  assert.deepEqual(members.users.map(({ username }) => username), ["Ada", "Grace"]);
+  assert.ok(members.change({ members: 2, joined: [], left: [ada] }));
+  assert.deepEqual(members.users.map(({ username }) => username), ["Ada", "Grace"]);
+  assert.ok(members.change({ members: 1, joined: [], left: [ada] }));
+  assert.deepEqual(members.users.map(({ username }) => username), ["Grace"]);
 });
 
 test("names that do not add up to the total are told, and the rest is a number", () => {
-  const people = new People();
-  people.set([ada, grace], 2);
-  assert.ok(!people.change({ members: 9, joined: [], left: [] }));
-  assert.equal(people.others, 7);
+  const members = new Members();
+  members.set([ada, grace], 2);
+  assert.ok(!members.change({ members: 9, joined: [], left: [] }));
+  assert.equal(members.others, 7);
 });
 
 test("a room's name goes into an address and comes back, whatever it holds", () => {

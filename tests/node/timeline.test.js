@@ -1,4 +1,4 @@
-// One room's order, without a connection.
+// Timeline of a room, without a connection.
 
 import assert from "node:assert/strict";
 import test from "node:test";

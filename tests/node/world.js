@@ -1,4 +1,4 @@
-// What the client touches, in the tests' hands: time, sockets, randomness, storage.
+// Fakes of the client's surroundings: time, sockets, randomness, storage.
 
 import { Fanfare } from "../../static/client/fanfare.js";
 

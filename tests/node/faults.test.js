@@ -1,4 +1,4 @@
-// Everything at once: reordering, doubling, losing, dying, coming back, reloading.
+// Faults, all at once: reordering, doubling, losing, dying, coming back, reloading.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -9,8 +9,8 @@ import { fraction } from "../../static/client/random.js";
 
 const STEPS = 400;
 
-/** Runs one client through a storm, and then through calm until nothing is open. */
-async function storm(seed, { kept, reloads }) {
+/** Runs one client through faults, and then through calm until nothing is open. */
+async function suffer(seed, { kept, reloads }) {
   const random = seeded(seed);
   const chance = () => fraction(random);
   const world = new World({ random });
@@ -78,10 +78,10 @@ function walk(world, from) {
 for (let seed = 1; seed <= 12; seed += 1) {
   const kept = seed % 3 === 0 ? 10 : Infinity;
   const reloads = seed % 2 === 0;
-  const words = `storm ${seed}${reloads ? ", with reloads" : ""}${kept === 10 ? ", with short history" : ""}`;
+  const words = `faults ${seed}${reloads ? ", with reloads" : ""}${kept === 10 ? ", with short history" : ""}`;
 
   test(`${words}: the room has exactly its messages, in order, once, and each own is settled once`, async () => {
-    const { world, server, from, outcomes } = await storm(seed, { kept, reloads });
+    const { world, server, from, outcomes } = await suffer(seed, { kept, reloads });
     const { place, lost } = walk(world, from);
     assert.equal(place, server.log.length);
     if (kept === Infinity) assert.deepEqual(lost, []);
