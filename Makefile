@@ -2,7 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# There when the environment holds what running takes, and what tests and benchmarks take besides.
+RUNNABLE := $(VENV)/.ready-run
 READY := $(VENV)/.ready
+# Folders of packages of this repository, to be imported from where they lie.
+EDITABLE :=
+ifneq ($(shell command -v uv 2>/dev/null),)
+  CREATE = uv venv --quiet --clear --python $(PYTHON) $(VENV)
+  INSTALL = uv pip install --quiet --python $(BIN)/python
+else
+  # Errors alone: of an index that lacks a package, pip warns. Python compiles what it imports.
+  CREATE = $(PYTHON) -m venv --clear $(VENV)
+  INSTALL = $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
+endif
 # For every platform and every Python that the project runs on, not only for this one's.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command "make lock"
@@ -20,7 +32,7 @@ TESTS := $(BIN)/pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reord
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-run: $(READY) ## Run it all on this machine: the page on port 8000, WebSockets on 8001.
+run: $(RUNNABLE) ## Run it all on this machine: the page on port 8000, WebSockets on 8001.
 	@$(BIN)/chalice local
 
 test: $(READY) $(CLIENT) ## Run every test.
@@ -41,26 +53,26 @@ faults: $(READY) ## Try ten times as many histories of deaths, losses and delays
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.
 	@$(BIN)/python -m bench
 
-deploy: $(READY) ## Put STAGE (dev, prod) on AWS, or bring it up to date; prints its URLs.
+deploy: $(RUNNABLE) ## Put STAGE (dev, prod) on AWS, or bring it up to date; prints its URLs.
 	@$(INFRA) deploy --stage $(STAGE)
 
-url: $(READY) ## Print the URLs of STAGE: the page's, and the WebSocket API's.
+url: $(RUNNABLE) ## Print the URLs of STAGE: the page's, and the WebSocket API's.
 	@$(INFRA) url --stage $(STAGE)
 
-logs: $(READY) ## Print what the functions of STAGE have logged lately.
+logs: $(RUNNABLE) ## Print what the functions of STAGE have logged lately.
 	@$(INFRA) logs --stage $(STAGE)
 
-redrive: $(READY) ## Give the dead letters of STAGE another try.
+redrive: $(RUNNABLE) ## Give the dead letters of STAGE another try.
 	@$(INFRA) redrive --stage $(STAGE)
 
 # Most shells have a variable USER of their own: only the one on the command line counts.
-forget: $(READY) ## Erase the data of the user USER from STAGE: texts, names, connections.
+forget: $(RUNNABLE) ## Erase the data of the user USER from STAGE: texts, names, connections.
 	@$(INFRA) forget --stage $(STAGE) --user "$(if $(filter command,$(origin USER)),$$USER)"
 
-destroy: $(READY) ## Take everything of STAGE away, messages included.
+destroy: $(RUNNABLE) ## Take everything of STAGE away, messages included.
 	@$(INFRA) destroy --stage $(STAGE)
 
-package: $(READY) ## Write STAGE as one CloudFormation template and a zip, to build/.
+package: $(RUNNABLE) ## Write STAGE as one CloudFormation template and a zip, to build/.
 	@$(INFRA) package --stage $(STAGE)
 
 audit: $(READY) ## Look up known weaknesses of what is pinned; says so where it can't.
@@ -68,7 +80,8 @@ audit: $(READY) ## Look up known weaknesses of what is pinned; says so where it 
 
 lock: $(READY) ## Pin the packages and their hashes anew, after a change of requirements*.in.
 	@$(LOCK) requirements.in --output-file requirements.txt
-	@$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) requirements-run.in --constraint requirements.txt --output-file requirements-run.txt
+	@$(LOCK) requirements-dev.in --constraint requirements-run.txt --output-file requirements-dev.txt
 
 licences: $(READY) ## Write the list of licences of what ships, docs/licences.md.
 	@$(BIN)/python -m infra.licences
@@ -80,14 +93,23 @@ format: $(READY) ## Format the code and mend what the linter can.
 clean: ## Remove what the other targets have made.
 	@rm -rf $(VENV) $(WS)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(READY): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-	  { echo "Python 3.11, 3.12 or 3.13 is needed; '$(PYTHON)' is another. Try: make PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV) (once; about a minute)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --require-hashes -r requirements-dev.txt
+# An environment without pip, which all requirements bring, is none or was left half made.
+define set-up
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+  { echo "Python 3.11, 3.12 or 3.13 is needed; '$(PYTHON)' is another. Try: make PYTHON=python3.12"; exit 1; }
+@echo "Setting up $(VENV) (once; about $(1))"
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(CREATE)
+@$(INSTALL) --require-hashes --requirement $<
+@$(if $(EDITABLE),$(INSTALL) --no-deps --no-build-isolation $(EDITABLE:%=--editable %))
+endef
+
+$(RUNNABLE): requirements-run.txt
+	$(call set-up,half a minute)
 	@touch $@
+
+$(READY): requirements-dev.txt
+	$(call set-up,a minute)
+	@touch $(RUNNABLE) $@
 
 # Without npm, the tests of that client are left out.
 $(CLIENT): $(WS)/package-lock.json

@@ -61,7 +61,7 @@ class Emulator:
         if importlib.util.find_spec("ministack") is None:
             raise LocalError(
                 "MiniStack, the AWS that `chalice local` runs on, is not installed:"
-                " pip install -r requirements-dev.txt\n"
+                " pip install -r requirements-run.txt\n"
                 "Or set AWS_ENDPOINT_URL to an AWS emulator of your own."
             )
         self.folder.mkdir(mode=0o700, exist_ok=True)

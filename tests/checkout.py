@@ -33,14 +33,14 @@ class Checkout:
         self._home = folder / "home"
         self._home.mkdir()
         copy_project(PROJECT, self.project)
-        for name in ("Makefile", "requirements-dev.txt"):
+        for name in ("Makefile", "requirements-run.txt"):
             shutil.copy(PROJECT / name, self.project)
         environment = self.project / ".venv"
         venv.create(environment, symlinks=True)
         [packages] = environment.glob("lib/*/site-packages")
         installed = sysconfig.get_path("purelib")
         (packages / "tests.pth").write_text(f"{installed}\n{strict.START}\n")
-        (environment / ".ready").touch()
+        (environment / ".ready-run").touch()
 
     def type(self, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Type a line into a shell that has a path, a home without a file in it, and variables."""

@@ -100,7 +100,7 @@ def test_make_forgets_the_user_on_its_command_line_alone(user: str) -> None:
             "make",
             "--no-print-directory",
             "-o",
-            ".venv/.ready",
+            ".venv/.ready-run",
             "INFRA=printf '%s,'",
             "forget",
             *assigned,
