@@ -11,6 +11,7 @@ ifneq ($(shell command -v uv 2>/dev/null),)
   CREATE = uv venv --quiet --clear --python $(PYTHON) $(VENV)
   INSTALL = uv pip install --quiet --python $(BIN)/python
 else
+  # Errors alone: of an index that lacks a package, pip warns. Python compiles what it imports.
   CREATE = $(PYTHON) -m venv --clear $(VENV)
   INSTALL = $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 endif

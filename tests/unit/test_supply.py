@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import version
-from typing import Any
+from importlib.metadata import packages_distributions, version
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra import audit, licences
 from tests.support.project import PROJECT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RUN = (
+    *("app.py", "chalicelib", "infra", "bench/load/lobby.py", "bench/load/reconnects.py"),
+    *("packages/apigw-local/src", "packages/fanfare-client/src"),
+)
 PINNED = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
 PERMISSIVE = {
     "Apache License 2.0",
@@ -50,10 +59,47 @@ def test_what_is_asked_for_is_what_is_pinned(name: str) -> None:
 
 
 def test_the_functions_run_what_the_tests_ran() -> None:
-    """Both files pin the same versions of what ships, and those are installed here."""
-    shipped = pins("requirements.txt")
-    assert shipped.items() <= pins("requirements-dev.txt").items()
+    """All files pin the same versions of what ships and runs, and those are installed here."""
+    shipped, run = pins("requirements.txt"), pins("requirements-run.txt")
+    assert shipped.items() <= run.items() <= pins("requirements-dev.txt").items()
     assert shipped == {package: version(package) for package in shipped}
+
+
+def test_what_make_run_installs_is_all_that_running_and_deploying_import() -> None:
+    """And what README has people run beside them, which `make run` alone has set up."""
+    pinned = pins("requirements-run.txt").keys()
+    installed = {
+        name
+        for name, packages in packages_distributions().items()
+        if pinned & {re.sub("[_.]", "-", package).lower() for package in packages}
+    }
+    imported = {name for file in RUN for path in modules(file) for name in imports(path)}
+    assert {"chalice", "ministack", "websockets"} <= imported
+    ours = {path.stem for path in (*PROJECT.iterdir(), *PROJECT.glob("packages/*/src/*"))}
+    assert imported - sys.stdlib_module_names - ours - installed == set()
+
+
+def modules(name: str) -> list[Path]:
+    """A file, or all of a folder."""
+    path = PROJECT / name
+    return [path] if path.is_file() else list(path.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a module imports, but for its types."""
+    return set(_imports(ast.parse(path.read_text())))
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
+        case ast.Import(names):
+            yield from (alias.name.partition(".")[0] for alias in names)
+        case ast.ImportFrom(module=str(module), level=0):
+            yield module.partition(".")[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child)
 
 
 def test_the_list_of_licences_is_that_of_the_packages() -> None:
