@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+import apigw_local
 from apigw_local.console import formatter
 from apigw_local.console.log_events import Fact, Hint
+from apigw_local.errors import LocalError
+from apigw_local.gateway import Limits
+from apigw_local.option_text import parse
 
 MESSAGE = Fact(
     "message",
@@ -180,6 +184,16 @@ def test_an_error_without_own_code_keeps_its_frames(tmp_path: Path, folder: str)
 
     assert __file__ in text
     assert "ZeroDivisionError" in text
+
+
+def test_this_package_is_not_the_app() -> None:
+    """Frames of the gateway stay library frames where its folder lies inside the project's."""
+    with pytest.raises(LocalError) as raised:
+        parse(Limits, "none=1")
+
+    text = formatter.Lines(Path(apigw_local.__file__).parents[1]).traceback(raised.value)
+
+    assert __file__ in text
 
 
 def test_the_log_is_as_before_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:

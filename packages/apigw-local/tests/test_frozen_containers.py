@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 PROJECT = Path(__file__).parent / "apps/frozen"
-ROOT = Path(__file__).parents[3]
 SCHEDULED: dict[str, Any] = {
     **dict.fromkeys(("version", "account", "region", "detail-type", "source", "time", "id"), ""),
     "detail": {},
@@ -249,7 +248,8 @@ print(function.invoke(records("run")).result()["pid"], flush=True)
 time.sleep({WAIT_SECONDS})
 """
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
         container = int(parent.stdout.readline())
         parent.kill()

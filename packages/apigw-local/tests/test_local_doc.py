@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,7 @@ ROWS = [
 ]
 TESTS = {
     name
-    for path in (PROJECT / "packages/apigw-local/tests").rglob("test_*.py")
+    for path in Path(__file__).parent.rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 

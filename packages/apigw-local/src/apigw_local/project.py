@@ -16,7 +16,7 @@ from apigw_local.errors import LocalError, ProjectError
 if TYPE_CHECKING:
     from chalice.app import Chalice
 
-_OURS = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parent
 
 
 class Project:
@@ -53,14 +53,13 @@ class Project:
         """Become the process of this project: its folder, its environment, its modules.
 
         Modules are found as `chalice local` finds them: in the project's folder first, and not
-        where this package comes from, which has an `app.py` and a `chalicelib` of its own.
+        in the folder where the command was typed.
         """
         os.chdir(self.folder)
         os.environ.update(self.config.environment_variables)
         os.environ["AWS_CHALICE_CLI_MODE"] = "true"
         found = sys.path if sys.flags.safe_path else sys.path[1:]  # the first is where -m was typed
-        elsewhere = [entry for entry in found if Path(entry).resolve() != _OURS]
-        sys.path[:] = [str(self.folder), *elsewhere]
+        sys.path[:] = [str(self.folder), *found]
 
     def load(self) -> Chalice:
         """Import the app.
@@ -84,9 +83,9 @@ class Project:
 
     def clash(self) -> Path | None:
         """The project's own package or module `apigw_local`, which the app does not get."""
-        for name in ("packages/apigw-local/src/apigw_local/__init__.py", "apigw_local.py"):
+        for name in ("apigw_local/__init__.py", "apigw_local.py"):
             theirs = self.folder / name
-            if theirs.exists() and not theirs.resolve().is_relative_to(_OURS):
+            if theirs.exists() and not theirs.resolve().is_relative_to(_PACKAGE):
                 return theirs
         return None
 

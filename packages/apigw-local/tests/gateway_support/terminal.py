@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import apigw_local
 from tests.support.application import CHALICE, assert_no_defect, free_port_pair
-from tests.support.project import PROJECT
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ START_SECONDS = 30.0
 # A folder that, on PYTHONPATH, prevents and tells every connection and lookup off this machine.
 APPS = Path(__file__).parents[1] / "apps"
 GUARD = APPS / "guard"
+
+PACKAGE = Path(apigw_local.__file__).parents[1]
 
 
 def copy_app(folder: Path) -> Path:
@@ -139,7 +141,7 @@ def run_guest(project: Path, *options: str, **environment: str) -> Terminal:
         *("--project", project.name, *options),
         command=(sys.executable, "-m", "apigw_local"),
         folder=project.parent,
-        PYTHONPATH=f"{GUARD}{os.pathsep}{PROJECT}",
+        PYTHONPATH=f"{GUARD}{os.pathsep}{PACKAGE}",
         **environment,
     )
 

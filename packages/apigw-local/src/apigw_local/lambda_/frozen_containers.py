@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from apigw_local.lambda_.invocation import Configuration
 
-_HOME = Path(__file__).parents[1]
+_HOME = Path(__file__).parents[2]
 START_SECONDS = 30.0
 _EXIT_SECONDS = 5.0
 
