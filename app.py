@@ -30,7 +30,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
         if _is_misrouted(meter, gateway_event, EventType.CONNECT):
             return {"statusCode": HTTPStatus.BAD_REQUEST}
         try:
-            container.graph().connect(gateway_event)
+            container.use_cases().connect.handle(gateway_event)
         except HandshakeError as error:
             meter.count(Metric.HANDSHAKES_REFUSED, code=str(error.status.value))
             meter.note(reason=error.reason)
@@ -55,7 +55,7 @@ def on_ws_message(event: WebsocketEvent) -> None:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
         if not _is_misrouted(meter, gateway_event, EventType.MESSAGE):
-            container.graph().receive(gateway_event)
+            container.use_cases().message.handle(gateway_event)
 
 
 @app.on_ws_disconnect()
@@ -68,7 +68,7 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
         if _is_misrouted(meter, gateway_event, EventType.DISCONNECT):
             return
         meter.count(Metric.CONNECTIONS_CLOSED)
-        container.graph().disconnect(gateway_event)
+        container.use_cases().disconnect.handle(gateway_event)
 
 
 @app.on_sqs_message(
@@ -82,7 +82,7 @@ def broadcast(event: SQSEvent) -> dict[str, Any]:
     with telemetry.invocation("broadcast", event.context) as meter:
         queue_event = events.queue_event(event.to_dict())
         meter.note(records=len(queue_event.records))
-        failed = container.graph().broadcast(
+        failed = container.use_cases().broadcast.handle(
             queue_event, telemetry.remaining_seconds(event.context)
         )
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
@@ -137,7 +137,7 @@ def publish(room: str) -> Response:
     def take(token: str | None, body: str) -> dict[str, Any]:
         # Chalice hands on what stands between the slashes as it is (aws/chalice issue 511).
         name = unquote(room, errors="surrogateescape")
-        return {"id": container.graph().publish(token, name, body)}
+        return {"id": container.use_cases().http_publisher.publish(token, name, body)}
 
     return _publication(take)
 
@@ -147,7 +147,7 @@ def notify(user_id: str) -> Response:
     """Tell a user something, from a server that has a token."""
 
     def take(token: str | None, body: str) -> dict[str, Any]:
-        notice_id, delivered = container.graph().notify(token, user_id, body)
+        notice_id, delivered = container.use_cases().user_notifier.notify(token, user_id, body)
         return {"id": notice_id, "delivered": delivered}
 
     return _publication(take)

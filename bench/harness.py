@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
 
@@ -40,12 +40,8 @@ from chalicelib.core.model import (
     UserId,
 )
 from chalicelib.core.shards import CAPACITY, WHOLE, ShardState, shard_of, shards_of
-from chalicelib.service.broadcast import BroadcastHandler
-from chalicelib.service.connection_closer import ConnectionCloser
-from chalicelib.service.delivery import Delivery
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,7 +50,9 @@ if TYPE_CHECKING:
 
     from chalicelib.core.fanout import Fanout
     from chalicelib.core.jobs import Job
-    from chalicelib.core.ports.poster import ConnectionManager, Post, Poster, Report
+    from chalicelib.core.ports.authenticator import Authenticator
+    from chalicelib.core.ports.poster import ConnectionManager, ManagementApi, Post, Poster, Report
+    from chalicelib.service.broadcast import BroadcastHandler
 
 PROJECT: Final = Path(__file__).parent.parent
 STAGE: Final = "bench"
@@ -172,7 +170,7 @@ class Queue:
     def _work(self, group: str) -> None:
         try:
             while batch := self._take(group):
-                self.broadcast(QueueEvent([record for record, _ in batch]), REMAINING)
+                self.broadcast.handle(QueueEvent([record for record, _ in batch]), REMAINING)
                 ended = self.poster.thread_ended
                 self.delays += [ended - accepted for _, accepted in batch]
         except Exception as error:
@@ -201,30 +199,14 @@ class Stage:
         self.poster = TimedPoster(poster)
         self.queue = Queue()
         self.queue.poster = self.poster
-        meter = CurrentMeter()  # it counts nothing outside of an invocation
-        count = MemberCount(self.store)
-        notifier = PresenceNotifier(count, self.queue, self._new_id, meter)
-        closing = ConnectionCloser(self.store, notifier, _no_manager, meter)
-        self.queue.broadcast = BroadcastHandler(
-            self.store,
-            self.queue,
-            Delivery(
-                self.store,
-                self.queue,
-                lambda _: self.poster,
-                notifier,
-                self._new_id,
-                time.time,
-                meter,
-            ),
-            TokenExpiry(self.store, self.queue, closing, notifier, time.time, meter),
-            MemberCache(self.store),
-            count,
-            LastCount(),
-            fanout,
-            time.time,
-            meter,
-        )
+        adapters = Adapters(self.store, self.queue, self._poster, cast("Authenticator", None))
+        # Outside of an invocation this meter counts nothing.
+        runtime = Runtime(CurrentMeter(), new_id=self._new_id)
+        self.queue.broadcast = UseCases(adapters, runtime, fanout=fanout).broadcast
+
+    def _poster(self, _: ApiStage) -> ManagementApi:
+        # Nobody is closed or asked after: the broadcast only posts.
+        return cast("ManagementApi", self.poster)
 
     def fill(self, room: RoomId, members: int) -> None:
         """Make a room that has so many members."""
@@ -264,7 +246,7 @@ class Stage:
             user=User(UserId("sender"), "Sender"),
             sender=_member(room, 0),
             sent_at=int(time.time() * 1000),
-            origin=ORIGIN,
+            api_stage=ORIGIN,
         )
         self.queue.publish(MessageJob(room, message.key, message))
 
@@ -311,5 +293,5 @@ def _connection(connection_id: ConnectionId) -> Connection:
     )
 
 
-def _no_manager(origin: ApiStage) -> ConnectionManager:
-    raise AssertionError(f"nobody at {origin} has a token that could end")
+def _no_manager(api_stage: ApiStage) -> ConnectionManager:
+    raise AssertionError(f"nobody at {api_stage} has a token that could end")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chalicelib.graph import Graph
+    from chalicelib.service.use_cases import UseCases
 
 _lock: Final = threading.Lock()
 
@@ -47,6 +48,11 @@ def graph() -> Graph:
 
             _kept.append(Graph(settings.load()))
         return _kept[0]
+
+
+def use_cases() -> UseCases:
+    """Return the use cases of this container's graph."""
+    return graph().use_cases
 
 
 def prepare(*, posts: bool) -> None:

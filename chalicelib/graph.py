@@ -21,27 +21,8 @@ from chalicelib.adapters.telemetry import CurrentMeter
 from chalicelib.core.auth_settings import AuthMode
 from chalicelib.core.errors import SettingsError
 from chalicelib.core.model import UserId
-from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import BroadcastHandler
-from chalicelib.service.connect import ConnectHandler
-from chalicelib.service.connection_closer import ConnectionCloser
-from chalicelib.service.connection_quota import ConnectionQuota
-from chalicelib.service.delivery import Delivery
-from chalicelib.service.disconnect import DisconnectHandler
-from chalicelib.service.history import RoomReader
-from chalicelib.service.http_notify import UserNotifier
-from chalicelib.service.http_publish import HttpPublisher
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.membership import Membership
-from chalicelib.service.message import MessageHandler
-from chalicelib.service.moderation import Moderation
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.publishers import PublisherCheck
-from chalicelib.service.rate_limiter import RateLimiter
-from chalicelib.service.sanction_check import SanctionCheck
-from chalicelib.service.sending import MessageSender
-from chalicelib.service.token_expiry import TokenExpiry
-from chalicelib.service.token_renewal import TokenRenewal
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,11 +56,11 @@ PATIENT_CONFIG: Final = AWS_CONFIG.merge(
 
 
 class Graph:
-    """The use cases of one container, on clients that they share.
+    """AWS clients, the adapters over them, and the use cases of one container.
 
     The clients are botocore's own: boto3 adds to them the transfer manager of S3, whose import
     takes as long as everything else does. What makes an adapter is a method, so that a test can put
-    a twin in its place.
+    a fake in its place.
 
     Args:
         settings: what the environment tells.
@@ -88,73 +69,30 @@ class Graph:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self._clock = clock
+        self._runtime = Runtime(CurrentMeter(), clock)
         self._posters: dict[str, ManagementApi] = {}
         self._lock = threading.Lock()
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.sqs: SQSClient = self._client("sqs")
-        limits = settings.limits
-        store, job_queue = self._store(self.dynamodb), self._job_queue()
-        meter = CurrentMeter()
-        count = MemberCount(store, clock=clock)
-        backlog = Backlog(store, clock)
-        notifier = PresenceNotifier(count, job_queue, _new_id, meter)
-        closing = ConnectionCloser(store, notifier, self.poster, meter)
-        access = settings.access
-        authenticate = self._authenticator(access, limits.name)
-        rate_limiter = RateLimiter(store, limits, clock)
-        guard = SanctionCheck(store, clock)
-        membership = Membership(
-            store, notifier, guard, count, rate_limiter.charge_reads, access.private, limits.page
-        )
-        self.connect = ConnectHandler(
-            store,
-            notifier,
-            authenticate,
-            access.origins,
-            access.private,
-            access.token_in_query,
-            ConnectionQuota(store, closing, self.poster, limits, clock),
-            guard,
-            count,
-        )
-        self.receive = MessageHandler(
-            rate_limiter,
+        self.use_cases = self._use_cases(self._adapters(self.dynamodb))
+
+    def _adapters(self, dynamodb: DynamoDBClient) -> Adapters:
+        settings = self.settings
+        return Adapters(
+            self._store(dynamodb),
+            self._job_queue(),
             self.poster,
-            MessageSender(store, job_queue, backlog, clock, _new_id, meter),
-            membership,
-            RoomReader(store, rate_limiter.charge_reads, limits.page),
-            TokenRenewal(store, membership, authenticate, clock, meter),
-            Moderation(store, job_queue, self.poster, membership, closing, clock, meter),
-            closing,
-            meter,
+            self._authenticator(settings.access, settings.limits.name),
         )
-        anonymous = access.mode is AuthMode.ANONYMOUS
-        publishers = PublisherCheck(None if anonymous else authenticate, rate_limiter)
-        self.publish = HttpPublisher(
-            publishers,
-            job_queue,
-            backlog,
-            guard,
-            access.private,
-            limits.bounds,
-            clock,
-            _new_id,
-            meter,
-        )
-        self.notify = UserNotifier(publishers, store, self.poster, limits.bounds, clock, _new_id)
-        self.disconnect = DisconnectHandler(store, notifier)
-        self.broadcast = BroadcastHandler(
-            store,
-            job_queue,
-            Delivery(store, job_queue, self.poster, notifier, _new_id, clock, meter),
-            TokenExpiry(store, job_queue, closing, notifier, clock, meter),
-            MemberCache(store, clock=clock),
-            count,
-            LastCount(),
-            settings.fanout,
-            clock,
-            meter,
+
+    def _use_cases(self, adapters: Adapters) -> UseCases:
+        settings = self.settings
+        return UseCases(
+            adapters,
+            self._runtime,
+            limits=settings.limits,
+            auth=settings.access,
+            fanout=settings.fanout,
             reports_failures=settings.reports_failures,
         )
 
@@ -182,9 +120,9 @@ class Graph:
         session.register_component("data_loader", ServiceModels())
         return session
 
-    def poster(self, origin: ApiStage) -> ManagementApi:
+    def poster(self, api_stage: ApiStage) -> ManagementApi:
         """Return the poster for an API and stage, kept for the container's life."""
-        endpoint = self.settings.connections_endpoint(origin.api_id, origin.stage)
+        endpoint = self.settings.connections_endpoint(api_stage.api_id, api_stage.stage)
         with self._lock:
             if endpoint not in self._posters:
                 self._posters[endpoint] = self._new_poster(endpoint)
@@ -196,22 +134,21 @@ class Graph:
         from chalicelib.service.erasure import Erasure
 
         client = self._client("dynamodb", PATIENT_CONFIG)
-        store, job_queue, meter = self._store(client), self._job_queue(), CurrentMeter()
-        notifier = PresenceNotifier(
-            MemberCount(store, clock=self._clock), job_queue, _new_id, meter
-        )
+        adapters = self._adapters(client)
+        use_cases = self._use_cases(adapters)
         return Erasure(
-            store,
+            adapters.store,
             DynamoTraces(client, self.settings.table, time.sleep),
-            ConnectionCloser(store, notifier, self.poster, meter),
-            notifier,
-            job_queue.waiting,
-            self._clock,
-            time.sleep,
+            use_cases.closer,
+            use_cases.notifier,
+            adapters.job_queue.waiting,
+            self._runtime,
         )
 
     def _store(self, client: DynamoDBClient) -> Store:
-        return DynamoStore(client, self.settings.table, self._clock, self.settings.limits.rooms)
+        return DynamoStore(
+            client, self.settings.table, self._runtime.clock, self.settings.limits.rooms
+        )
 
     def _job_queue(self) -> JobQueue:
         def url(name: str) -> Callable[[], str]:
@@ -230,11 +167,16 @@ class Graph:
         if access.mode is AuthMode.JWKS:
             keys = IssuerKeys(lambda: issuer_keys(access.jwks_url))
             return TokenAuthenticator(
-                keys, ("RS256", "ES256"), access.issuer, access.audience, name_limit, self._clock
+                keys,
+                ("RS256", "ES256"),
+                access.issuer,
+                access.audience,
+                name_limit,
+                self._runtime.clock,
             )
         secret = SharedSecret(lambda: self._read_secret(access.secret))
         return TokenAuthenticator(
-            secret, ("HS256",), access.issuer, access.audience, name_limit, self._clock
+            secret, ("HS256",), access.issuer, access.audience, name_limit, self._runtime.clock
         )
 
     def _read_secret(self, place: str) -> str:
@@ -264,7 +206,3 @@ class Graph:
         return self._session.create_client(
             service, region_name=self.settings.region, config=config, endpoint_url=endpoint
         )
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex

@@ -39,7 +39,7 @@ def forget(stage: Stage, user: str, say: Say) -> Erased:
         " at most 4 MB a second"
     )
     try:
-        erased = Graph(settings).erasure()(UserId(user))
+        erased = Graph(settings).erasure().erase(UserId(user))
     except UnavailableError as error:
         raise DeployError(
             f"{error} Part of it may be done. Run the command again: it erases the rest."

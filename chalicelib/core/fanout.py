@@ -30,12 +30,12 @@ class Fanout(Record, frozen=True):
     linger_per_member: float = 0.0005
     linger_limit: float = 0.5
 
-    def split(self, span: SlotRange, members: int) -> tuple[SlotRange, ...]:
-        """Cut a span into equal parts of about a leaf each, but into no more than `branching`.
+    def split(self, slots: SlotRange, members: int) -> tuple[SlotRange, ...]:
+        """Cut a slot range into equal parts of about a leaf each, at most `branching`.
 
-        One part, the span itself, where its members are few enough.
+        One part, the slot range itself, where its members are few enough.
         """
-        return span.cut(min(max(1, ceil(members / self.leaf)), self.branching))
+        return slots.cut(min(max(1, ceil(members / self.leaf)), self.branching))
 
     def linger(self, members: int) -> float:
         """Return the seconds to keep a room, so that what comes meanwhile shares a frame.

@@ -31,7 +31,7 @@ def erased(message: Message) -> Message:
         text="",
         user=replace(message.user, username=ERASED),
         sender=None,
-        origin=None,
+        api_stage=None,
     )
 
 

@@ -97,16 +97,16 @@ class PresenceJob(_LiveJob, frozen=True, tag="presence"):
 
 
 class FanoutJob(_Job, frozen=True, tag="fanout"):
-    """Tell a update to the members of a span, as they are by a census that counts them."""
+    """Tell a update to the members of a slot range, as they are by a census that counts them."""
 
-    update: RoomUpdate
-    span: SlotRange
-    membership_version: MembershipVersion
+    update: RoomUpdate = msgspec.field(name="bulletin")
+    slots: SlotRange = msgspec.field(name="span")
+    membership_version: MembershipVersion = msgspec.field(name="census")
 
     @property
     def group(self) -> str:
-        """A group for each span, so that spans go on side by side, each in its order."""
-        return f"{self.room}\n{self.span}"
+        """A group for each slot range: they are told side by side, each in its order."""
+        return f"{self.room}\n{self.slots}"
 
     def halves(self) -> Iterator[FanoutJob]:
         """Yield two jobs that tell the update, one after the other."""

@@ -51,7 +51,7 @@ class Address(Record, frozen=True):
     """Where one of a user's connections is reached, and since when, in milliseconds since 1970."""
 
     id: ConnectionId
-    origin: ApiStage
+    api_stage: ApiStage
     connected_at: int
 
 
@@ -100,7 +100,7 @@ class Connection(Record, frozen=True):
     user: User
     protocol: Protocol
     connected_at: int
-    origin: ApiStage
+    api_stage: ApiStage
     digests: frozenset[bytes] = frozenset()
     rights: Rights = field(default_factory=Rights)
     until: int | None = None
@@ -121,7 +121,7 @@ class Member(Record, frozen=True):
     """One connection's place in one room.
 
     Attributes:
-        origin: where it is posted to.
+        api_stage: where it is posted to.
         connected_at: when its connection opened, in milliseconds since 1970.
         until: when its token ends, as far as is known.
     """
@@ -129,7 +129,8 @@ class Member(Record, frozen=True):
     id: ConnectionId
     user: User
     protocol: Protocol
-    origin: ApiStage
+    # Queued jobs hold it under this name.
+    api_stage: ApiStage = field(name="origin")
     connected_at: int
     until: int | None = None
 
@@ -144,9 +145,8 @@ class SlotRange(Record, frozen=True, order=True):
         """Write it as eight hexadecimal digits."""
         return f"{self.first:04x}{self.last:04x}"
 
-    @property
-    def slots(self) -> int:
-        """How many slots it has."""
+    def __len__(self) -> int:
+        """Return the number of slots."""
         return self.last - self.first + 1
 
     def overlaps(self, other: SlotRange) -> bool:
@@ -159,8 +159,8 @@ class SlotRange(Record, frozen=True, order=True):
 
     def cut(self, parts: int) -> tuple[SlotRange, ...]:
         """Cut it into equal parts, no more than it has slots."""
-        parts = min(parts, self.slots)
-        starts = [self.first + self.slots * part // parts for part in range(parts + 1)]
+        parts = min(parts, len(self))
+        starts = [self.first + len(self) * part // parts for part in range(parts + 1)]
         return tuple(SlotRange(start, end - 1) for start, end in pairwise(starts))
 
     def holds(self, connection_id: ConnectionId) -> bool:
@@ -234,7 +234,7 @@ class Message(Record, frozen=True):
         type: `chat`; `delete`, which takes another message's text away; `deleted` without its own.
         sender: the connection that it came over, which gets an ack instead of a copy; None if it
             came another way.
-        origin: where that connection is posted to.
+        api_stage: where that connection is posted to.
         sent_at: milliseconds since 1970, when the message was accepted.
         deletes: the number of the message that a `delete` is about.
     """
@@ -247,7 +247,7 @@ class Message(Record, frozen=True):
     sender: ConnectionId | None
     sent_at: int
     deletes: int | None = None
-    origin: ApiStage | None = None
+    api_stage: ApiStage | None = field(default=None, name="origin")
 
     @property
     def key(self) -> MessageKey:

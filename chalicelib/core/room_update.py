@@ -120,19 +120,19 @@ class RoomUpdate(Record, frozen=True):
                 yield member.id, frame
 
     def acks(
-        self, members: Iterable[Member], span: SlotRange
+        self, members: Iterable[Member], slots: SlotRange
     ) -> Iterator[tuple[ApiStage, tuple[ConnectionId, bytes]]]:
-        """Yield the acks for who said something, would lie in the span, and is no member now.
+        """Yield the acks for who said something, would lie in the slot range, and is no member now.
 
         Each comes with where to post it.
         """
         origins = {
-            one.message.sender: one.message.origin
+            one.message.sender: one.message.api_stage
             for one in self.messages
-            if one.message.sender and one.message.origin
+            if one.message.sender and one.message.api_stage
         }
         for sender in origins.keys() - {member.id for member in members}:
-            if span.holds(sender):
+            if slots.holds(sender):
                 acks = (
                     protocol.encode(protocol.ack_frame(one))
                     for one in self.messages

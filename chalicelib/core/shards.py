@@ -44,11 +44,11 @@ class Shard(Record, frozen=True, order=True):
     """One part of a room's members: a level, and the slots that it holds there."""
 
     level: int
-    span: SlotRange
+    slots: SlotRange
 
     def __str__(self) -> str:
         """Write it as the level and eight hexadecimal digits."""
-        return f"{self.level}{self.span}"
+        return f"{self.level}{self.slots}"
 
     def parts(self) -> tuple[SlotRange, ...]:
         """Return its parts, in the order of their slots."""
@@ -61,7 +61,7 @@ class Shard(Record, frozen=True, order=True):
 
 @cache
 def _parts(shard: Shard) -> tuple[SlotRange, ...]:
-    return shard.span.cut(PARTS)
+    return shard.slots.cut(PARTS)
 
 
 WHOLE: Final = Shard(0, SlotRange())
@@ -83,16 +83,16 @@ class ShardState(Record, frozen=True):
 
 
 def _levels() -> Iterator[tuple[Shard, ...]]:
-    spans: tuple[SlotRange, ...] = (SlotRange(),)
+    slot_ranges: tuple[SlotRange, ...] = (SlotRange(),)
     for level in range(len(CAPACITY) + 1):
-        yield tuple(Shard(level, span) for span in spans)
-        spans = tuple(part for span in spans for part in span.cut(FANOUT))
+        yield tuple(Shard(level, slots) for slots in slot_ranges)
+        slot_ranges = tuple(part for slots in slot_ranges for part in slots.cut(FANOUT))
 
 
 LEVELS: Final = tuple(_levels())
 """Every level's shards, in the order of their slots: 1, 10 and 100."""
 
-_STARTS: Final = tuple([shard.span.first for shard in level] for level in LEVELS)
+_STARTS: Final = tuple([shard.slots.first for shard in level] for level in LEVELS)
 
 
 def shard_of(connection_id: ConnectionId, level: int) -> Shard:
@@ -100,10 +100,10 @@ def shard_of(connection_id: ConnectionId, level: int) -> Shard:
     return LEVELS[level][bisect_right(_STARTS[level], slot(connection_id)) - 1]
 
 
-def shards_of(span: SlotRange, level: int) -> list[Shard]:
-    """Return the shards that may hold members of a span, of every level up to `level`."""
+def shards_of(slots: SlotRange, level: int) -> list[Shard]:
+    """Return the shards that may hold members of a slot range, of every level up to `level`."""
     return [
-        shard for shards in LEVELS[: level + 1] for shard in shards if shard.span.overlaps(span)
+        shard for shards in LEVELS[: level + 1] for shard in shards if shard.slots.overlaps(slots)
     ]
 
 

@@ -35,17 +35,17 @@ from chalicelib.service.backlog import SIGNALS_WAIT
 from chalicelib.service.presence import PRESENCE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from chalicelib.core.events import QueueEvent
     from chalicelib.core.fanout import Fanout
     from chalicelib.core.model import MembershipVersion, Message, RoomHead, RoomId, SequencedMessage
     from chalicelib.core.ports.job_queue import JobQueue
-    from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Store
     from chalicelib.service.delivery import Delivery
     from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-    from chalicelib.service.token_expiry import TokenExpiry
+    from chalicelib.service.runtime import Runtime
+    from chalicelib.service.tokens import TokenExpiry
 
 POSTING_SHARE: Final = 0.8
 """How much of an invocation's time goes to posting; the rest is for what comes after."""
@@ -111,17 +111,15 @@ class BroadcastHandler(Record, frozen=True):
     store: Store
     job_queue: JobQueue
     delivery: Delivery
-    expiry: TokenExpiry
-    members: MemberCache
-    count: MemberCount
-    last_told: LastCount
+    token_expiry: TokenExpiry
+    member_cache: MemberCache
+    member_count: MemberCount
+    last_count: LastCount
     fanout: Fanout
-    clock: Callable[[], float]
-    meter: Meter
-    sleep: Callable[[float], None] = time.sleep
+    runtime: Runtime
     reports_failures: bool = False
 
-    def __call__(self, event: QueueEvent, remaining: float) -> list[str]:
+    def handle(self, event: QueueEvent, remaining: float) -> list[str]:
         """Run the use case for a batch, within the invocation's `remaining` seconds.
 
         Returns:
@@ -139,12 +137,12 @@ class BroadcastHandler(Record, frozen=True):
         done: list[QueueRecord] = []
         failed: list[_Group] = []
         groups = self._groups(event.records, done, failed)
-        self.meter.note(rooms=",".join(sorted({group.jobs[0].room for group in groups})))
+        self.runtime.meter.note(rooms=",".join(sorted({group.jobs[0].room for group in groups})))
         for group in groups:
             try:
                 audience = self._serve(group, deadline)
             except UnavailableError as error:
-                self.meter.note(reason=str(error))
+                self.runtime.meter.note(reason=str(error))
                 failed.append(group)
             else:
                 done += group.records
@@ -152,7 +150,9 @@ class BroadcastHandler(Record, frozen=True):
             return self._come_again(done, failed)
         # Where others wait, or more is waiting already, there is nothing to wait for.
         if len(groups) == 1 and len(event.records) < RECEIVE_BATCH:
-            self.sleep(min(self.fanout.linger(audience), max(deadline - time.monotonic(), 0)))
+            self.runtime.sleep(
+                min(self.fanout.linger(audience), max(deadline - time.monotonic(), 0))
+            )
         return []
 
     def _groups(
@@ -165,7 +165,7 @@ class BroadcastHandler(Record, frozen=True):
         groups: dict[str, _Group] = {}
         now = self._now()
         for record in records:
-            self.meter.count(Metric.QUEUE_WAIT, max(now - record.sent_at, 0))
+            self.runtime.meter.count(Metric.QUEUE_WAIT, max(now - record.sent_at, 0))
             try:
                 job = decode(record.body)
             except msgspec.DecodeError as error:
@@ -184,7 +184,7 @@ class BroadcastHandler(Record, frozen=True):
         except UnavailableError:
             failed.append(_Group([record]))
         else:
-            self.meter.count(Metric.RECORDS_BURIED)
+            self.runtime.meter.count(Metric.RECORDS_BURIED)
             done.append(record)
 
     def _come_again(self, done: Sequence[QueueRecord], failed: Sequence[_Group]) -> list[str]:
@@ -194,7 +194,7 @@ class BroadcastHandler(Record, frozen=True):
         and raising makes the mapping delete nothing more.
         """
         records = [record for group in failed for record in group.records]
-        self.meter.count(Metric.RECORDS_DELAYED, len(records))
+        self.runtime.meter.count(Metric.RECORDS_DELAYED, len(records))
         delays: defaultdict[int, list[QueueRecord]] = defaultdict(list)
         for group in failed:
             delays[group.delay] += group.records
@@ -206,7 +206,7 @@ class BroadcastHandler(Record, frozen=True):
                 self.job_queue.delete(done)
         except UnavailableError as error:
             if self.reports_failures:
-                self.meter.swallow("have failed records come again soon", error)
+                self.runtime.meter.swallow("have failed records come again soon", error)
                 return [record.message_id for record in records]
             raise BatchError(
                 f"{len(records)} records come again within {max(delays)} s or after the queue's"
@@ -227,8 +227,8 @@ class BroadcastHandler(Record, frozen=True):
         match group.jobs[0]:
             case MessageJob():
                 return self._tell_messages(group, deadline)
-            case FanoutJob(room=room, span=span):
-                return self._tell_span(room, span, group.jobs, deadline)
+            case FanoutJob(room=room, slots=slots):
+                return self._tell_slots(room, slots, group.jobs, deadline)
             case SignalJob() | PresenceJob():
                 self._tell_live(group, deadline)
             case _:
@@ -243,7 +243,7 @@ class BroadcastHandler(Record, frozen=True):
         self._erase(numbered)
         membership_version = self._census(room, head)
         presence = None
-        if membership_version.members > PRESENCE_LIMIT and self.last_told.replace(
+        if membership_version.members > PRESENCE_LIMIT and self.last_count.replace(
             room, membership_version.members
         ):
             presence = Presence((), (), membership_version.members)
@@ -274,33 +274,33 @@ class BroadcastHandler(Record, frozen=True):
             presence = Presence(
                 joined=tuple(dict.fromkeys(user for job in news for user in job.joined)),
                 left=tuple(dict.fromkeys(user for job in news for user in job.left)),
-                members=len(self.members.of(room, SlotRange(), membership_version)),
+                members=len(self.member_cache.of(room, SlotRange(), membership_version)),
             )
             update = replace(update, presence=presence)
         self._tell(room, update, SlotRange(), membership_version, _ids(group.jobs), deadline)
 
-    def _tell_span(
-        self, room: RoomId, span: SlotRange, jobs: Sequence[Job], deadline: float
+    def _tell_slots(
+        self, room: RoomId, slots: SlotRange, jobs: Sequence[Job], deadline: float
     ) -> int:
-        """Tell what another worker has shared out; what waits for one span is gathered."""
+        """Tell what another worker has shared out; what waits for one slot range is gathered."""
         fanouts = [job for job in jobs if isinstance(job, FanoutJob)]
         update = gather(job.update for job in fanouts).timely(self._now())
         # Leaves gather what waits, but don't wait for it: the room's first worker has, and a leaf
         # that did would keep one of the queue's few pollers from other leaves.
-        self._tell(room, update, span, fanouts[-1].membership_version, _ids(jobs), deadline)
+        self._tell(room, update, slots, fanouts[-1].membership_version, _ids(jobs), deadline)
         return 0
 
     def _follow_up(self, jobs: Iterable[Job], deadline: float) -> None:
         for job in jobs:
             if isinstance(job, RetryJob):
-                members, _ = self.expiry.split(job.members)
+                members, _ = self.token_expiry.split(job.members)
                 update = RoomUpdate(job.messages)
                 self.delivery.again(job.room, update, members, job.attempt, deadline)
             elif isinstance(job, EndJob):
-                self.expiry.end(job, deadline)
+                self.token_expiry.end(job, deadline)
 
     def _census(self, room: RoomId, head: RoomHead) -> MembershipVersion:
-        return head.membership_version(self.count.of(room, head))
+        return head.membership_version(self.member_count.of(room, head))
 
     def _number(
         self, room: RoomId, messages: Sequence[Message], wait: Wait, deadline: float
@@ -320,7 +320,7 @@ class BroadcastHandler(Record, frozen=True):
             self.store.append(numbering.fresh)
             advanced = self.store.advance(room, head, replace(numbering.head, numbering=wait))
             if advanced:
-                self.meter.count(Metric.MESSAGES_NUMBERED, len(numbering.fresh))
+                self.runtime.meter.count(Metric.MESSAGES_NUMBERED, len(numbering.fresh))
                 return numbering.numbered, advanced
         raise UnavailableError(f"The room {room!r} could not be numbered in time.")
 
@@ -338,19 +338,19 @@ class BroadcastHandler(Record, frozen=True):
         self,
         room: RoomId,
         update: RoomUpdate,
-        span: SlotRange,
+        slots: SlotRange,
         membership_version: MembershipVersion,
         ids: Sequence[str],
         deadline: float,
     ) -> int:
-        """Tell the members in a span, or share them among further jobs.
+        """Tell the members in a slot range, or share them among further jobs.
 
         Returns:
             How many members could gain from waiting for more.
         """
         if not update:
             return 0
-        parts = self.fanout.split(span, membership_version.members)
+        parts = self.fanout.split(slots, membership_version.members)
         if len(parts) > 1:
             share = replace(
                 membership_version, members=ceil(membership_version.members / len(parts))
@@ -363,14 +363,16 @@ class BroadcastHandler(Record, frozen=True):
                 ]
             )
             return membership_version.members
-        members, overdue = self.expiry.split(self.members.of(room, span, membership_version))
-        self.delivery.to_span(room, update, members, span, membership_version.level, deadline)
-        self.expiry.queue(overdue, room, membership_version.level)
+        members, overdue = self.token_expiry.split(
+            self.member_cache.of(room, slots, membership_version)
+        )
+        self.delivery.to_slots(room, update, members, slots, membership_version.level, deadline)
+        self.token_expiry.queue(overdue, room, membership_version.level)
         # Frames for the plain form hold one message each, so waiting would gather nothing.
         return sum(member.protocol is not Protocol.PLAIN for member in members)
 
     def _now(self) -> float:
-        return self.clock() * 1000
+        return self.runtime.clock() * 1000
 
 
 def _ids(jobs: Iterable[Job]) -> list[str]:

@@ -36,15 +36,15 @@ class ConnectHandler(Record, frozen=True):
 
     store: Store
     notifier: PresenceNotifier
-    authenticate: Authenticator
+    authenticator: Authenticator
     origins: OriginPolicy
     private: Patterns
     token_in_query: bool
     connection_quota: ConnectionQuota
-    guard: SanctionCheck
-    count: MemberCount
+    sanction_check: SanctionCheck
+    member_count: MemberCount
 
-    def __call__(self, event: GatewayEvent) -> Connection:
+    def handle(self, event: GatewayEvent) -> Connection:
         """Run the use case for a `$connect` event.
 
         Raises:
@@ -57,7 +57,7 @@ class ConnectHandler(Record, frozen=True):
             shown = (origin or "")[:ORIGIN_SHOWN]
             raise HandshakeError(HTTPStatus.FORBIDDEN, f"the origin {shown!r} is not allowed")
         offered = events.offered_subprotocols(event)
-        identity = self.authenticate(self._credentials(event, offered))
+        identity = self.authenticator.authenticate(self._credentials(event, offered))
         asked = {*offered, (event.query_string_parameters or {}).get("protocol")}
         v1 = protocol.SUBPROTOCOL in asked
         connection = Connection(
@@ -65,7 +65,7 @@ class ConnectHandler(Record, frozen=True):
             user=identity.user,
             protocol=Protocol.V1 if v1 else Protocol.PLAIN,
             connected_at=context.connected_at,
-            origin=ApiStage(context.api_id, context.stage),
+            api_stage=ApiStage(context.api_id, context.stage),
             rights=identity.rights,
             until=identity.until,
         )
@@ -75,12 +75,12 @@ class ConnectHandler(Record, frozen=True):
         self.store.add(connection)
         if not v1:
             head = self._enter_lobby(connection)
-            self.notifier.joined(connection, LOBBY, self.count.of(LOBBY, head))
+            self.notifier.joined(connection, LOBBY, self.member_count.of(LOBBY, head))
         return connection
 
     def _enter_lobby(self, connection: Connection) -> RoomHead:
         try:
-            return self.guard.enter(connection, LOBBY)[1]
+            return self.sanction_check.enter(connection, LOBBY)[1]
         except FrameError as refusal:
             self.store.forget(connection.id)
             raise HandshakeError(HTTPStatus.FORBIDDEN, refusal.code) from None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.poster import ConnectionManager
     from chalicelib.core.ports.rate_limits import Account
     from chalicelib.core.ports.store import Store
-    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.connections import ConnectionCloser
 
 INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""
@@ -40,7 +40,7 @@ class ConnectionQuota(Record, frozen=True):
     """
 
     store: Store
-    closing: ConnectionCloser
+    closer: ConnectionCloser
     manager: Callable[[ApiStage], ConnectionManager]
     limits: Limits
     clock: Callable[[], float]
@@ -81,7 +81,7 @@ class ConnectionQuota(Record, frozen=True):
 
     def _is_gone(self, address: Address, deadline: float) -> bool:
         """Whether a connection has ended; then it is forgotten."""
-        if self.manager(address.origin).info(address.id, deadline) is not Reason.GONE:
+        if self.manager(address.api_stage).info(address.id, deadline) is not Reason.GONE:
             return False
-        self.closing(address.id, address.origin)
+        self.closer.close_and_forget(address.id, address.api_stage)
         return True

@@ -62,13 +62,13 @@ class DebtCache:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: Recent[ConnectionId, _ConnectionDebt] = Recent(limit)
+        self._debts: Recent[ConnectionId, _ConnectionDebt] = Recent(limit)
 
     def user(self, connection_id: ConnectionId) -> UserId | None:
         """Return whose a connection is, None if that is not known here."""
         with self._lock:
-            tab = self._tabs.get(connection_id)
-        return tab.user_id if tab else None
+            debt = self._debts.get(connection_id)
+        return debt.user_id if debt else None
 
     def charge(
         self, connection_id: ConnectionId, cost: int, now: int, *, user_waits: bool = False
@@ -78,33 +78,33 @@ class DebtCache:
         `user_waits` tells that its user has sent too much over all connections.
         """
         with self._lock:
-            tab = self._tabs.get(connection_id)
-            if tab is None:
+            debt = self._debts.get(connection_id)
+            if debt is None:
                 return cost
-            tab.arrival_time += cost
-            tab.owed += cost
-            if tab.arrival_time > now:
+            debt.arrival_time += cost
+            debt.owed += cost
+            if debt.arrival_time > now:
                 interval = CHARGE_INTERVAL
             elif user_waits:
                 interval = ANSWER_INTERVAL
             else:
-                return tab.settle()
-            if now < tab.charged_at + interval:
+                return debt.settle()
+            if now < debt.charged_at + interval:
                 return None
-            tab.charged_at = now
-            return tab.settle()
+            debt.charged_at = now
+            return debt.settle()
 
     def learn(self, connection_id: ConnectionId, user_id: UserId, arrival_time: int) -> None:
         """Take whose a connection is, and up to when the table has its frames as paid."""
         with self._lock:
-            tab = self._tabs.get(connection_id) or _ConnectionDebt(user_id, arrival_time)
-            tab.arrival_time = max(tab.arrival_time, arrival_time + tab.owed)
-            self._tabs.note(connection_id, tab)
+            debt = self._debts.get(connection_id) or _ConnectionDebt(user_id, arrival_time)
+            debt.arrival_time = max(debt.arrival_time, arrival_time + debt.owed)
+            self._debts.note(connection_id, debt)
 
     def end(self, connection_id: ConnectionId) -> None:
         """Refuse whatever may still come from a connection that is being closed."""
         with self._lock:
-            self._tabs.note(connection_id, _ConnectionDebt(None, FOREVER, charged_at=FOREVER))
+            self._debts.note(connection_id, _ConnectionDebt(None, FOREVER, charged_at=FOREVER))
 
 
 class _UserDebt(Struct):
@@ -131,13 +131,13 @@ class UserDebtCache:
     def __init__(self, limit: int = 10_000) -> None:
         # Locally, functions share the process.
         self._lock = threading.Lock()
-        self._tabs: Recent[UserId, _UserDebt] = Recent(limit)
+        self._debts: Recent[UserId, _UserDebt] = Recent(limit)
 
     def wait(self, user_id: UserId, cost: int, start: int, now: int) -> int:
         """Return how long a frame has to wait at least, 0 if it would be taken."""
         with self._lock:
-            tab = self._tabs.get(user_id)
-        return max(max(tab.arrival_time, start) + cost - now, 0) if tab else 0
+            debt = self._debts.get(user_id)
+        return max(max(debt.arrival_time, start) + cost - now, 0) if debt else 0
 
     def charge(self, user_id: UserId, cost: int, start: int, now: int) -> tuple[int, int]:
         """Take a frame or refuse it; return how long it has to wait, and what to charge now.
@@ -145,27 +145,29 @@ class UserDebtCache:
         Either is 0 mostly. `start` is up to when the frames of a newcomer count as paid.
         """
         with self._lock:
-            tab = self._tabs.get(user_id) or _UserDebt(start)
-            self._tabs.note(user_id, tab)
-            tab.arrival_time = max(tab.arrival_time, start)
-            if tab.arrival_time + cost > now:
-                return tab.arrival_time + cost - now, 0
-            tab.arrival_time += cost
-            if now - tab.owed_since >= FORGIVEN_SHARE * tab.owed:
-                tab.owed, tab.owed_since = 0, now
-            tab.owed += cost
+            debt = self._debts.get(user_id) or _UserDebt(start)
+            self._debts.note(user_id, debt)
+            debt.arrival_time = max(debt.arrival_time, start)
+            if debt.arrival_time + cost > now:
+                return debt.arrival_time + cost - now, 0
+            debt.arrival_time += cost
+            if now - debt.owed_since >= FORGIVEN_SHARE * debt.owed:
+                debt.owed, debt.owed_since = 0, now
+            debt.owed += cost
             # A frame that stands alone may be forgiven, and is not worth a write.
-            if tab.owed == cost or now < tab.charged_at + _interval(tab.arrival_time, start, now):
+            if debt.owed == cost or now < debt.charged_at + _interval(
+                debt.arrival_time, start, now
+            ):
                 return 0, 0
-            owed, tab.owed, tab.charged_at = tab.owed, 0, now
+            owed, debt.owed, debt.charged_at = debt.owed, 0, now
             return 0, owed
 
     def learn(self, user_id: UserId, arrival_time: int) -> None:
         """Take up to when the table has a user's frames as paid."""
         with self._lock:
-            tab = self._tabs.get(user_id)
-            if tab:
-                tab.arrival_time = max(tab.arrival_time, arrival_time + tab.owed)
+            debt = self._debts.get(user_id)
+            if debt:
+                debt.arrival_time = max(debt.arrival_time, arrival_time + debt.owed)
 
 
 def _interval(arrival_time: int, start: int, now: int) -> int:

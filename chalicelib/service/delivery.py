@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from chalicelib.core.model import ApiStage, Member, RoomId, SlotRange
     from chalicelib.core.ports.job_queue import JobQueue
-    from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Post, Poster
     from chalicelib.core.ports.store import Store
     from chalicelib.core.room_update import RoomUpdate
     from chalicelib.service.presence import PresenceNotifier
+    from chalicelib.service.runtime import Runtime
 
 ATTEMPTS: Final = 3
 """How often missed posts are tried again; after that the client's gap detection is left."""
@@ -47,30 +47,28 @@ class Delivery(Record, frozen=True):
     job_queue: JobQueue
     poster: Callable[[ApiStage], Poster]
     notifier: PresenceNotifier
-    new_id: Callable[[], str]
-    clock: Callable[[], float]
-    meter: Meter
+    runtime: Runtime
 
-    def to_span(
+    def to_slots(
         self,
         room: RoomId,
         update: RoomUpdate,
         members: Sequence[Member],
-        span: SlotRange,
+        slots: SlotRange,
         level: int,
         deadline: float,
     ) -> None:
-        """Tell an update to the members in a span, and their numbers to senders who have left.
+        """Post an update to the members in a slot range, and acks to senders who have left.
 
         Args:
             room: the room.
             update: the messages, signals and presence to tell.
-            members: the members in the span.
-            span: the span.
+            members: the members in the slot range.
+            slots: the slot range.
             level: up to which level the room's members are spread.
             deadline: when to give up, in seconds of `time.monotonic`.
         """
-        acks = list(update.acks(members, span))
+        acks = list(update.acks(members, slots))
         early, missed = self._post(room, update, members, acks, level, deadline)
         jobs = [self._retry(room, update, [member], 1) for member in early]
         if missed:
@@ -94,7 +92,7 @@ class Delivery(Record, frozen=True):
         if early and len(members) == 1:
             raise UnavailableError(f"The handshake of {early[0].id} is not over.")
         if missed and attempt >= ATTEMPTS:
-            self.meter.count(Metric.GIVEN_UP, len(missed))
+            self.runtime.meter.count(Metric.GIVEN_UP, len(missed))
             missed = []
         jobs = [self._retry(room, update, [one], attempt) for one in early]
         if missed:
@@ -116,17 +114,19 @@ class Delivery(Record, frozen=True):
             The members who have not been let in yet, and those who missed something.
         """
         report = Report()
-        for origin in {member.origin for member in members} | {origin for origin, _ in acks}:
-            there = [member for member in members if member.origin == origin]
-            posts = chain(update.posts(room, there), (post for of, post in acks if of == origin))
-            report.merge(self.poster(origin).post(posts, deadline))
+        for api_stage in {member.api_stage for member in members} | {
+            api_stage for api_stage, _ in acks
+        }:
+            there = [member for member in members if member.api_stage == api_stage]
+            posts = chain(update.posts(room, there), (post for of, post in acks if of == api_stage))
+            report.merge(self.poster(api_stage).post(posts, deadline))
         self._measure(report, update, len(members))
         gone, early = self._gone(members, report)
         self._forget(gone, room, level)
         return early, [member for member in members if member.id in report.failed]
 
     def _measure(self, report: Report, update: RoomUpdate, members: int) -> None:
-        count = self.meter.count
+        count = self.runtime.meter.count
         reasons = Counter(report.failed.values())
         count(Metric.POSTS, report.posts)
         count(Metric.DELIVERED, len(report.delivered))
@@ -139,7 +139,7 @@ class Delivery(Record, frozen=True):
         count(Metric.FANOUT_TIME, report.seconds * 1000)
         if members and update.messages:
             count(Metric.POSTS_PER_MESSAGE, report.posts / (members * len(update.messages)))
-        now = self.clock() * 1000
+        now = self.runtime.clock() * 1000
         for numbered in update.messages:
             count(Metric.DELAY, max(now - numbered.message.sent_at, 0))
 
@@ -150,7 +150,7 @@ class Delivery(Record, frozen=True):
         then the gateway answers 410 (https://repost.aws/knowledge-center/410-gone-api-gateway). One
         of version 1 has sent a frame before it joined.
         """
-        newest = (self.clock() - HANDSHAKE_SECONDS) * 1000
+        newest = (self.runtime.clock() - HANDSHAKE_SECONDS) * 1000
         gone: list[Member] = []
         early: list[Member] = []
         for member in members:
@@ -169,12 +169,12 @@ class Delivery(Record, frozen=True):
             else:
                 self.notifier.left(self.store.forget_all(gone, room, level))
         except UnavailableError as error:
-            self.meter.swallow("forget who is gone", error)
+            self.runtime.meter.swallow("forget who is gone", error)
 
     def _retry(
         self, room: RoomId, update: RoomUpdate, members: Sequence[Member], attempt: int
     ) -> RetryJob:
-        return RetryJob(room, self.new_id(), update.messages, tuple(members), attempt)
+        return RetryJob(room, self.runtime.new_id(), update.messages, tuple(members), attempt)
 
     def _queue(self, update: RoomUpdate, jobs: Sequence[RetryJob], members: int) -> None:
         """Queue what members have missed for a further attempt, for them alone.
@@ -187,9 +187,9 @@ class Delivery(Record, frozen=True):
         try:
             self.job_queue.publish_all([part for job in jobs for part in cut(job)])
         except UnavailableError as error:
-            self.meter.swallow("queue missed posts again", error)
+            self.runtime.meter.swallow("queue missed posts again", error)
         else:
-            self.meter.count(Metric.RETRIES_QUEUED, members)
+            self.runtime.meter.count(Metric.RETRIES_QUEUED, members)
 
 
 def end_jobs(
@@ -198,18 +198,18 @@ def end_jobs(
     level: int,
     *,
     closes: bool,
-    span: SlotRange = WHOLE.span,
+    slots: SlotRange = WHOLE.slots,
 ) -> Iterator[EndJob]:
-    """Yield jobs that end members who lie in a span, each at most `ENDED_AT_ONCE`.
+    """Yield jobs that end members who lie in a slot range, each at most `ENDED_AT_ONCE`.
 
     Each message finds those who are still there, and asks for their end again. Members are parted
     by halves of their slots, so that most of the others are parted as before once some have been
     forgotten: for the same members it is the same job, which the queue drops.
     """
-    if len(members) > ENDED_AT_ONCE and span.slots > 1:
-        for half in span.cut(2):
+    if len(members) > ENDED_AT_ONCE and len(slots) > 1:
+        for half in slots.cut(2):
             there = [member for member in members if half.holds(member.id)]
-            yield from end_jobs(room, there, level, closes=closes, span=half)
+            yield from end_jobs(room, there, level, closes=closes, slots=half)
     elif members:
         ids = "\n".join(sorted(member.id for member in members))
         digest = hashlib.sha256(f"{closes}\n{ids}".encode()).hexdigest()

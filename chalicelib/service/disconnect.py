@@ -23,7 +23,7 @@ class DisconnectHandler(Record, frozen=True):
     store: Store
     notifier: PresenceNotifier
 
-    def __call__(self, event: GatewayEvent) -> None:
+    def handle(self, event: GatewayEvent) -> None:
         """Run the use case for a `$disconnect` event.
 
         Raises:

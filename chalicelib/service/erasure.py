@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,6 @@ from chalicelib.core.jobs import QueueDepth
 from chalicelib.core.model import Connection, SequencedMessage
 from chalicelib.core.ports.traces import MembershipTrace
 from chalicelib.core.record import Record
-from chalicelib.service.connection_closer import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +17,9 @@ if TYPE_CHECKING:
     from chalicelib.core.model import ApiStage, ConnectionId, UserId
     from chalicelib.core.ports.store import Store
     from chalicelib.core.ports.traces import Trace, TraceStore
-    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.presence import PresenceNotifier
+    from chalicelib.service.runtime import Runtime
 
 FUNCTION_SECONDS: Final = 30
 """How long a function may go on with what a client has sent: the gateway waits for 29 s.
@@ -63,22 +62,20 @@ class Erasure(Record, frozen=True):
     Args:
         store: the table.
         traces: finds what the table holds of the user.
-        closing: closes connections.
-        herald: tells rooms who has gone.
-        waiting: counts what waits in the queue.
-        clock: seconds since 1970.
-        sleep: waits for so many seconds.
+        closer: closes connections.
+        notifier: tells rooms who has left.
+        waiting: counts the jobs in the queue.
+        runtime: clock and sleep.
     """
 
     store: Store
     traces: TraceStore
-    closing: ConnectionCloser
+    closer: ConnectionCloser
     notifier: PresenceNotifier
     waiting: Callable[[], QueueDepth]
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
+    runtime: Runtime
 
-    def __call__(self, user_id: UserId) -> Erased:
+    def erase(self, user_id: UserId) -> Erased:
         """Erase a user's data, reading the whole table once.
 
         The user's connections end first, and what their functions have begun is waited for. So
@@ -91,11 +88,11 @@ class Erasure(Record, frozen=True):
         protocol.check_user_id(user_id)
         erased = Erased()
         if self._end_listed(user_id, erased):
-            self.sleep(FUNCTION_SECONDS)
+            self.runtime.sleep(FUNCTION_SECONDS)
             self._end_listed(user_id, erased)
-        erased.before, erased.waiting = self.clock(), self.waiting()
+        erased.before, erased.waiting = self.runtime.clock(), self.waiting()
         for trace in self.traces.find(user_id):
-            self._erase(trace, erased)
+            self._erase_trace(trace, erased)
         if self._end_listed(user_id, erased):
             erased.absent = False
         return erased
@@ -104,26 +101,26 @@ class Erasure(Record, frozen=True):
         """End the connections that are listed with a user; return whether anything was there."""
         entries = self.traces.entries(user_id)
         for entry in entries:
-            self._end(entry.id, entry.origin, erased)
+            self._end(entry.id, entry.api_stage, erased)
         items = self.traces.drop(user_id, entries)
         erased.items += items
         return bool(entries or items)
 
-    def _erase(self, trace: Trace, erased: Erased) -> None:
+    def _erase_trace(self, trace: Trace, erased: Erased) -> None:
         match trace:
             case SequencedMessage():
                 erased.messages += self.traces.erase(trace)
             case Connection():
-                self._end(trace.id, trace.origin, erased)
+                self._end(trace.id, trace.api_stage, erased)
                 erased.absent = False
             case MembershipTrace(member, room, level):
-                self._close(member.id, member.origin, erased)
+                self._close(member.id, member.api_stage, erased)
                 self.notifier.left(self.store.forget_all([member], room, level))
 
-    def _end(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
-        self._close(connection_id, origin, erased)
+    def _end(self, connection_id: ConnectionId, api_stage: ApiStage, erased: Erased) -> None:
+        self._close(connection_id, api_stage, erased)
         self.notifier.left(self.store.forget(connection_id))
 
-    def _close(self, connection_id: ConnectionId, origin: ApiStage, erased: Erased) -> None:
-        self.closing.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)
+    def _close(self, connection_id: ConnectionId, api_stage: ApiStage, erased: Erased) -> None:
+        self.closer.close(connection_id, api_stage)
         erased.connections.add(connection_id)

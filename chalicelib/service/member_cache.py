@@ -63,21 +63,21 @@ class MemberCache:
         self._kept: OrderedDict[Key, tuple[Version, tuple[Member, ...]]] = OrderedDict()
 
     def of(
-        self, room: RoomId, span: SlotRange, membership_version: MembershipVersion
+        self, room: RoomId, slots: SlotRange, membership_version: MembershipVersion
     ) -> tuple[Member, ...]:
-        """Return the members of a room in a span, as of a census or later, each once.
+        """Return the members of a room in a slot range, as of a census or later, each once.
 
         Raises:
             UnavailableError: they can't be read.
         """
-        lowest, *others = shards_of(span, membership_version.level)
+        lowest, *others = shards_of(slots, membership_version.level)
         if not others:
-            return tuple(self._of_shard(room, lowest, span, membership_version, ShardState()))
+            return tuple(self._of_shard(room, lowest, slots, membership_version, ShardState()))
         states = self._store.shards(room, others)
         members: dict[ConnectionId, Member] = {}
         for shard in (lowest, *(one for one in others if one in states)):
             state = states.get(shard, ShardState())
-            for member in self._of_shard(room, shard, span, membership_version, state):
+            for member in self._of_shard(room, shard, slots, membership_version, state):
                 members[member.id] = member
         return tuple(members.values())
 
@@ -85,25 +85,25 @@ class MemberCache:
         self,
         room: RoomId,
         shard: Shard,
-        span: SlotRange,
+        slots: SlotRange,
         membership_version: MembershipVersion,
         state: ShardState,
     ) -> list[Member]:
-        """Return a shard's members in a span."""
+        """Return a shard's members in a slot range."""
         if shard == WHOLE:
             state = ShardState(membership_version.version, membership_version.lowest)
-            part = shard.span if state.members <= READ_WHOLE else span
+            part = shard.slots if state.members <= READ_WHOLE else slots
             versions = {part: (membership_version.epoch, state.version)}
         else:
             versions = {
                 part: (membership_version.epoch, version)
                 for part, version in zip(shard.parts(), state.parts, strict=True)
-                if part.overlaps(span)
+                if part.overlaps(slots)
             }
         members = self._of_parts(room, shard, versions, state)
-        if all(part == part.overlap(span) for part in versions):
+        if all(part == part.overlap(slots) for part in versions):
             return members
-        return [member for member in members if span.holds(member.id)]
+        return [member for member in members if slots.holds(member.id)]
 
     def _of_parts(
         self, room: RoomId, shard: Shard, versions: Mapping[SlotRange, Version], state: ShardState
@@ -147,8 +147,8 @@ class MemberCache:
         A part of a shard can't tell exactly. One with less than half of its share tells that there
         are too few to mind counting them.
         """
-        if part != shard.span:
-            share = state.members * part.slots // shard.span.slots
+        if part != shard.slots:
+            share = state.members * len(part) // len(shard.slots)
             if found * 2 >= share:
                 return
             found = self._store.count(room, shard)
@@ -169,9 +169,9 @@ class MemberCache:
 
 
 def _hull(parts: Iterable[SlotRange]) -> SlotRange:
-    """Return the span from the first of some parts to the last, which are in order."""
-    spans = list(parts)
-    return SlotRange(spans[0].first, spans[-1].last)
+    """Return the slot range from the first of some parts to the last, which are in order."""
+    slot_ranges = list(parts)
+    return SlotRange(slot_ranges[0].first, slot_ranges[-1].last)
 
 
 def _by_part(

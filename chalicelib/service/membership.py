@@ -28,8 +28,8 @@ class Membership(Record, frozen=True):
 
     store: Store
     notifier: PresenceNotifier
-    guard: SanctionCheck
-    count: MemberCount
+    sanction_check: SanctionCheck
+    member_count: MemberCount
     charge_reads: ChargeReads
     private: Patterns = ()
     page: int = PAGE_LIMIT
@@ -43,13 +43,13 @@ class Membership(Record, frozen=True):
         room = RoomId(request.room)
         if not connection.rights.may_join(room, self.private):
             raise forbidden()
-        joined, head = self.guard.enter(connection, room)
+        joined, head = self.sanction_check.enter(connection, room)
         # The token may have been renewed meanwhile: that looks for rooms after it has written.
         if not joined.rights.may_join(room, self.private):
             self.take_out(joined, room)
             raise forbidden()
         recovery = self._recover(connection, room, head, request)
-        members = self.count.of(room, head)
+        members = self.member_count.of(room, head)
         if room not in connection.rooms:
             self.notifier.joined(connection, room, members)
         return JoinedFrame(

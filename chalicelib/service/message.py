@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.protocol import Act, Frame
-    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.history import RoomReader
     from chalicelib.service.membership import Membership
     from chalicelib.service.moderation import Moderation
     from chalicelib.service.rate_limiter import RateLimiter
     from chalicelib.service.sending import MessageSender
-    from chalicelib.service.token_renewal import TokenRenewal
+    from chalicelib.service.tokens import TokenRenewal
 
     Action = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Act
 
@@ -40,15 +40,15 @@ class MessageHandler(Record, frozen=True):
 
     rate_limiter: RateLimiter
     poster: Callable[[ApiStage], Poster]
-    saying: MessageSender
+    message_sender: MessageSender
     membership: Membership
-    reading: RoomReader
-    renewal: TokenRenewal
+    room_reader: RoomReader
+    token_renewal: TokenRenewal
     moderation: Moderation
-    closing: ConnectionCloser
+    closer: ConnectionCloser
     meter: Meter
 
-    def __call__(self, event: GatewayEvent) -> Code | None:
+    def handle(self, event: GatewayEvent) -> Code | None:
         """Run the use case for a `$default` event; return the code of the refusal, if any.
 
         Nothing is raised for what a client does: an exception would become the gateway's own
@@ -71,44 +71,44 @@ class MessageHandler(Record, frozen=True):
             request = protocol.decode(body, self.rate_limiter.limits.bounds)
         except FrameError:
             # What can't be read is to be paid for as well.
-            self.rate_limiter(sender, None)
+            self.rate_limiter.admit(sender, None)
             raise
         self.meter.note(action=protocol.action(request), room=getattr(request, "room", None))
-        connection = self.rate_limiter(sender, request)
+        connection = self.rate_limiter.admit(sender, request)
         if connection.protocol is Protocol.PLAIN and not isinstance(request, Say):
             raise protocol.unknown_action(protocol.action(request), ["message"])
-        self.renewal.require_time(connection, request)
+        self.token_renewal.require_time(connection, request)
         if isinstance(request, Renew):
-            return self.renewal.renew(connection, request)
-        answers = [self._perform(connection, request), self.renewal.warning(connection)]
+            return self.token_renewal.renew(connection, request)
+        answers = [self._perform(connection, request), self.token_renewal.warning(connection)]
         return [answer for answer in answers if answer]
 
     def _perform(self, connection: Connection, request: Action) -> Frame | None:
         match request:
             case Say():
-                return self.saying.say(connection, request)
+                return self.message_sender.say(connection, request)
             case Signal():
-                self.saying.signal(connection, request)
+                self.message_sender.signal(connection, request)
                 return None
             case Join():
                 return self.membership.join(connection, request)
             case Leave():
                 return self.membership.leave(connection, request)
             case ReadHistory():
-                return self.reading.history(connection, request)
+                return self.room_reader.history(connection, request)
             case Who():
-                return self.reading.who(connection, request)
+                return self.room_reader.who(connection, request)
             case Ping():
-                return self.reading.ping(connection, request)
+                return self.room_reader.ping(connection, request)
             case _:
-                return self.moderation(connection, request)
+                return self.moderation.moderate(connection, request)
 
     def _refuse(self, event: GatewayEvent, refusal: FrameError) -> Code:
         self.meter.count(Metric.FRAMES_REFUSED, code=refusal.code)
         if not isinstance(refusal, UnansweredError):
             self._post(event, [protocol.error_frame(refusal, event.body or "")])
         if refusal.closes:
-            self.closing(event.request_context.connection_id, _origin(event))
+            self.closer.close_and_forget(event.request_context.connection_id, _api_stage(event))
         return refusal.code
 
     def _post(self, event: GatewayEvent, frames: list[Frame]) -> None:
@@ -116,8 +116,8 @@ class MessageHandler(Record, frozen=True):
         texts = protocol.pack(protocol.encode(frame) for frame in frames)
         posts = [(receiver, text) for text in texts]
         if posts:
-            self.poster(_origin(event)).post(posts, time.monotonic() + REPLY_SECONDS)
+            self.poster(_api_stage(event)).post(posts, time.monotonic() + REPLY_SECONDS)
 
 
-def _origin(event: GatewayEvent) -> ApiStage:
+def _api_stage(event: GatewayEvent) -> ApiStage:
     return ApiStage(event.request_context.api_id, event.request_context.stage)

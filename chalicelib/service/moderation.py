@@ -11,19 +11,19 @@ from chalicelib.core.jobs import MessageJob
 from chalicelib.core.model import Message, Protocol, RoomId, Sanction, UserId
 from chalicelib.core.protocol import Ban, Delete, Kick, LeftFrame, ModeratedFrame, Mute
 from chalicelib.core.record import Record
-from chalicelib.service.addresses import connections_of
+from chalicelib.service.connections import connections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.core.model import ApiStage, Connection
     from chalicelib.core.ports.job_queue import JobQueue
-    from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import Act
-    from chalicelib.service.connection_closer import ConnectionCloser
+    from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.membership import Membership
+    from chalicelib.service.runtime import Runtime
 
 POST_SECONDS: Final = 2.0
 """How long it may take to tell somebody who is put out; the room hears of it in any case."""
@@ -39,11 +39,10 @@ class Moderation(Record, frozen=True):
     job_queue: JobQueue
     poster: Callable[[ApiStage], Poster]
     membership: Membership
-    closing: ConnectionCloser
-    clock: Callable[[], float]
-    meter: Meter
+    closer: ConnectionCloser
+    runtime: Runtime
 
-    def __call__(self, moderator: Connection, request: Act) -> ModeratedFrame:
+    def moderate(self, moderator: Connection, request: Act) -> ModeratedFrame:
         """Do what a moderator asks for, who need not be in the room.
 
         Raises:
@@ -56,7 +55,7 @@ class Moderation(Record, frozen=True):
             self._delete(moderator, room, request)
             return ModeratedFrame(action=protocol.action(request), room=room, seq=request.seq)
         user_id = UserId(request.user_id)
-        self.meter.note(target=user_id)
+        self.runtime.meter.note(target=user_id)
         match request:
             case Kick():
                 self._put_out(room, user_id, "kicked")
@@ -73,7 +72,7 @@ class Moderation(Record, frozen=True):
             if connection.protocol is Protocol.PLAIN:
                 # It knows no word for this, and no other room.
                 if room in connection.rooms:
-                    self.closing(connection.id, connection.origin, room)
+                    self.closer.close_and_forget(connection.id, connection.api_stage, room)
                 continue
             # A join that is under way may go on after a kick; after a ban it finds that.
             if reason == "kicked" and room not in connection.rooms:
@@ -81,7 +80,7 @@ class Moderation(Record, frozen=True):
             if not self.membership.take_out(connection, room):
                 continue
             frame = protocol.encode(LeftFrame(room=room, reason=reason))
-            self.poster(connection.origin).post(
+            self.poster(connection.api_stage).post(
                 [(connection.id, frame)], time.monotonic() + POST_SECONDS
             )
 
@@ -106,10 +105,10 @@ class Moderation(Record, frozen=True):
             text="",
             user=moderator.user,
             sender=None,
-            sent_at=int(self.clock() * 1000),
+            sent_at=int(self.runtime.clock() * 1000),
             deletes=request.seq,
         )
         self.job_queue.publish(MessageJob(room, message.key, message))
 
     def _in(self, seconds: int) -> int:
-        return int(self.clock()) + seconds
+        return int(self.runtime.clock()) + seconds

@@ -9,13 +9,13 @@ from chalicelib.core.jobs import PresenceJob
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from chalicelib.core.model import Connection, RoomId, User
     from chalicelib.core.ports.job_queue import JobQueue
-    from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Departure
     from chalicelib.service.member_cache import MemberCount
+    from chalicelib.service.runtime import Runtime
 
 
 PRESENCE_LIMIT: Final = 200
@@ -29,10 +29,9 @@ class PresenceNotifier(Record, frozen=True):
     not take is left out, since the next news carry the number again.
     """
 
-    count: MemberCount
+    member_count: MemberCount
     job_queue: JobQueue
-    new_id: Callable[[], str]
-    meter: Meter
+    runtime: Runtime
 
     def joined(self, connection: Connection, room: RoomId, members: int) -> None:
         """Tell a room that somebody has come, which now has so many members."""
@@ -53,9 +52,9 @@ class PresenceNotifier(Record, frozen=True):
         if departure.members is not None:
             return departure.members
         try:
-            return self.count.last(departure.room)
+            return self.member_count.last(departure.room)
         except UnavailableError as error:
-            self.meter.swallow("count who is left", error)
+            self.runtime.meter.swallow("count who is left", error)
             return 0
 
     def _tell(
@@ -65,6 +64,6 @@ class PresenceNotifier(Record, frozen=True):
         left: tuple[User, ...] = (),
     ) -> None:
         try:
-            self.job_queue.publish(PresenceJob(room, self.new_id(), joined, left))
+            self.job_queue.publish(PresenceJob(room, self.runtime.new_id(), joined, left))
         except UnavailableError as error:
-            self.meter.swallow("tell who came and went", error)
+            self.runtime.meter.swallow("tell who came and went", error)

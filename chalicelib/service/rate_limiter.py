@@ -39,9 +39,9 @@ class RateLimiter(Record, frozen=True):
     limits: Limits
     clock: Callable[[], float]
     debts: DebtCache = field(default_factory=DebtCache)
-    user_tabs: UserDebtCache = field(default_factory=UserDebtCache)
+    user_debts: UserDebtCache = field(default_factory=UserDebtCache)
 
-    def __call__(self, connection_id: ConnectionId, request: Request | None) -> Connection:
+    def admit(self, connection_id: ConnectionId, request: Request | None) -> Connection:
         """Return the connection that a frame came from, of which None was to be made out.
 
         Raises:
@@ -120,14 +120,14 @@ class RateLimiter(Record, frozen=True):
         if user_id is None or not self.limits.user_frames:
             return False
         user_cost = self.limits.user_price(cost)
-        return self.user_tabs.wait(user_id, user_cost, self.limits.start(now), now) > 0
+        return self.user_debts.wait(user_id, user_cost, self.limits.start(now), now) > 0
 
     def _charge_user(self, user_id: UserId, cost: int, now: int) -> int:
         """Charge a user for a frame of a connection; return how long it has to wait."""
         user_cost = self.limits.user_price(cost)
-        wait, owed = self.user_tabs.charge(user_id, user_cost, self.limits.start(now), now)
+        wait, owed = self.user_debts.charge(user_id, user_cost, self.limits.start(now), now)
         if owed:
-            self.user_tabs.learn(user_id, self._write(user_id, owed, now))
+            self.user_debts.learn(user_id, self._write(user_id, owed, now))
         return wait
 
     def _write(self, user_id: UserId, cost: int, now: int) -> int:

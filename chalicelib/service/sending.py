@@ -13,14 +13,12 @@ from chalicelib.core.room_update import SignalSent
 from chalicelib.service.membership import require_speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from chalicelib.core.model import Connection
     from chalicelib.core.ports.job_queue import JobQueue
-    from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.store import Store
     from chalicelib.core.protocol import AckFrame, Say, Signal
     from chalicelib.service.backlog import Backlog
+    from chalicelib.service.runtime import Runtime
 
 
 class MessageSender(Record, frozen=True):
@@ -29,9 +27,7 @@ class MessageSender(Record, frozen=True):
     store: Store
     job_queue: JobQueue
     backlog: Backlog
-    clock: Callable[[], float]
-    new_id: Callable[[], str]
-    meter: Meter
+    runtime: Runtime
 
     def say(self, connection: Connection, request: Say) -> AckFrame | None:
         """Queue a message; the broadcast numbers it, and acknowledges it then.
@@ -44,16 +40,16 @@ class MessageSender(Record, frozen=True):
             FrameError: `not_joined`, `forbidden`, `muted`, or `slow_down`.
         """
         room = RoomId(request.room)
-        require_speaker(connection, room, self.clock())
+        require_speaker(connection, room, self.runtime.clock())
         message = Message(
-            id=request.id or self.new_id(),
+            id=request.id or self.runtime.new_id(),
             room=room,
             type=request.type,
             text=request.message,
             user=connection.user,
             sender=connection.id,
-            sent_at=int(self.clock() * 1000),
-            origin=connection.origin,
+            sent_at=int(self.runtime.clock() * 1000),
+            api_stage=connection.api_stage,
         )
         if request.resend:
             head, known = self.store.numbers(room, [message.key])
@@ -61,7 +57,7 @@ class MessageSender(Record, frozen=True):
                 return protocol.ack_frame(SequencedMessage(known[message.key], head.epoch, message))
         self.backlog.take_message(room)
         self.job_queue.publish(MessageJob(room=room, id=message.key, message=message))
-        self.meter.count(Metric.MESSAGES_ACCEPTED)
+        self.runtime.meter.count(Metric.MESSAGES_ACCEPTED)
         return None
 
     def signal(self, connection: Connection, request: Signal) -> None:
@@ -71,12 +67,12 @@ class MessageSender(Record, frozen=True):
             FrameError: `not_joined`, `forbidden`, `muted`, or `slow_down`.
         """
         room = RoomId(request.room)
-        require_speaker(connection, room, self.clock())
+        require_speaker(connection, room, self.runtime.clock())
         self.backlog.take_signal(room)
         signal = SignalSent(
             data=bytes(request.data).decode(),
             user=connection.user,
             sender=connection.id,
-            sent_at=int(self.clock() * 1000),
+            sent_at=int(self.runtime.clock() * 1000),
         )
-        self.job_queue.publish(SignalJob(room, self.new_id(), signal))
+        self.job_queue.publish(SignalJob(room, self.runtime.new_id(), signal))

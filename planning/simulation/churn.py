@@ -22,7 +22,6 @@ from chalicelib.adapters.dynamodb.items import (
     user_connection_item,
 )
 from chalicelib.adapters.dynamodb.store import DynamoStore
-from chalicelib.core.limits import LIMITS
 from chalicelib.core.model import (
     ApiStage,
     Connection,
@@ -36,11 +35,9 @@ from chalicelib.core.model import (
 from chalicelib.core.ports.store import HEAD_LIFE
 from chalicelib.core.protocol import Join
 from chalicelib.core.shards import LEVELS
-from chalicelib.service.member_cache import MemberCache, MemberCount
-from chalicelib.service.membership import Membership
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.rate_limiter import RateLimiter
-from chalicelib.service.sanction_check import SanctionCheck
+from chalicelib.service.member_cache import MemberCache
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from planning import quotas
 from planning.simulation.blocking import blocking, wait
 from planning.simulation.table import Table
@@ -124,25 +121,20 @@ class _Container:
     def __init__(self, table: Table, clock: Callable[[], float]) -> None:
         silence: Any = _Silence()
         self._store = _store(table, clock)
-        count = MemberCount(self._store, clock=clock)
-        self._herald = PresenceNotifier(count, silence, lambda: "", silence)
-        self._admission = RateLimiter(self._store, LIMITS, clock)
-        guard = SanctionCheck(self._store, clock)
-        self._membership = Membership(
-            self._store, self._herald, guard, count, self._admission.charge_reads
-        )
+        adapters = Adapters(self._store, silence, silence, silence)
+        self._use_cases = UseCases(adapters, Runtime(silence, clock))
 
     def come(self, connection: Connection) -> None:
         """Connect and join the room."""
         self._store.account(connection.user.user_id)
         self._store.add(connection)
         request = Join(room=ROOM)
-        admitted = self._admission(connection.id, request)
-        self._membership.join(admitted, request)
+        admitted = self._use_cases.rate_limiter.admit(connection.id, request)
+        self._use_cases.membership.join(admitted, request)
 
     def go(self, connection: Connection) -> None:
         """Disconnect."""
-        self._herald.left(self._store.forget(connection.id))
+        self._use_cases.notifier.left(self._store.forget(connection.id))
 
 
 def storm(load: Storm) -> Peaks:
@@ -199,15 +191,15 @@ def churn(members: int, life: float, messages: int, containers: int = 1) -> Read
     now = START
     table = Table(lambda: now)
     chance = Random(1)  # noqa: S311 - a simulation's chances, not a secret
-    tenth = LEVELS[1][0].span
+    tenth = LEVELS[1][0].slots
     newcomers = (one for one in iter(partial(_connection, chance), None) if tenth.holds(one.id))
     there = list(itertools.islice(newcomers, members // 10))
     _settle(table, there, members)
     store = _store(table, lambda: now)
     leaves = tenth.cut(10)
     caches = [MemberCache(store, clock=lambda: now) for _ in range(containers)]
-    for cache, span in itertools.product(caches, leaves):
-        cache.of(ROOM, span, store.head(ROOM).membership_version(members))
+    for cache, slots in itertools.product(caches, leaves):
+        cache.of(ROOM, slots, store.head(ROOM).membership_version(members))
     due = units = 0.0
     reread = 0
     for _ in range(messages):
@@ -222,9 +214,9 @@ def churn(members: int, life: float, messages: int, containers: int = 1) -> Read
             store.join(there[place], ROOM)
         membership_version = store.head(ROOM).membership_version(members)
         before = table.reads.total
-        for span in leaves:
+        for slots in leaves:
             queries = table.calls["Query"]
-            chance.choice(caches).of(ROOM, span, membership_version)
+            chance.choice(caches).of(ROOM, slots, membership_version)
             reread += table.calls["Query"] > queries
         units += table.reads.total - before
     return Reading(reread / messages / len(leaves), units / messages * members / len(there))
@@ -241,7 +233,7 @@ def _connection(chance: Random) -> Connection:
         user=User(UserId(str(uuid.UUID(bytes=chance.randbytes(16)))), "Ada Lovelace"),
         protocol=Protocol.V1,
         connected_at=round(START * 1_000),
-        origin=ApiStage("a1b2c3d4e5", "api"),
+        api_stage=ApiStage("a1b2c3d4e5", "api"),
     )
 
 

@@ -18,20 +18,12 @@ from bench.load.flood_scenes import INTERVAL, SCENES, Flood, Row, Talk, row
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.errors import FrameError
 from chalicelib.core.events import QueueEvent, QueueRecord
-from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import encode
-from chalicelib.core.limits import LIMITS
 from chalicelib.core.model import ApiStage, Connection, ConnectionId, Protocol, RoomId, User, UserId
-from chalicelib.core.ports.poster import Report
+from chalicelib.core.ports.poster import ManagementApi, Report
 from chalicelib.core.protocol import Say, Signal
-from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import BroadcastHandler
-from chalicelib.service.delivery import Delivery
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.rate_limiter import RateLimiter
-from chalicelib.service.sending import MessageSender
-from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from planning import quotas
 from planning.simulation.arithmetic import queue_latency
 from planning.simulation.blocking import blocking, wait
@@ -46,8 +38,10 @@ if TYPE_CHECKING:
 
     from bench.load.flood_scenes import Scene
     from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.authenticator import Authenticator
     from chalicelib.core.ports.meter import Metric
     from chalicelib.core.ports.poster import Post
+    from chalicelib.service.broadcast import BroadcastHandler
     from planning.simulation.lambdas import Process
     from planning.simulation.path import World
 
@@ -138,18 +132,17 @@ class _MessageContainer:
     """One container of the message function."""
 
     def __init__(self, aws: _Aws) -> None:
-        store = aws.store()
-        self._admission = RateLimiter(store, LIMITS, aws.clock)
-        backlog = Backlog(store, aws.clock)
-        self._saying = MessageSender(store, aws.job_queue, backlog, aws.clock, aws.new_id, _Meter())
+        use_cases = aws.use_cases()
+        self._rate_limiter = use_cases.rate_limiter
+        self._sender = use_cases.message_sender
 
     def receive(self, sender: ConnectionId, request: Say | Signal) -> None:
         """Take a frame; raises as `MessageHandler` answers."""
-        connection = self._admission(sender, request)
+        connection = self._rate_limiter.admit(sender, request)
         if isinstance(request, Say):
-            self._saying.say(connection, request)
+            self._sender.say(connection, request)
         else:
-            self._saying.signal(connection, request)
+            self._sender.signal(connection, request)
 
 
 class _Aws:
@@ -223,38 +216,21 @@ class _Aws:
         ]
 
         def serve() -> None:
-            broadcast = self._broadcasts.pop() if self._broadcasts else self._broadcast()
-            broadcast(QueueEvent(records), REMAINING)
+            broadcast = self._broadcasts.pop() if self._broadcasts else self.use_cases().broadcast
+            broadcast.handle(QueueEvent(records), REMAINING)
             self._broadcasts.append(broadcast)
 
         yield from blocking(self.env, serve)
 
-    def _broadcast(self) -> BroadcastHandler:
-        store, meter = self.store(), _Meter()
-        count = MemberCount(store, clock=self.clock)
-        notifier = PresenceNotifier(count, self.job_queue, self.new_id, meter)
-        closing: Any = None  # nobody has a token that could end
-        return BroadcastHandler(
-            store,
+    def use_cases(self) -> UseCases:
+        """Return a new container's use cases."""
+        adapters = Adapters(
+            self.store(),
             self.job_queue,
-            Delivery(
-                store,
-                self.job_queue,
-                lambda _: self._poster,
-                notifier,
-                self.new_id,
-                self.clock,
-                meter,
-            ),
-            TokenExpiry(store, self.job_queue, closing, notifier, self.clock, meter),
-            MemberCache(store, clock=self.clock),
-            count,
-            LastCount(),
-            Fanout(),
-            self.clock,
-            meter,
-            sleep=wait,
+            lambda _: cast("ManagementApi", self._poster),
+            cast("Authenticator", None),
         )
+        return UseCases(adapters, Runtime(_Meter(), self.clock, self.new_id, wait))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def message(text: str = "hi", message_id: str = "1", room: str = "lobby") -> Mes
         user=ADA,
         sender=CONNECTION,
         sent_at=1_795_543_906_000,
-        origin=ORIGIN,
+        api_stage=ORIGIN,
     )
 
 
@@ -256,13 +256,13 @@ def test_a_job_waits_in_its_group(one: Job, group: str) -> None:
 
 
 def test_a_span_is_a_group_on_the_queue(queues: Queues) -> None:
-    """Jobs of two spans are handed to two workers, those of one span to the same."""
-    spans = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF), SlotRange(0, 0x7FFF))
+    """Jobs of two slot ranges are handed to two workers, those of one slot range to the same."""
+    slot_ranges = (SlotRange(0, 0x7FFF), SlotRange(0x8000, 0xFFFF), SlotRange(0, 0x7FFF))
     membership_version = MembershipVersion(Epoch("e"), 1, 2_000, 500, level=1)
     queues.job_queue.publish_all(
         [
-            FanoutJob(RoomId("lobby"), str(number), RoomUpdate(), span, membership_version)
-            for number, span in enumerate(spans)
+            FanoutJob(RoomId("lobby"), str(number), RoomUpdate(), slots, membership_version)
+            for number, slots in enumerate(slot_ranges)
         ]
     )
     groups = {

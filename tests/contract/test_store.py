@@ -115,7 +115,7 @@ def connection(name: str, protocol: Protocol = Protocol.V1) -> Connection:
         user=User(UserId(f"user-{name}"), name),
         protocol=protocol,
         connected_at=NOW * 1000,
-        origin=ApiStage("a1b2c3d4e5", "api"),
+        api_stage=ApiStage("a1b2c3d4e5", "api"),
     )
 
 
@@ -227,7 +227,7 @@ def test_a_member_is_known_with_its_protocol_and_its_api(store: Store) -> None:
     store.add(plain)
     store.join(plain, LOBBY)
     assert members(store) == [
-        Member(plain.id, plain.user, Protocol.PLAIN, plain.origin, plain.connected_at)
+        Member(plain.id, plain.user, Protocol.PLAIN, plain.api_stage, plain.connected_at)
     ]
 
 
@@ -590,7 +590,7 @@ def test_a_table_that_fails_is_unavailable() -> None:
         ada, head = connection("Ada"), RoomHead(Epoch("e"))
         mine = replace(ada, digests=frozenset({room_digest(ada.id, LOBBY)}))
         numbered = [SequencedMessage(1, head.epoch, message(1))]
-        member = Member(ada.id, ada.user, ada.protocol, ada.origin, ada.connected_at)
+        member = Member(ada.id, ada.user, ada.protocol, ada.api_stage, ada.connected_at)
         for call in (
             lambda: store.add(ada),
             lambda: store.connection(ada.id),
@@ -811,19 +811,19 @@ def test_one_alone_takes_it_on_to_answer(store: Store) -> None:
 def test_an_account_lists_a_user_s_connections(store: Store, clock: Clock) -> None:
     """Those that are there, with where to reach them; the user's own item is none of them."""
     first, other = added(store, "Ada"), added(store, "Bob")
-    second = replace(connection("Ada 2"), user=first.user, origin=ApiStage("other", "prod"))
+    second = replace(connection("Ada 2"), user=first.user, api_stage=ApiStage("other", "prod"))
     store.add(second)
     store.charge(first.user.user_id, 1, 0)
     account = store.account(first.user.user_id)
     assert set(account.addresses) == {
-        Address(first.id, first.origin, first.connected_at),
-        Address(second.id, second.origin, second.connected_at),
+        Address(first.id, first.api_stage, first.connected_at),
+        Address(second.id, second.api_stage, second.connected_at),
     }
     assert (account.blocked_until, account.asked_at) == (0, 0)
     store.forget(first.id)
     left, others = store.account(first.user.user_id), store.account(other.user.user_id)
-    assert left.addresses == (Address(second.id, second.origin, second.connected_at),)
-    assert others.addresses == (Address(other.id, other.origin, other.connected_at),)
+    assert left.addresses == (Address(second.id, second.api_stage, second.connected_at),)
+    assert others.addresses == (Address(other.id, other.api_stage, other.connected_at),)
     clock.now = NOW + CONNECTION_LIFE
     assert store.account(first.user.user_id).addresses == ()
 
@@ -864,7 +864,7 @@ def test_an_entry_of_an_older_version_tells_no_age(clock: Clock) -> None:
             UpdateExpression="REMOVE connected_at",
         )
         [address] = store.account(ada.user.user_id).addresses
-        assert address == Address(ada.id, ada.origin, 0)
+        assert address == Address(ada.id, ada.api_stage, 0)
 
 
 def test_a_table_that_can_t_be_reached_is_unavailable() -> None:
@@ -909,7 +909,7 @@ def rise(store: Store, room: RoomId = LOBBY) -> int:
     first = added(store, next(names), room)
     shard = shard_of(first.id, head.level)
     fill(store, room, shard, CAPACITY[head.level] // len(LEVELS[head.level]))
-    added(store, next(name for name in names if shard.span.holds(gateway_id(name))), room)
+    added(store, next(name for name in names if shard.slots.holds(gateway_id(name))), room)
     fill(store, room, shard, store.count(room, shard))
     return store.head(room).level
 
@@ -939,12 +939,14 @@ def large_room(store: Store) -> list[Connection]:
     return crowd
 
 
-def cached(store: Store, spans: Sequence[SlotRange] = (SlotRange(),)) -> list[ConnectionId]:
+def cached(store: Store, slot_ranges: Sequence[SlotRange] = (SlotRange(),)) -> list[ConnectionId]:
     """The members of the lobby as workers find them that share its slots."""
     head = store.head(LOBBY)
     membership_version = head.membership_version(MemberCount(store).of(LOBBY, head))
     return [
-        one.id for span in spans for one in MemberCache(store).of(LOBBY, span, membership_version)
+        one.id
+        for slots in slot_ranges
+        for one in MemberCache(store).of(LOBBY, slots, membership_version)
     ]
 
 
@@ -959,7 +961,7 @@ def test_a_room_goes_on_to_the_next_level_when_it_is_full(store: Store, level: i
     fill(store, LOBBY, shard, full - 1)
     names = (str(number) for number in itertools.count())
     last, over, after = (
-        next(name for name in names if shard.span.holds(gateway_id(name))) for _ in range(3)
+        next(name for name in names if shard.slots.holds(gateway_id(name))) for _ in range(3)
     )
     added(store, last, LOBBY)
     assert store.head(LOBBY).level == level
@@ -979,9 +981,9 @@ def test_members_of_every_level_are_found(store: Store) -> None:
     everyone = cached(store)
     assert crowd < set(everyone)
     assert len(set(everyone)) == len(everyone) == len(LEVELS) + 2 * len(CAPACITY)
-    for spans in (SlotRange().cut(10), SlotRange().cut(7), SlotRange(0, 0x0FFF).cut(3)):
-        holding = {one for one in everyone if any(span.holds(one) for span in spans)}
-        found = cached(store, spans)
+    for slot_ranges in (SlotRange().cut(10), SlotRange().cut(7), SlotRange(0, 0x0FFF).cut(3)):
+        holding = {one for one in everyone if any(slots.holds(one) for slots in slot_ranges)}
+        found = cached(store, slot_ranges)
         assert set(found) == holding
         assert len(found) == len(holding)
 
@@ -1090,7 +1092,7 @@ def test_who_comes_or_goes_changes_the_version_of_a_part_alone(store: Store) -> 
     assert rise(store) == 1
     shard = LEVELS[1][3]
     people = (str(number) for number in itertools.count())
-    there = (name for name in people if shard.span.holds(gateway_id(name)))
+    there = (name for name in people if shard.slots.holds(gateway_id(name)))
     crowd = [added(store, name, LOBBY) for name in itertools.islice(there, 9)]
     parts = [shard.part_of(one.id) for one in crowd]
     assert all(shard.parts()[part].holds(one.id) for part, one in zip(parts, crowd, strict=True))

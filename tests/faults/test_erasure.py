@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.jobs import MessageJob, QueueDepth, decode
 from chalicelib.core.model import RoomId, UserId
-from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.erasure import Erased, Erasure
-from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.runtime import Runtime
 from tests.faults.lambdas import Invocation, announce
 from tests.faults.test_join import meeting
 from tests.faults.test_rights import known
@@ -43,18 +41,16 @@ class Run:
         """Begin."""
         world = self.world
         assert isinstance(world.store, MemoryStore)
-        notifier = PresenceNotifier(MemberCount(world.store), world.queue, str, world.meter)
-        closing = ConnectionCloser(world.store, notifier, lambda _: world.gateway, world.meter)
+        container = world.containers[0]
         erasure = Erasure(
             world.store,
             MemoryTraces(world.store, announce),
-            closing,
-            notifier,
+            container.closer,
+            container.notifier,
             world.queue.waiting,
-            self._note,
-            lambda _: announce("sleep"),
+            Runtime(world.meter, self._note, sleep=lambda _: announce("sleep")),
         )
-        return world._start(lambda: erasure(self.user_id))
+        return world._start(lambda: erasure.erase(self.user_id))
 
     def of_user(self) -> set[str]:
         """The user's messages, queued or numbered at any time."""

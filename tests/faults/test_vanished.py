@@ -15,7 +15,6 @@ from simpy import Environment
 
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.events import QueueEvent, QueueRecord
-from chalicelib.core.fanout import Fanout
 from chalicelib.core.jobs import MessageJob, encode
 from chalicelib.core.model import (
     ApiStage,
@@ -29,17 +28,14 @@ from chalicelib.core.model import (
 )
 from chalicelib.core.ports.poster import Reason, Report
 from chalicelib.service.broadcast import POSTING_SHARE, BroadcastHandler
-from chalicelib.service.connection_closer import ConnectionCloser
-from chalicelib.service.delivery import Delivery
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from planning import quotas
 from planning.simulation.blocking import blocking, wait
 from planning.simulation.table import Table
 from tests.faults.services import BATCH, DEDUPLICATION_SECONDS
 from tests.support.builders import gateway_id
-from tests.support.fake_meter import Tally
+from tests.support.fake_meter import FakeMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.core.jobs import Job
+    from chalicelib.core.ports.authenticator import Authenticator
     from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.poster import Post
 
@@ -186,7 +183,14 @@ class Room:
         began = self.clock()
         user = User(UserId("sender"), "Sender")
         message = Message(
-            str(number), TEA, "chat", "hi", user, gateway_id("S"), round(began * 1000), origin=HERE
+            str(number),
+            TEA,
+            "chat",
+            "hi",
+            user,
+            gateway_id("S"),
+            round(began * 1000),
+            api_stage=HERE,
         )
         job = MessageJob(TEA, message.key, message)
         self._env.process(blocking(self._env, partial(self._queue.publish, job)))
@@ -200,25 +204,11 @@ class Room:
         self._env.run()
 
     def _use_case(self) -> BroadcastHandler:
-        ids = partial(next, (f"id {number}" for number in count()))
-        meter, queue = Tally(), cast("JobQueue", self._queue)
+        ids = (f"id {number}" for number in count())
         poster = cast("Callable[[ApiStage], Any]", lambda _: self.gateway)
-        counted = MemberCount(self.store, clock=self.clock)
-        notifier = PresenceNotifier(counted, queue, ids, meter)
-        closing = ConnectionCloser(self.store, notifier, poster, meter)
-        return BroadcastHandler(
-            self.store,
-            queue,
-            Delivery(self.store, queue, poster, notifier, ids, self.clock, meter),
-            TokenExpiry(self.store, queue, closing, notifier, self.clock, meter),
-            MemberCache(self.store, clock=self.clock),
-            counted,
-            LastCount(),
-            Fanout(),
-            self.clock,
-            meter,
-            wait,
-        )
+        queue = cast("JobQueue", self._queue)
+        adapters = Adapters(self.store, queue, poster, cast("Authenticator", None))
+        return UseCases(adapters, Runtime(FakeMeter(), self.clock, ids.__next__, wait)).broadcast
 
     def _begin(self, group: str, records: list[QueueRecord]) -> None:
         self._env.process(blocking(self._env, partial(self._serve, group, records)))
@@ -226,7 +216,7 @@ class Room:
     def _serve(self, group: str, records: list[QueueRecord]) -> None:
         began = self._env.now
         wait(quotas.QUEUE_CALL)
-        assert not self._broadcast(QueueEvent(records), REMAINING)
+        assert not self._broadcast.handle(QueueEvent(records), REMAINING)
         self.longest = max(self.longest, self._env.now - began)
         self._queue.release(group)
 

@@ -15,30 +15,13 @@ from chalicelib.core.fanout import Fanout
 from chalicelib.core.identity import Identity, Rights
 from chalicelib.core.limits import Limits
 from chalicelib.core.model import ConnectionId, RoomId, User, UserId
-from chalicelib.core.origin_policy import OriginPolicy
 from chalicelib.core.protocol import SUBPROTOCOL
-from chalicelib.service.backlog import Backlog
-from chalicelib.service.broadcast import BroadcastHandler
-from chalicelib.service.connect import ConnectHandler
-from chalicelib.service.connection_closer import ConnectionCloser
-from chalicelib.service.connection_quota import ConnectionQuota
-from chalicelib.service.delivery import Delivery
-from chalicelib.service.disconnect import DisconnectHandler
-from chalicelib.service.history import RoomReader
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.membership import Membership
-from chalicelib.service.message import MessageHandler
-from chalicelib.service.moderation import Moderation
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.rate_limiter import RateLimiter
-from chalicelib.service.sanction_check import SanctionCheck
-from chalicelib.service.sending import MessageSender
-from chalicelib.service.token_expiry import TokenExpiry
-from chalicelib.service.token_renewal import TokenRenewal
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from tests.faults.client import Client
 from tests.faults.lambdas import Invocation, Killed
 from tests.faults.services import FifoQueue, Gateway, Socket
-from tests.support.fake_meter import Tally
+from tests.support.fake_meter import FakeMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +38,23 @@ WINDOW = 40
 
 UNLIMITED = Limits(frames=1e6, joins=1e6, user_frames=0)
 """Here the clock stands still for as long as a history goes on."""
+
+
+class TrustingAuthenticator:
+    """Takes a token for what it says: a user, and the rooms that the user may join."""
+
+    def __init__(self, new_id: Callable[[], str], clock: Callable[[], float]) -> None:
+        self._anonymous = AnonymousAuthenticator(lambda: UserId(new_id()))
+        self._clock = clock
+
+    def authenticate(self, credentials: HandshakeCredentials) -> Identity:
+        """See `Authenticator`; whoever shows no token may moderate everywhere."""
+        if credentials.token is None:
+            identity = self._anonymous.authenticate(credentials)
+            return replace(identity, rights=Rights(moderate=("*",)))
+        user_id, _, granted = credentials.token.partition(" ")
+        user = User(UserId(user_id), "whoever")
+        return Identity(user, Rights(join=tuple(granted.split())), int(self._clock()) + 3600)
 
 
 class World:
@@ -86,76 +86,17 @@ class World:
         self._wire(fanout, limits)
 
     def _wire(self, fanout: Fanout, limits: Limits) -> None:
-        def poster(_: object) -> Gateway:
-            return self.gateway
-
-        def new_id() -> str:
-            return f"id-{next(self._ids)}"
-
-        self.meter = Tally()
-        count = MemberCount(self.store, clock=lambda: self.now)
-        notifier = PresenceNotifier(count, self.queue, new_id, self.meter)
-        rate_limiter = RateLimiter(self.store, limits, lambda: self.now)
-        backlog = Backlog(self.store, lambda: self.now)
-        closing = ConnectionCloser(self.store, notifier, poster, self.meter)
-        guard = SanctionCheck(self.store, lambda: self.now)
-        membership = Membership(self.store, notifier, guard, count, rate_limiter.charge_reads)
-        anonymous = AnonymousAuthenticator(lambda: UserId(new_id()))
-
-        def authenticate(credentials: HandshakeCredentials) -> Identity:
-            """Take a token for what it says: a user, and the rooms that the user may join."""
-            if credentials.token is None:
-                return replace(anonymous(credentials), rights=Rights(moderate=("*",)))
-            user_id, _, granted = credentials.token.partition(" ")
-            user = User(UserId(user_id), "whoever")
-            return Identity(user, Rights(join=tuple(granted.split())), int(self.now) + 3600)
-
-        self._connect = ConnectHandler(
-            self.store,
-            notifier,
-            authenticate,
-            OriginPolicy(),
-            private=(),
-            token_in_query=False,
-            connection_quota=ConnectionQuota(self.store, closing, poster, limits, lambda: self.now),
-            guard=guard,
-            count=count,
-        )
-        self._receive = MessageHandler(
-            rate_limiter,
-            poster,
-            MessageSender(self.store, self.queue, backlog, lambda: self.now, new_id, self.meter),
-            membership,
-            RoomReader(self.store, rate_limiter.charge_reads),
-            TokenRenewal(self.store, membership, authenticate, lambda: self.now, self.meter),
-            Moderation(
-                self.store, self.queue, poster, membership, closing, lambda: self.now, self.meter
-            ),
-            closing,
-            self.meter,
-        )
-        self._disconnect = DisconnectHandler(self.store, notifier)
+        self.meter = FakeMeter()
+        runtime = Runtime(self.meter, lambda: self.now, self._new_id, lambda _: None)
+        authenticator = TrustingAuthenticator(self._new_id, lambda: self.now)
+        adapters = Adapters(self.store, self.queue, lambda _: self.gateway, authenticator)
         # Two containers, each with a cache of its own: which one a batch meets is chance.
-        self._broadcasts = [
-            BroadcastHandler(
-                self.store,
-                self.queue,
-                Delivery(
-                    self.store, self.queue, poster, notifier, new_id, lambda: self.now, self.meter
-                ),
-                TokenExpiry(
-                    self.store, self.queue, closing, notifier, lambda: self.now, self.meter
-                ),
-                MemberCache(self.store, clock=lambda: self.now),
-                count,
-                LastCount(),
-                fanout,
-                lambda: self.now,
-                self.meter,
-                sleep=lambda _: None,
-            )
-            for _ in range(2)
+        self.containers = [
+            UseCases(adapters, runtime, limits=limits, fanout=fanout) for _ in range(2)
         ]
+
+    def _new_id(self) -> str:
+        return f"id-{next(self._ids)}"
 
     # What clients do
 
@@ -174,7 +115,7 @@ class World:
             headers={"Sec-WebSocket-Protocol": SUBPROTOCOL},
             query_string_parameters={"username": client.name, "session": client.session},
         )
-        self._start(lambda: self._connect(event)).finish()
+        self._start(lambda: self.containers[0].connect.handle(event)).finish()
         self.tidy()
         self.gateway.sockets[connection_id] = Socket()
         client.open(connection_id)
@@ -187,7 +128,7 @@ class World:
         del self.gateway.sockets[client.connection]
         client.lose()
         if told:
-            self._start(lambda: self._disconnect(event))
+            self._start(lambda: self.containers[0].disconnect.handle(event))
 
     def leave(self, client: Client, room: str) -> None:
         """Leave a room in peace: with nothing of one's own on the way, which could come later."""
@@ -297,7 +238,7 @@ class World:
         return not self.invocations and self.queue.empty()
 
     def _invoke_broadcast(self, container: int, records: list[QueueRecord]) -> None:
-        self._broadcasts[container](QueueEvent(records), REMAINING)
+        self.containers[container].broadcast.handle(QueueEvent(records), REMAINING)
         # The event source mapping deletes what a function has returned from without an error.
         self.queue.delete(records)
 
@@ -307,14 +248,14 @@ class World:
             self._left.pop((connection_id, frame["room"]), None)
         if connection_id in self.gateway.sockets and frame["action"] != "leave":
             event = GatewayEvent(self._context(connection_id), body=body)
-            self._start(lambda: self._receive(event), connection_id)
+            self._start(lambda: self.containers[0].message.handle(event), connection_id)
 
     def _start_leave(self, connection_id: ConnectionId, room: str) -> None:
         body = json.dumps({"action": "leave", "room": room})
         event = GatewayEvent(self._context(connection_id), body=body)
 
         def run() -> None:
-            if self._receive(event) is None:
+            if self.containers[0].message.handle(event) is None:
                 self._left[connection_id, room] = next(self._moment)
 
         self._left.pop((connection_id, room), None)

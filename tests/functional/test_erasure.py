@@ -32,8 +32,9 @@ class Diary:
         self.say(BOB, "his", "b-1")
         [self.user] = {one["data"]["userId"] for one in self.heard(BOB) if one["type"] == "message"}
         connections.received.clear()
-        erasure = replace(container.graph().erasure(), sleep=lambda _: None)
-        self.erased = erasure(UserId(self.user))
+        erasure = container.graph().erasure()
+        erasure = replace(erasure, runtime=replace(erasure.runtime, sleep=lambda _: None))
+        self.erased = erasure.erase(UserId(self.user))
         lambdas.broadcast()
 
     def come(self, connection_id: str, name: str) -> None:

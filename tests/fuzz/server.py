@@ -108,7 +108,7 @@ class Twins(Graph):
         self.gateway = MemoryPoster()
         super().__init__(settings)
 
-    def poster(self, origin: ApiStage) -> ManagementApi:  # noqa: ARG002 - there is one
+    def poster(self, api_stage: ApiStage) -> ManagementApi:  # noqa: ARG002 - there is one
         """Post to the twin."""
         return self.gateway
 

@@ -54,7 +54,7 @@ MEMBER = Member(READER, ADA, Protocol.V1, API, 1_795_543_900_000)
 
 def message(message_id: str, text: str = "hello") -> Message:
     """Something that Ada has said."""
-    return Message(message_id, TEA, "chat", text, ADA, SENDER, 1_795_543_903_000, origin=API)
+    return Message(message_id, TEA, "chat", text, ADA, SENDER, 1_795_543_903_000, api_stage=API)
 
 
 NUMBERED = SequencedMessage(1, Epoch("epoch-1"), message("1"))

@@ -19,7 +19,7 @@ def connection(name: str, user: str = "ada") -> Connection:
         user=User(UserId(user), user),
         protocol=Protocol.V1,
         connected_at=int(START * 1000),
-        origin=ApiStage("a1b2c3d4e5", "api"),
+        api_stage=ApiStage("a1b2c3d4e5", "api"),
     )
 
 

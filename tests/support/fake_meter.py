@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.meter import Metric
 
 
-class Tally:
+class FakeMeter:
     """See `Meter`.
 
     Attributes:

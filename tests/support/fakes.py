@@ -118,7 +118,7 @@ class MemoryLedger:
     def account(self, user_id: UserId) -> Account:
         """See `RateLimitStore.account`."""
         addresses = [
-            Address(connection.id, connection.origin, connection.connected_at)
+            Address(connection.id, connection.api_stage, connection.connected_at)
             for (user, _), connection in self.addresses.items()
             if user == user_id and self._alive(connection)
         ]
@@ -321,12 +321,12 @@ class MemoryStore(MemoryLedger):
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
-    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, slots: SlotRange) -> Iterator[Member]:
         """See `Store.members`."""
         connections = [
             one
             for (level, _), one in self._sorted_members(room)
-            if level == shard.level and shard.span.holds(one.id) and span.holds(one.id)
+            if level == shard.level and shard.slots.holds(one.id) and slots.holds(one.id)
         ]
         self._announce("Query")
         for connection in connections:
@@ -362,7 +362,7 @@ class MemoryStore(MemoryLedger):
 
     def count(self, room: RoomId, shard: Shard) -> int:
         """See `Store.count`."""
-        return sum(1 for _ in self.members(room, shard, shard.span))
+        return sum(1 for _ in self.members(room, shard, shard.slots))
 
     def repair_member_count(self, room: RoomId, shard: Shard, state: ShardState) -> None:
         """See `Store.repair_member_count`."""
@@ -414,7 +414,7 @@ class MemoryStore(MemoryLedger):
         for message in messages:
             expires_at = self._clock() + HISTORY_LIFE
             room = self.rooms[message.message.room]
-            kept = replace(message, message=replace(message.message, origin=None))
+            kept = replace(message, message=replace(message.message, api_stage=None))
             room.messages[message.seq] = (kept, expires_at)
             room.keys[message.message.key] = (message.epoch, message.seq)
         self._announce("BatchWriteItem")
@@ -609,7 +609,7 @@ def _member(connection: Connection) -> Member:
         connection.id,
         connection.user,
         connection.protocol,
-        connection.origin,
+        connection.api_stage,
         connection.connected_at,
         connection.until,
     )
@@ -629,7 +629,7 @@ class MemoryTraces:
     def entries(self, user_id: UserId) -> list[Address]:
         """See `TraceStore.entries`."""
         listed = [
-            Address(connection.id, connection.origin, connection.connected_at)
+            Address(connection.id, connection.api_stage, connection.connected_at)
             for (user, _), connection in self._store.addresses.items()
             if user == user_id
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -51,15 +51,12 @@ from chalicelib.service.broadcast import (
     LONGEST_DELAY,
     MOST_TIMES,
     POSTING_SHARE,
-    BroadcastHandler,
 )
-from chalicelib.service.connection_closer import ConnectionCloser
-from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE, Delivery
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from chalicelib.service.presence import PresenceNotifier
-from chalicelib.service.token_expiry import TokenExpiry
+from chalicelib.service.delivery import ATTEMPTS, FORGOTTEN_AT_ONCE
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import gateway_id
-from tests.support.fake_meter import Tally
+from tests.support.fake_meter import FakeMeter
 from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
@@ -67,6 +64,7 @@ if TYPE_CHECKING:
 
     from chalicelib.core.jobs import Job
     from chalicelib.core.model import RoomHead
+    from chalicelib.core.ports.authenticator import Authenticator
 
 NOW = 1_795_543_903.0
 ORIGIN = ApiStage("a1b2c3d4e5", "api")
@@ -146,46 +144,27 @@ class Scene:
     other_poster: MemoryPoster = field(default_factory=MemoryPoster)
     fanout: Fanout = field(default_factory=Fanout)
     slept: list[float] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    meter: FakeMeter = field(default_factory=FakeMeter)
     now: float = NOW
 
     def __post_init__(self) -> None:
         def clock() -> float:
             return self.now
 
-        count = MemberCount(self.store, clock=clock)
-        notifier = PresenceNotifier(count, self.job_queue, lambda: "id", self.tally)
-        self.closing = ConnectionCloser(self.store, notifier, self.poster_of, self.tally)
-        self.delivery = Delivery(
-            self.store, self.job_queue, self.poster_of, notifier, lambda: "id", clock, self.tally
-        )
-        self.expiry = TokenExpiry(
-            self.store, self.job_queue, self.closing, notifier, clock, self.tally
-        )
-        self.broadcast = BroadcastHandler(
-            self.store,
-            self.job_queue,
-            self.delivery,
-            self.expiry,
-            MemberCache(self.store, clock=clock),
-            count,
-            LastCount(),
-            self.fanout,
-            clock,
-            self.tally,
-            self.slept.append,
-        )
+        runtime = Runtime(self.meter, clock, lambda: "id", self.slept.append)
+        adapters = Adapters(self.store, self.job_queue, self.poster_of, cast("Authenticator", None))
+        self.use_cases = UseCases(adapters, runtime, fanout=self.fanout)
 
-    def poster_of(self, origin: ApiStage) -> MemoryPoster:
+    def poster_of(self, api_stage: ApiStage) -> MemoryPoster:
         """The poster of each API."""
-        return self.poster if origin == ORIGIN else self.other_poster
+        return self.poster if api_stage == ORIGIN else self.other_poster
 
     def join(
         self,
         name: str,
         room: RoomId = TEA,
         protocol: Protocol = Protocol.V1,
-        origin: ApiStage = ORIGIN,
+        api_stage: ApiStage = ORIGIN,
         connected_at: float = NOW,
     ) -> ConnectionId:
         """Let somebody join a room."""
@@ -194,7 +173,7 @@ class Scene:
             User(UserId(name), name),
             protocol,
             int(connected_at * 1000),
-            origin,
+            api_stage,
         )
         known = self.store.connection(connection.id)
         if known is None:
@@ -208,7 +187,7 @@ class Scene:
 
     def run(self, *records: QueueRecord, remaining: float = 30.0) -> None:
         """Broadcast a batch."""
-        self.broadcast(QueueEvent(list(records)), remaining)
+        self.use_cases.broadcast.handle(QueueEvent(list(records)), remaining)
 
     def seqs(self, connection_id: ConnectionId) -> list[int]:
         """The numbers of the messages that a connection has received."""
@@ -247,7 +226,7 @@ def said(number: int, room: RoomId = TEA) -> MessageJob:
     """A job with a message."""
     user = User(UserId("sender"), "Sender")
     message = Message(
-        f"m-{number}", room, "chat", "hi", user, SENDER, int(NOW * 1000), origin=ORIGIN
+        f"m-{number}", room, "chat", "hi", user, SENDER, int(NOW * 1000), api_stage=ORIGIN
     )
     return MessageJob(room, message.key, message)
 
@@ -272,15 +251,15 @@ def test_a_room_that_cannot_be_numbered_does_not_cost_the_others(scene: Scene) -
 
 def test_failed_records_are_reported_where_the_mapping_heeds_them(scene: Scene) -> None:
     """Every record of the failed group is returned, so that none overtakes another; none raises."""
-    scene.broadcast = replace(scene.broadcast, reports_failures=True)
+    broadcast = replace(scene.use_cases.broadcast, reports_failures=True)
     scene.store.broken = frozenset({TEA})
     tea = [record(said(1), 1, received=2), record(said(2), 2)]
     event = QueueEvent([tea[0], record(said(3, COFFEE), 3), tea[1]])
-    assert scene.broadcast(event, 30.0) == ["id-1", "id-2"]
+    assert broadcast.handle(event, 30.0) == ["id-1", "id-2"]
     assert scene.job_queue.deleted == []
     assert [one for one, _ in scene.job_queue.delayed] == tea
     scene.store.broken = frozenset()
-    assert scene.broadcast(QueueEvent(tea), 30.0) == []
+    assert broadcast.handle(QueueEvent(tea), 30.0) == []
 
 
 def test_the_delay_grows_but_not_without_end(scene: Scene) -> None:
@@ -398,7 +377,7 @@ def test_failures_after_the_numbers_raise_nothing(scene: Scene) -> None:
     scene.store.forgetful = False
     scene.run(record(said(1)))
     assert scene.members() == {ADA, bob}
-    assert "queue missed posts again" in scene.tally.swallowed
+    assert "queue missed posts again" in scene.meter.swallowed
 
 
 def test_gone_members_are_forgotten_and_the_others_told(scene: Scene) -> None:
@@ -504,7 +483,7 @@ def test_what_waits_for_one_worker_shares_a_frame() -> None:
 
 
 def backlog(head: RoomHead, text: str) -> list[QueueRecord]:
-    """A batch of ten jobs with ten messages each, as a worker of a span gathers it."""
+    """A batch of ten jobs with ten messages each, as a worker of a slot range gathers it."""
     user = User(UserId("sender"), "Sender")
     messages = [
         SequencedMessage(seq, head.epoch, Message(f"m-{seq}", TEA, "chat", text, user, SENDER, 0))
@@ -603,7 +582,7 @@ OTHER = ApiStage("f6g7h8i9j0", "prod")
 
 def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
     """Two APIs may share a table and a room: neither forgets the other's members."""
-    bob = scene.join("Bob", origin=OTHER)
+    bob = scene.join("Bob", api_stage=OTHER)
     scene.other_poster.ill[ADA] = scene.poster.ill[bob] = Reason.GONE
     scene.run(record(said(1)))
     assert set(scene.poster.received) == {ADA, SENDER}
@@ -614,7 +593,7 @@ def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
 
 def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
     """What was missed comes from the API that its connection came to."""
-    bob = scene.join("Bob", origin=OTHER)
+    bob = scene.join("Bob", api_stage=OTHER)
     scene.other_poster.ill[bob] = scene.poster.ill[ADA] = Reason.TIMED_OUT
     scene.run(record(said(1)))
     scene.other_poster.ill.clear()
@@ -627,7 +606,7 @@ def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
 def test_the_ack_of_who_has_left_goes_through_its_own_api(scene: Scene) -> None:
     """The message carries where its sender was reached."""
     job = said(1)
-    scene.run(record(MessageJob(TEA, job.id, replace(job.message, origin=OTHER))))
+    scene.run(record(MessageJob(TEA, job.id, replace(job.message, api_stage=OTHER))))
     assert SENDER not in scene.poster.received
     [ack] = map(json.loads, scene.other_poster.received[SENDER])
     assert (ack["type"], ack["seq"]) == ("ack", 1)
@@ -636,7 +615,7 @@ def test_the_ack_of_who_has_left_goes_through_its_own_api(scene: Scene) -> None:
 def test_what_came_over_no_connection_has_no_ack(scene: Scene) -> None:
     """A published message tells the members, and nobody else."""
     job = said(1)
-    published = replace(job.message, sender=None, origin=None)
+    published = replace(job.message, sender=None, api_stage=None)
     scene.run(record(MessageJob(TEA, job.id, published)))
     assert set(scene.poster.received) == {ADA}
 
@@ -794,7 +773,7 @@ def test_numbering_that_is_not_in_time_fails_one_room(scene: Scene) -> None:
         scene.run(coffee, tea, remaining=0.5)
     assert scene.job_queue.deleted == [coffee]
     assert [one for one, _ in scene.job_queue.delayed] == [tea]
-    assert "'tea'" in str(scene.tally.fields["reason"])
+    assert "'tea'" in str(scene.meter.fields["reason"])
 
 
 def test_posts_are_measured_by_member_and_message(scene: Scene) -> None:
@@ -803,16 +782,16 @@ def test_posts_are_measured_by_member_and_message(scene: Scene) -> None:
     scene.run(record(said(1)))
     scene.run(record(said(2), 1), record(said(3), 2))
     # A sender that is no member gets its ack as well.
-    assert scene.tally.values[Metric.POSTS_PER_MESSAGE] == [3 / 2, 3 / 4]
+    assert scene.meter.values[Metric.POSTS_PER_MESSAGE] == [3 / 2, 3 / 4]
     scene.run(record(signalled()))
-    assert len(scene.tally.values[Metric.POSTS_PER_MESSAGE]) == 2
+    assert len(scene.meter.values[Metric.POSTS_PER_MESSAGE]) == 2
 
 
 def test_the_delay_is_told_in_milliseconds_since_a_message_was_accepted(scene: Scene) -> None:
     """For each message, from the clock of who accepted it to the end of its posts."""
     scene.now = NOW + 0.25
     scene.run(record(said(1)))
-    assert scene.tally.values[Metric.DELAY] == [250]
+    assert scene.meter.values[Metric.DELAY] == [250]
 
 
 def test_a_worker_near_its_deadline_waits_no_longer_than_it_has() -> None:

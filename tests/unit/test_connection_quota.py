@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
@@ -11,17 +11,17 @@ from chalicelib.core.errors import HandshakeError
 from chalicelib.core.limits import HANDSHAKE_SECONDS, LIMITS, Limits
 from chalicelib.core.model import Address, ConnectionId, UserId
 from chalicelib.core.ports.poster import Reason
-from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, ConnectionQuota
-from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import START, connection
-from tests.support.fake_meter import Tally
+from tests.support.fake_meter import FakeMeter
 from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chalicelib.core.ports.authenticator import Authenticator
     from chalicelib.core.ports.poster import ConnectionInfo
 
 LATER = HANDSHAKE_SECONDS
@@ -48,13 +48,12 @@ class Doorway:
         self.calls: list[str] = []
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
-        count = MemberCount(self.store, clock=lambda: self.now)
-        notifier = PresenceNotifier(count, MemoryOutbox(), lambda: "id", Tally())
-        closing = ConnectionCloser(self.store, notifier, lambda _: self.gateway, Tally())
-        self.offered: list[Address] = []
-        self.connection_quota = ConnectionQuota(
-            self.store, closing, lambda _: self.gateway, limits, lambda: self.now, self._last
+        adapters = Adapters(
+            self.store, MemoryOutbox(), lambda _: self.gateway, cast("Authenticator", None)
         )
+        use_cases = UseCases(adapters, Runtime(FakeMeter(), lambda: self.now), limits=limits)
+        self.offered: list[Address] = []
+        self.connection_quota = replace(use_cases.connection_quota, choose=self._last)
 
     def _last(self, addresses: Sequence[Address], count: int) -> list[Address]:
         """Choose the last ones, which chance might as well."""
@@ -150,13 +149,13 @@ def test_chance_chooses_whom_to_ask_after() -> None:
     doorway = Doorway(LIMITS)
     connection_quota = ConnectionQuota(
         doorway.store,
-        doorway.connection_quota.closing,
+        doorway.connection_quota.closer,
         doorway.connection_quota.manager,
         LIMITS,
         lambda: START,
     )
     addresses = [
-        Address(ConnectionId(f"{number}="), connection("1").origin, 0) for number in range(50)
+        Address(ConnectionId(f"{number}="), connection("1").api_stage, 0) for number in range(50)
     ]
     seen = set()
     for _ in range(100):

@@ -9,10 +9,9 @@ import pytest
 from chalicelib.adapters.sqs import REASON_CHARACTERS, SqsJobQueue
 from chalicelib.core.errors import BatchError, UnavailableError
 from chalicelib.core.events import QueueEvent, QueueRecord
-from chalicelib.core.fanout import Fanout
-from chalicelib.service.broadcast import BroadcastHandler
-from chalicelib.service.member_cache import LastCount, MemberCache, MemberCount
-from tests.support.fake_meter import Tally
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
+from tests.support.fake_meter import FakeMeter
 from tests.support.fakes import MemoryOutbox, MemoryStore
 from tests.support.strict_sqs import FORBIDDEN
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from chalicelib.service.delivery import Delivery
-    from chalicelib.service.token_expiry import TokenExpiry
+    from chalicelib.core.ports.authenticator import Authenticator
+
 
 NOW = 1_795_543_903.0
 
@@ -60,21 +59,13 @@ def _record(number: int) -> QueueRecord:
 def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
     """What failed comes again soon, though what is done could not be deleted."""
     store, job_queue = MemoryStore(lambda: NOW), _Outbox()
-    broadcast = BroadcastHandler(
-        store,
-        job_queue,
-        cast("Delivery", None),  # no job is told
-        cast("TokenExpiry", None),
-        MemberCache(store),
-        MemberCount(store),
-        LastCount(),
-        Fanout(),
-        lambda: NOW,
-        Tally(),
-        lambda _: None,
-    )
+    adapters = Adapters(
+        store, job_queue, cast("Any", None), cast("Authenticator", None)
+    )  # no job is told
+    runtime = Runtime(FakeMeter(), lambda: NOW, sleep=lambda _: None)
+    broadcast = UseCases(adapters, runtime).broadcast
     with pytest.raises(BatchError, match="visibility timeout, and 1 that are done may"):
-        broadcast(QueueEvent([_record(1), _record(2)]), 30.0)
+        broadcast.handle(QueueEvent([_record(1), _record(2)]), 30.0)
     assert [(record.message_id, seconds) for record, seconds in job_queue.delayed] == [("2", 2)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -32,13 +32,12 @@ from chalicelib.core.model import (
     User,
     UserId,
 )
-from chalicelib.service.connection_closer import ConnectionCloser
 from chalicelib.service.erasure import FUNCTION_SECONDS, Erased, Erasure
-from chalicelib.service.member_cache import MemberCount
-from chalicelib.service.presence import PresenceNotifier
+from chalicelib.service.runtime import Runtime
+from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support import resources
 from tests.support.builders import START, gateway_id
-from tests.support.fake_meter import Tally
+from tests.support.fake_meter import FakeMeter
 from tests.support.fakes import (
     Announce,
     MemoryOutbox,
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.core.ports.authenticator import Authenticator
     from chalicelib.core.ports.store import Store
     from chalicelib.core.ports.traces import TraceStore
 
@@ -80,20 +80,19 @@ class Place:
 
     def erasure(self) -> Erasure:
         """What is tested."""
-        meter = Tally()
         ids = itertools.count()
-        notifier = PresenceNotifier(
-            MemberCount(self.store), self.job_queue, lambda: str(next(ids)), meter
+        runtime = Runtime(FakeMeter(), lambda: START, lambda: str(next(ids)), self.wait)
+        adapters = Adapters(
+            self.store, self.job_queue, lambda _: self.poster, cast("Authenticator", None)
         )
-        closing = ConnectionCloser(self.store, notifier, lambda _: self.poster, meter)
+        use_cases = UseCases(adapters, runtime)
         return Erasure(
             self.store,
             self.traces,
-            closing,
-            notifier,
+            use_cases.closer,
+            use_cases.notifier,
             self.job_queue.waiting,
-            lambda: START,
-            self.wait,
+            runtime,
         )
 
     def wait(self, seconds: float) -> None:
@@ -103,7 +102,7 @@ class Place:
 
     def erase(self, user: UserId = ADA) -> Erased:
         """Erase a user's data."""
-        return self.erasure()(user)
+        return self.erasure().erase(user)
 
     def connect(self, name: str, user: UserId, *rooms: RoomId) -> Connection:
         """Open a connection, and join some rooms."""
@@ -445,7 +444,7 @@ def test_who_is_there_without_being_listed_is_told_of() -> None:
         return QueueDepth()
 
     twins = in_memory()
-    erased = replace(twins.erasure(), waiting=come)(ADA)
+    erased = replace(twins.erasure(), waiting=come).erase(ADA)
     assert (erased.connections, erased.absent) == ({gateway_id("again")}, False)
 
 

@@ -13,7 +13,7 @@ from chalicelib.core.model import ConnectionId, SlotRange, slot
 
 
 def test_a_room_that_one_worker_can_serve_is_not_shared() -> None:
-    """Up to a leaf there is one part, the whole span."""
+    """Up to a leaf there is one part, the whole slot range."""
     assert Fanout().split(SlotRange(), 1000) == (SlotRange(),)
     assert Fanout().split(SlotRange(), 0) == (SlotRange(),)
 
@@ -28,11 +28,11 @@ def test_larger_rooms_are_shared_among_as_few_as_can(members: int, parts: int) -
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.integers(0, 10**7), st.integers(2, 10))
 def test_parts_cover_every_slot_once(one: int, other: int, members: int, branching: int) -> None:
-    """However a span is cut, its slots lie in exactly one part each."""
-    span = SlotRange(min(one, other), max(one, other))
-    parts = Fanout(branching=branching).split(span, members)
-    assert parts[0].first == span.first
-    assert parts[-1].last == span.last
+    """However a slot range is cut, its slots lie in exactly one part each."""
+    slots = SlotRange(min(one, other), max(one, other))
+    parts = Fanout(branching=branching).split(slots, members)
+    assert parts[0].first == slots.first
+    assert parts[-1].last == slots.last
     assert all(left.last + 1 == right.first for left, right in itertools.pairwise(parts))
     assert all(part.first <= part.last for part in parts)
 

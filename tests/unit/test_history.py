@@ -51,7 +51,7 @@ def user(name: str) -> User:
 def message(number: int, sender: ConnectionId = ADA, text: str = "hi") -> Message:
     """A message with an id of its own."""
     return Message(
-        f"id-{number}", TEA, "chat", text, user("Ada"), sender, 1_795_543_906_000, origin=ORIGIN
+        f"id-{number}", TEA, "chat", text, user("Ada"), sender, 1_795_543_906_000, api_stage=ORIGIN
     )
 
 
@@ -150,8 +150,8 @@ def test_who_has_left_gets_its_acks_alone() -> None:
     """A sender that is no member any more learns its number and nothing else."""
     update = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
     acks = [
-        (origin, to, json.loads(frame)["seq"])
-        for origin, (to, frame) in update.acks([member(BOB)], SlotRange())
+        (api_stage, to, json.loads(frame)["seq"])
+        for api_stage, (to, frame) in update.acks([member(BOB)], SlotRange())
     ]
     assert acks == [(ORIGIN, ADA, 1)]
 

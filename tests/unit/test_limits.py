@@ -52,7 +52,7 @@ class Gate:
     def send(self, request: Request | None = HI, name: str = "1") -> str:
         """Send a frame, and return what became of it."""
         try:
-            self.rate_limiter(ConnectionId(f"{name}="), request)
+            self.rate_limiter.admit(ConnectionId(f"{name}="), request)
         except UnansweredError:
             outcome = "silent"
         except FrameError as refusal:
@@ -176,10 +176,10 @@ def test_what_one_container_has_refused_another_one_knows() -> None:
     gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=1e6))
     other = RateLimiter(gate.store, gate.rate_limiter.limits, lambda: gate.now)
     for _ in range(10):
-        other(ConnectionId("1="), HI)
+        other.admit(ConnectionId("1="), HI)
     assert [gate.send() for _ in range(11)].count("taken") == 10
     with pytest.raises(FrameError):
-        other(ConnectionId("1="), HI)
+        other.admit(ConnectionId("1="), HI)
 
 
 def test_who_waits_is_never_closed() -> None:
@@ -482,7 +482,7 @@ def test_a_forgotten_connection_is_charged_nothing() -> None:
     gate = Gate()
     gate.store.forget(ConnectionId("1="))
     with pytest.raises(FrameError) as refusal:
-        gate.rate_limiter(ConnectionId("1="), HI)
+        gate.rate_limiter.admit(ConnectionId("1="), HI)
     assert (refusal.value.code, refusal.value.closes) == (Code.UNKNOWN_CONNECTION, True)
     assert gate.store.connection(ConnectionId("1=")) is None
 

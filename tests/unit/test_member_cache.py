@@ -50,16 +50,16 @@ LEAVES = SlotRange().cut(10)
 
 
 class Asked(MemoryStore):
-    """A store that notes which spans of members it was asked for."""
+    """A store that notes which slot ranges of members it was asked for."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.asked: list[SlotRange] = []
 
-    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, slots: SlotRange) -> Iterator[Member]:
         """See `Store.members`."""
-        self.asked.append(span)
-        return super().members(room, shard, span)
+        self.asked.append(slots)
+        return super().members(room, shard, slots)
 
 
 class Scene:
@@ -91,12 +91,12 @@ class Scene:
             self.store.add(one)
             self.store.join(one, room)
 
-    def of(self, span: SlotRange = SlotRange(), room: RoomId = TEA) -> set[ConnectionId]:  # noqa: B008 - frozen
-        """The members of a span, as the cache knows them."""
+    def of(self, slots: SlotRange = SlotRange(), room: RoomId = TEA) -> set[ConnectionId]:  # noqa: B008 - frozen
+        """The members of a slot range, as the cache knows them."""
         head = self.store.head(room)
         membership_version = head.membership_version(self.count.of(room, head))
         self.calls.clear()
-        found = [member.id for member in self.cache.of(room, span, membership_version)]
+        found = [member.id for member in self.cache.of(room, slots, membership_version)]
         assert len(found) == len(set(found))
         return set(found)
 
@@ -147,17 +147,17 @@ def test_a_leaf_of_a_large_room_reads_what_has_changed_of_its_own() -> None:
 def test_who_is_known_is_who_is_there(
     moves: list[tuple[int, SlotRange]], capacity: tuple[int, int]
 ) -> None:
-    """Whoever comes and goes between two looks at whichever spans, over any number of levels."""
+    """Whoever joins or leaves between two reads of any slot ranges, over any number of levels."""
     scene = Scene(capacity)
     there: set[str] = set()
-    for number, span in moves:
+    for number, slots in moves:
         name = f"c{number}"
         if name in there:
             scene.store.forget(gateway_id(name))
         else:
             scene.join(name)
         there ^= {name}
-        assert scene.of(span) == {one for one in map(gateway_id, there) if span.holds(one)}
+        assert scene.of(slots) == {one for one in map(gateway_id, there) if slots.holds(one)}
 
 
 def test_of_a_large_room_only_parts_that_have_changed_are_read() -> None:
@@ -167,7 +167,7 @@ def test_of_a_large_room_only_parts_that_have_changed_are_read() -> None:
     shard = LEVELS[1][0]
     parts = shard.parts()
     fresh = (f"n{number}" for number in itertools.count())
-    scene.of(shard.span)
+    scene.of(shard.slots)
     for changed in ([2], [5], [3, 7, 4]):
         newcomers = [
             next(name for name in fresh if parts[number].holds(gateway_id(name)))
@@ -175,12 +175,12 @@ def test_of_a_large_room_only_parts_that_have_changed_are_read() -> None:
         ]
         scene.join(*newcomers)
         scene.store.asked.clear()
-        assert {gateway_id(name) for name in newcomers} < scene.of(shard.span)
+        assert {gateway_id(name) for name in newcomers} < scene.of(shard.slots)
         assert scene.store.asked == [SlotRange(parts[min(changed)].first, parts[max(changed)].last)]
 
 
 def test_a_small_lowest_shard_is_read_whole_and_shared_by_all_spans() -> None:
-    """Workers of several spans in one container read it once."""
+    """Workers of several slot ranges in one container read it once."""
     scene = Scene(capacity=(10, 10_000))
     scene.join(*names(11))
     found = [scene.of(leaf) for leaf in LEAVES[:1]]
@@ -303,10 +303,10 @@ def test_levels_divide_the_slots_evenly() -> None:
     assert [len(level) for level in LEVELS] == [1, 10, 100]
     assert LEVELS[0] == (WHOLE,)
     for number, level in enumerate(LEVELS):
-        assert level[0].span.first == 0
-        assert level[-1].span.last == 0xFFFF
+        assert level[0].slots.first == 0
+        assert level[-1].slots.last == 0xFFFF
         for one, other in itertools.pairwise(level):
-            assert one.span.last + 1 == other.span.first
+            assert one.slots.last + 1 == other.slots.first
         assert {shard.level for shard in level} == {number}
         assert len({str(shard) for shard in level}) == len(level)
     assert len({str(shard) for level in LEVELS for shard in level}) == 111
@@ -316,16 +316,16 @@ def test_levels_divide_the_slots_evenly() -> None:
 def test_a_member_s_shard_is_among_those_of_its_span(
     name: str, one: int, other: int, level: int
 ) -> None:
-    """Whatever a span is, a worker looks at each shard that may hold one of its members."""
-    connection_id, span = ConnectionId(name), SlotRange(min(one, other), max(one, other))
-    shards = shards_of(span, level)
+    """Whatever a slot range is, a worker looks at each shard that may hold one of its members."""
+    connection_id, slots = ConnectionId(name), SlotRange(min(one, other), max(one, other))
+    shards = shards_of(slots, level)
     for at in range(level + 1):
         shard = shard_of(connection_id, at)
-        assert shard.span.holds(connection_id)
-        assert (shard in shards) or not span.holds(connection_id)
+        assert shard.slots.holds(connection_id)
+        assert (shard in shards) or not slots.holds(connection_id)
     assert {shard.level for shard in shards} == set(range(level + 1))
-    assert all(shard.span.first <= span.last for shard in shards)
-    assert all(shard.span.last >= span.first for shard in shards)
+    assert all(shard.slots.first <= slots.last for shard in shards)
+    assert all(shard.slots.last >= slots.first for shard in shards)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_who_is_past_the_grace_is_told_nothing_and_closed(scene: Scene) -> None:
     assert [job.left for job in scene.job_queue.jobs if isinstance(job, PresenceJob)] == [
         (bob.user,)
     ]
-    assert scene.tally.values[Metric.CONNECTIONS_CUT] == [1]
+    assert scene.meter.values[Metric.CONNECTIONS_CUT] == [1]
 
 
 def test_who_has_renewed_is_told_everything_though_no_version_changed(scene: Scene) -> None:
@@ -158,7 +158,7 @@ def test_a_message_is_told_though_its_closings_cannot_be_queued(scene: Scene) ->
     scene.job_queue.broken = frozenset({"publish"})
     scene.run(record(said(1), 1))
     assert scene.seqs(ADA) == [1]
-    assert len(scene.tally.swallowed) == 1
+    assert len(scene.meter.swallowed) == 1
     scene.job_queue.broken = frozenset()
     scene.run(record(said(2), 2))
     assert [type(job) for job in scene.job_queue.jobs] == [EndJob]
@@ -176,7 +176,7 @@ def test_a_job_that_runs_out_of_time_goes_on_in_another(scene: Scene) -> None:
     """What has been done is done; the rest is other jobs to the queue, with the same purpose."""
     job = crowd_to_end(scene)
     scene.store.busy_until = deadline = time.monotonic() + 0.1
-    scene.expiry.end(job, deadline)
+    scene.use_cases.token_expiry.end(job, deadline)
     assert len(scene.members()) == len(job.members) + 1 - ENDED_AT_ONCE
     rest = [one for one in scene.job_queue.jobs if isinstance(one, EndJob)]
     assert {*chain(*(one.members for one in rest))} == {*job.members[ENDED_AT_ONCE:]}
@@ -191,7 +191,7 @@ def test_closing_ends_with_the_job_s_time(scene: Scene) -> None:
     scene.now = END + GRACE_SECONDS
     over = [one for one in scene.store.members(TEA, WHOLE, SlotRange()) if one.id != ADA]
     scene.store.busy_until = deadline = time.monotonic() + 0.1
-    scene.expiry.end(EndJob(TEA, "e", tuple(over), 0, closes=True), deadline)
+    scene.use_cases.token_expiry.end(EndJob(TEA, "e", tuple(over), 0, closes=True), deadline)
     assert scene.poster.closed == [over[0].id]
     assert scene.members() == {ADA, over[1].id}
     run_queued(scene)
@@ -203,7 +203,7 @@ def test_a_job_that_gets_nothing_done_comes_again(scene: Scene) -> None:
     """Queued anew it would be the same to the queue, which drops it as a repetition."""
     job = crowd_to_end(scene)
     with pytest.raises(UnavailableError, match="'tea'"):
-        scene.expiry.end(job, time.monotonic())
+        scene.use_cases.token_expiry.end(job, time.monotonic())
     assert scene.job_queue.jobs == []
 
 

@@ -57,7 +57,9 @@ JWKS = TokenAuthenticator(IssuerKeys(issuer_keys), ("RS256", "ES256"), ISSUER, A
 
 def identity(tokens: TokenAuthenticator, token: str | None) -> Identity:
     """Whom a token names."""
-    return tokens(HandshakeCredentials(token=token, session="s" * 22, username="Mallory"))
+    return tokens.authenticate(
+        HandshakeCredentials(token=token, session="s" * 22, username="Mallory")
+    )
 
 
 def refusal(tokens: TokenAuthenticator, token: str | None) -> HandshakeError:
@@ -123,7 +125,7 @@ def test_nobody_takes_another_issuers_or_a_sessions_user() -> None:
     names = {
         user_of_subject(ISSUER, subject),
         user_of_subject("https://other.example", subject),
-        anonymous(HandshakeCredentials(session=subject)).user.user_id,
+        anonymous.authenticate(HandshakeCredentials(session=subject)).user.user_id,
     }
     assert len(names) == 3
 

@@ -28,7 +28,7 @@ class AnonymousAuthenticator(Record, frozen=True):
     new_user_id: Callable[[], UserId]
     name_limit: int = NAME_LIMIT
 
-    def __call__(self, credentials: HandshakeCredentials) -> Identity:
+    def authenticate(self, credentials: HandshakeCredentials) -> Identity:
         """See `Authenticator`; a token is not looked at."""
         name = clean_name(credentials.username, self.name_limit)
         return Identity(User(self._user_id(credentials.session), name))

@@ -55,7 +55,7 @@ class TokenAuthenticator(Record, frozen=True):
     name_limit: int = NAME_LIMIT
     clock: Callable[[], float] = time.time
 
-    def __call__(self, credentials: HandshakeCredentials) -> Identity:
+    def authenticate(self, credentials: HandshakeCredentials) -> Identity:
         """See `Authenticator`; the client's session and name are not looked at."""
         claims = self._claims(credentials.token)
         try:

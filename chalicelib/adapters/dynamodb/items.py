@@ -229,8 +229,8 @@ def connection_item(connection: Connection) -> Item:
         "user_id": {"S": connection.user.user_id},
         "username": {"S": connection.user.username},
         "protocol": {"S": connection.protocol},
-        "api_id": {"S": connection.origin.api_id},
-        "stage": {"S": connection.origin.stage},
+        "api_id": {"S": connection.api_stage.api_id},
+        "stage": {"S": connection.api_stage.stage},
         "connected_at": {"N": str(connection.connected_at)},
     }
 
@@ -260,7 +260,7 @@ def read_connection(connection_id: ConnectionId, item: Item) -> Connection:
         user=read_user(item),
         protocol=Protocol(item["protocol"]["S"]),
         connected_at=int(item["connected_at"]["N"]),
-        origin=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
+        api_stage=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
         digests=frozenset(item["rooms"]["BS"]) if "rooms" in item else frozenset(),
         rights=read_rights(item),
         until=read_until(item),
@@ -273,8 +273,8 @@ def user_connection_item(connection: Connection) -> Item:
     """Write a connection's entry with its user."""
     return {
         **user_connection_key(connection.user.user_id, connection.id),
-        "api_id": {"S": connection.origin.api_id},
-        "stage": {"S": connection.origin.stage},
+        "api_id": {"S": connection.api_stage.api_id},
+        "stage": {"S": connection.api_stage.stage},
         "connected_at": {"N": str(connection.connected_at)},
     }
 
@@ -296,8 +296,8 @@ def member_item(room: RoomId, connection: Connection, level: int) -> Item:
         "user_id": {"S": connection.user.user_id},
         "username": {"S": connection.user.username},
         "protocol": {"S": connection.protocol},
-        "api_id": {"S": connection.origin.api_id},
-        "stage": {"S": connection.origin.stage},
+        "api_id": {"S": connection.api_stage.api_id},
+        "stage": {"S": connection.api_stage.stage},
         "connected_at": {"N": str(connection.connected_at)},
     }
 
@@ -321,7 +321,7 @@ def read_member(item: Item) -> Member:
         id=ConnectionId(item["sk"]["S"][len("M#0000") :]),
         user=read_user(item),
         protocol=Protocol(item["protocol"]["S"]),
-        origin=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
+        api_stage=ApiStage(item["api_id"]["S"], item["stage"]["S"]),
         connected_at=int(item["connected_at"]["N"]),
         until=read_until(item),
     )

@@ -200,12 +200,12 @@ class DynamoMembers(DynamoRooms):
         }
         return [Departure(one, member.user, counts[one]) for member, one in left]
 
-    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
+    def members(self, room: RoomId, shard: Shard, slots: SlotRange) -> Iterator[Member]:
         """See `Store.members`.
 
         Connection ids are base64, so every one of a slot sorts before a tilde.
         """
-        first, last = f"M#{span.first:04x}", f"M#{span.last:04x}~"
+        first, last = f"M#{slots.first:04x}", f"M#{slots.last:04x}~"
         return map(read_member, self._query(members_pk(room, shard), first, last))
 
     def members_page(
@@ -464,8 +464,8 @@ class DynamoMembers(DynamoRooms):
     def _level_from(self, room: RoomId, level: int, slot: int, limit: int) -> Iterator[Item]:
         """Yield a level's members from a slot on."""
         for shard in LEVELS[level]:
-            if shard.span.last >= slot:
-                first = f"M#{max(slot, shard.span.first):04x}"
+            if shard.slots.last >= slot:
+                first = f"M#{max(slot, shard.slots.first):04x}"
                 yield from self._query(members_pk(room, shard), first, "M$", Limit=limit)
 
     def _delete(self, keys: Sequence[Item]) -> None:

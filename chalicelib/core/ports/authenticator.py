@@ -27,7 +27,7 @@ class HandshakeCredentials:
 class Authenticator(Protocol):
     """Tells who somebody is."""
 
-    def __call__(self, credentials: HandshakeCredentials) -> Identity:
+    def authenticate(self, credentials: HandshakeCredentials) -> Identity:
         """Return who shows these credentials.
 
         Raises:

@@ -150,8 +150,8 @@ class Store(RateLimitStore, SanctionStore, Protocol):
         forget the same ones, until they are read.
         """
 
-    def members(self, room: RoomId, shard: Shard, span: SlotRange) -> Iterator[Member]:
-        """Yield a shard's members in a span, whoever joined before the call included."""
+    def members(self, room: RoomId, shard: Shard, slots: SlotRange) -> Iterator[Member]:
+        """Yield a shard's members in a slot range, whoever joined before the call included."""
 
     def members_page(
         self, room: RoomId, after: str | None, limit: int

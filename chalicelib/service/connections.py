@@ -1,4 +1,4 @@
-"""The server ends a connection."""
+"""Connections of users: found by their user, and closed by the server."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from chalicelib.core.ports.meter import Metric
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from chalicelib.core.model import ApiStage, ConnectionId, RoomId
+    from chalicelib.core.model import ApiStage, Connection, ConnectionId, RoomId, UserId
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import ConnectionManager
     from chalicelib.core.ports.store import Store
     from chalicelib.service.presence import PresenceNotifier
 
 CLOSE_SECONDS: Final = 2.0
-"""How long the gateway may take to close a connection."""
+"""Timeout of the call that closes a connection."""
 
 
 class ConnectionCloser(Record, frozen=True):
@@ -30,14 +30,14 @@ class ConnectionCloser(Record, frozen=True):
     manager: Callable[[ApiStage], ConnectionManager]
     meter: Meter
 
-    def __call__(
-        self, connection_id: ConnectionId, origin: ApiStage, room: RoomId | None = None
+    def close_and_forget(
+        self, connection_id: ConnectionId, api_stage: ApiStage, room: RoomId | None = None
     ) -> None:
-        """Close a connection, which is known to be in a room; what fails, `$disconnect` makes good.
+        """Close a connection, which is known to be in a room; `$disconnect` makes up for failures.
 
         Nothing is raised.
         """
-        self.close(connection_id, origin, time.monotonic() + CLOSE_SECONDS)
+        self.close(connection_id, api_stage)
         try:
             departures = self.store.forget(connection_id, room)
         except UnavailableError as error:
@@ -45,7 +45,19 @@ class ConnectionCloser(Record, frozen=True):
         else:
             self.notifier.left(departures)
 
-    def close(self, connection_id: ConnectionId, origin: ApiStage, deadline: float) -> None:
+    def close(self, connection_id: ConnectionId, api_stage: ApiStage) -> None:
         """Close a connection without forgetting it."""
         self.meter.count(Metric.CONNECTIONS_CUT)
-        self.manager(origin).close(connection_id, deadline)
+        self.manager(api_stage).close(connection_id, time.monotonic() + CLOSE_SECONDS)
+
+
+def connections_of(store: Store, user_id: UserId) -> Iterator[Connection]:
+    """Yield a user's connections as they are now; some may have ended without a `$disconnect`.
+
+    Raises:
+        UnavailableError: they can't be read.
+    """
+    for address in store.account(user_id).addresses:
+        connection = store.connection(address.id)
+        if connection:
+            yield connection
