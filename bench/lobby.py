@@ -2,7 +2,8 @@
 
 Start the application first (`make run`), then `python -m bench.lobby`. It counts that every other
 client got every message once, and prints how long the messages took from the sender's `send` to
-each receiver.
+each receiver. Senders keep to the server's limit of frames a second, 10 by default, unless `--rate`
+asks for more: what the server refuses then is counted as refused.
 """
 
 from __future__ import annotations
@@ -11,57 +12,122 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from bench.application import require_application
+from chalicelib.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 @dataclass
 class Tally:
-    """What has arrived: how often each text at each client, and after how many seconds."""
+    """What has arrived at the clients.
+
+    Attributes:
+        copies: of each text at each client, by its number.
+        delays: seconds from `send` to each receiver.
+        refusals: answers `slow_down` to each client, by its number. A flood gets one a second, and
+            no word of the other frames that are refused.
+    """
 
     copies: Counter[tuple[int, str]] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
+    refusals: Counter[int] = field(default_factory=Counter)
 
 
-async def main() -> None:
-    """Run the measurement that the command line describes, and print the figures.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the messages, and how long they took.
 
-    Raises:
-        SystemExit: something was lost, doubled, or echoed to its sender.
+    Attributes:
+        messages: those that were sent.
+        seconds: from the first to the last delivery.
+        delays: seconds from `send` to each receiver.
+        refused: messages that reached nobody, of senders that were told `slow_down`.
+        lost: deliveries of other messages that are missing.
+        doubled: deliveries beyond the first.
+        unexpected: deliveries to the sender, or of what nobody here has sent.
     """
-    options = _options()
-    urls = [f"{options.url}?{urlencode({'username': f'c{n}'})}" for n in range(options.clients)]
-    clients = await asyncio.gather(*(connect(url) for url in urls))
+
+    messages: int
+    seconds: float
+    delays: Sequence[float]
+    refused: int
+    lost: int
+    doubled: int
+    unexpected: int
+
+    def __str__(self) -> str:
+        """Show the figures, a line each."""
+        cuts = statistics.quantiles(self.delays, n=100) if len(self.delays) > 1 else [0.0] * 99
+        return (
+            f"messages    {self.messages} in {self.seconds:.2f} s,"
+            f" {self.messages / self.seconds:.0f}/s\n"
+            f"deliveries  {len(self.delays)}, {len(self.delays) / self.seconds:.0f}/s\n"
+            f"delay       p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms\n"
+            f"refused {self.refused}, lost {self.lost}, doubled {self.doubled},"
+            f" echoed or strange {self.unexpected}"
+        )
+
+    @property
+    def complaint(self) -> str | None:
+        """What went wrong, if anything did."""
+        if self.lost or self.doubled or self.unexpected:
+            return "The chat did not deliver every message once to everyone else."
+        if self.refused:
+            return f"The server refused {self.refused} messages: try a lower --rate."
+        return None
+
+
+async def chat(
+    url: str, *, clients: int, senders: int, messages: int, rate: float, timeout: float
+) -> Outcome:
+    """Let some of many clients talk in the lobby, and return what became of it.
+
+    Args:
+        url: the WebSocket API.
+        clients: how many are in the lobby.
+        senders: how many of them talk.
+        messages: how many all of them send.
+        rate: messages a second of all of them; 0 for as many as the server's limits allow.
+        timeout: seconds to wait for the last.
+    """
+    addresses = [f"{url}?{urlencode({'username': f'c{n}'})}" for n in range(clients)]
+    sockets = await asyncio.gather(*(connect(address) for address in addresses))
     texts = [
-        [f"{sender}:{number}" for number in range(options.messages // options.senders)]
-        for sender in range(options.senders)
+        [f"{sender}:{number}" for number in range(messages // senders)] for sender in range(senders)
     ]
     tally, sent_at = Tally(), dict[str, float]()
     expected = {
         (receiver, text)
         for sender, own in enumerate(texts)
         for text in own
-        for receiver in range(options.clients)
+        for receiver in range(clients)
         if receiver != sender
     }
     readers = [
-        asyncio.create_task(_read(number, client, tally, sent_at))
-        for number, client in enumerate(clients)
+        asyncio.create_task(_read(number, socket, tally, sent_at))
+        for number, socket in enumerate(sockets)
     ]
     start = time.perf_counter()
-    pause = options.senders / options.rate if options.rate else 0.0
+    pause = senders / rate if rate else 1 / LIMITS.frames
     await asyncio.gather(
-        *(_talk(clients[n], own, sent_at, pause) for n, own in enumerate(texts)),
-        _until_complete(tally, expected, options.timeout),
+        *(_talk(sockets[n], own, sent_at, pause) for n, own in enumerate(texts)),
+        _until_complete(tally, expected, timeout),
     )
     seconds = time.perf_counter() - start
-    await asyncio.gather(*(client.close() for client in clients))
+    await asyncio.gather(*(socket.close() for socket in sockets))
     await asyncio.gather(*readers)
-    _report(tally, expected, len(sent_at), seconds)
+    return judge(tally, expected, texts, seconds)
 
 
 async def _talk(
@@ -80,11 +146,13 @@ async def _read(
         now = time.perf_counter()
         content = json.loads(frame)
         if content.get("type") != "message":
+            tally.refusals[number] += content.get("code") == "slow_down"
             print(f"client {number} got {content}")
             continue
         text = content["data"]["message"]
         tally.copies[number, text] += 1
-        tally.delays.append(now - sent_at[text])
+        if text in sent_at:
+            tally.delays.append(now - sent_at[text])
 
 
 async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout: float) -> None:
@@ -93,17 +161,42 @@ async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout:
         await asyncio.sleep(0.01)
 
 
-def _report(tally: Tally, expected: set[tuple[int, str]], messages: int, seconds: float) -> None:
-    lost = expected - tally.copies.keys()
-    unexpected = tally.copies.keys() - expected
-    doubled = [key for key, copies in tally.copies.items() if copies > 1]
-    cuts = statistics.quantiles(tally.delays, n=100)
-    print(f"messages    {messages} in {seconds:.2f} s, {messages / seconds:.0f}/s")
-    print(f"deliveries  {len(tally.delays)}, {len(tally.delays) / seconds:.0f}/s")
-    print(f"delay       p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms")
-    print(f"lost {len(lost)}, doubled {len(doubled)}, echoed or strange {len(unexpected)}")
-    if lost or doubled or unexpected:
-        raise SystemExit("The chat did not deliver every message once to everyone else.")
+def judge(
+    tally: Tally, expected: set[tuple[int, str]], texts: Sequence[Sequence[str]], seconds: float
+) -> Outcome:
+    """Compare what has arrived with what was sent.
+
+    Args:
+        tally: what has arrived.
+        expected: each text and each client that was to get it.
+        texts: those of each sender.
+        seconds: how long it took.
+    """
+    arrived = {text for _, text in tally.copies}
+    refused = {
+        text
+        for sender, own in enumerate(texts)
+        for text in own
+        if tally.refusals[sender] and text not in arrived
+    }
+    return Outcome(
+        messages=sum(map(len, texts)),
+        seconds=seconds,
+        delays=tally.delays,
+        refused=len(refused),
+        lost=sum(text not in refused for _, text in expected - tally.copies.keys()),
+        doubled=sum(copies > 1 for copies in tally.copies.values()),
+        unexpected=len(tally.copies.keys() - expected),
+    )
+
+
+def main() -> None:
+    """Run the measurement that the command line describes, and print the figures."""
+    options = _options()
+    require_application(options.url)
+    outcome = asyncio.run(chat(**vars(options)))
+    print(outcome)
+    sys.exit(outcome.complaint)
 
 
 def _options() -> argparse.Namespace:
@@ -112,10 +205,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--senders", type=int, default=5)
     parser.add_argument("--messages", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=0, help="messages/s, 0 for all at once")
+    parser.add_argument("--rate", type=float, default=0, help="messages/s; 0: the limit")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for the last")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
