@@ -2,8 +2,8 @@
 
 Start the application first (`make run`), then `python -m bench.lobby`. It counts that every other
 client got every message once, and prints how long the messages took from the sender's `send` to
-each receiver. Senders keep to the server's limit of frames a second, 10 by default, unless `--rate`
-asks for more: what the server refuses then is counted as refused.
+each receiver. A message that the server refuses with `slow_down` is sent again when it says. What
+it refuses in silence is counted as refused; that happens where `--rate` is beyond its limits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -22,7 +22,6 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.application import require_application
-from chalicelib.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,14 +43,46 @@ class Tally:
     refusals: Counter[int] = field(default_factory=Counter)
 
 
+class Talker:
+    """A client's words: those still to be said, and from when on.
+
+    Args:
+        texts: what it has to say.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.sent_at: dict[str, float] = {}
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._paused_until = 0.0
+        for text in texts:
+            self._due.put_nowait(text)
+
+    async def talk(self, socket: ClientConnection, pause: float) -> None:
+        """Say it all, and again what comes back, with a pause in seconds after each; never ends."""
+        while True:
+            text = await self._due.get()
+            await asyncio.sleep(self._paused_until - time.perf_counter())
+            self.sent_at.setdefault(text, time.perf_counter())
+            frame = {"action": "message", "message": text, "type": "chat", "id": text}
+            await socket.send(json.dumps(frame))
+            await asyncio.sleep(pause)
+
+    def repeat(self, text: str, seconds: float) -> None:
+        """Say something again after some seconds, and nothing else before."""
+        self._paused_until = time.perf_counter() + seconds
+        self._due.put_nowait(text)
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the messages, and how long they took.
+    """What became of the messages, counted.
 
     Attributes:
         messages: those that were sent.
-        seconds: from the first to the last delivery.
+        seconds: from the first `send` to the last delivery.
         delays: seconds from `send` to each receiver.
+        slowed: answers `slow_down`.
         refused: messages that reached nobody, of senders that were told `slow_down`.
         lost: deliveries of other messages that are missing.
         doubled: deliveries beyond the first.
@@ -61,6 +92,7 @@ class Outcome:
     messages: int
     seconds: float
     delays: Sequence[float]
+    slowed: int
     refused: int
     lost: int
     doubled: int
@@ -74,6 +106,7 @@ class Outcome:
             f" {self.messages / self.seconds:.0f}/s\n"
             f"deliveries  {len(self.delays)}, {len(self.delays) / self.seconds:.0f}/s\n"
             f"delay       p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms\n"
+            f"slowed down {self.slowed} times\n"
             f"refused {self.refused}, lost {self.lost}, doubled {self.doubled},"
             f" echoed or strange {self.unexpected}"
         )
@@ -98,61 +131,59 @@ async def chat(
         clients: how many are in the lobby.
         senders: how many of them talk.
         messages: how many all of them send.
-        rate: messages a second of all of them; 0 for as many as the server's limits allow.
+        rate: messages a second of all of them.
         timeout: seconds to wait for the last.
     """
     addresses = [f"{url}?{urlencode({'username': f'c{n}'})}" for n in range(clients)]
     sockets = await asyncio.gather(*(connect(address) for address in addresses))
-    texts = [
-        [f"{sender}:{number}" for number in range(messages // senders)] for sender in range(senders)
+    talkers = [
+        Talker([f"{sender}-{number}" for number in range(messages // senders)])
+        for sender in range(senders)
     ]
-    tally, sent_at = Tally(), dict[str, float]()
+    tally = Tally()
     expected = {
         (receiver, text)
-        for sender, own in enumerate(texts)
-        for text in own
+        for sender, talker in enumerate(talkers)
+        for text in talker.texts
         for receiver in range(clients)
         if receiver != sender
     }
     readers = [
-        asyncio.create_task(_read(number, socket, tally, sent_at))
+        asyncio.create_task(_read(number, socket, tally, talkers))
         for number, socket in enumerate(sockets)
     ]
     start = time.perf_counter()
-    pause = senders / rate if rate else 1 / LIMITS.frames
-    await asyncio.gather(
-        *(_talk(sockets[n], own, sent_at, pause) for n, own in enumerate(texts)),
-        _until_complete(tally, expected, timeout),
-    )
+    talks = [
+        asyncio.create_task(talker.talk(sockets[number], pause=senders / rate))
+        for number, talker in enumerate(talkers)
+    ]
+    await _until_complete(tally, expected, timeout)
     seconds = time.perf_counter() - start
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
     await asyncio.gather(*(socket.close() for socket in sockets))
     await asyncio.gather(*readers)
-    return judge(tally, expected, texts, seconds)
-
-
-async def _talk(
-    client: ClientConnection, texts: list[str], sent_at: dict[str, float], pause: float
-) -> None:
-    for text in texts:
-        sent_at[text] = time.perf_counter()
-        await client.send(json.dumps({"action": "message", "message": text, "type": "chat"}))
-        await asyncio.sleep(pause)
+    return judge(tally, expected, [talker.texts for talker in talkers], seconds)
 
 
 async def _read(
-    number: int, client: ClientConnection, tally: Tally, sent_at: dict[str, float]
+    number: int, socket: ClientConnection, tally: Tally, talkers: Sequence[Talker]
 ) -> None:
-    async for frame in client:
+    sent_at = ChainMap(*(talker.sent_at for talker in talkers))
+    async for frame in socket:
         now = time.perf_counter()
-        content = json.loads(frame)
-        if content.get("type") != "message":
-            tally.refusals[number] += content.get("code") == "slow_down"
-            print(f"client {number} got {content}")
-            continue
-        text = content["data"]["message"]
-        tally.copies[number, text] += 1
-        if text in sent_at:
-            tally.delays.append(now - sent_at[text])
+        match json.loads(frame):
+            case {"type": "message", "data": {"message": str(text)}}:
+                tally.copies[number, text] += 1
+                if text in sent_at:
+                    tally.delays.append(now - sent_at[text])
+            case {"code": "slow_down"} as refusal:
+                tally.refusals[number] += 1
+                if "id" in refusal:
+                    talkers[number].repeat(refusal["id"], refusal["retryAfter"])
+            case content:
+                print(f"client {number} got {content}")
 
 
 async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout: float) -> None:
@@ -183,6 +214,7 @@ def judge(
         messages=sum(map(len, texts)),
         seconds=seconds,
         delays=tally.delays,
+        slowed=tally.refusals.total(),
         refused=len(refused),
         lost=sum(text not in refused for _, text in expected - tally.copies.keys()),
         doubled=sum(copies > 1 for copies in tally.copies.values()),
@@ -205,7 +237,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--senders", type=int, default=5)
     parser.add_argument("--messages", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=0, help="messages/s; 0: the limit")
+    parser.add_argument("--rate", type=float, default=20, help="messages/s of all senders")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for the last")
     return parser.parse_args()
 

@@ -16,7 +16,14 @@ def test_senders_keep_within_the_limits_and_nothing_is_refused(fanfare: Fanfare)
     """Each says more than a connection may say at once, and all of it arrives everywhere."""
     each = round(LIMITS.frames * LIMITS.burst) + 10
     outcome = asyncio.run(
-        chat(fanfare.websocket_url, clients=6, senders=2, messages=2 * each, rate=0, timeout=60)
+        chat(
+            fanfare.websocket_url,
+            clients=6,
+            senders=2,
+            messages=2 * each,
+            rate=2 * LIMITS.frames,
+            timeout=60,
+        )
     )
     assert outcome.complaint is None, str(outcome)
     assert len(outcome.delays) == 2 * each * 5

@@ -53,6 +53,35 @@ def test_what_the_server_refuses_is_counted_as_refused_and_not_as_lost() -> None
     asyncio.run(run())
 
 
+def test_a_refused_message_is_sent_again_when_the_server_says() -> None:
+    """So all of them arrive, once, though the server takes none at first."""
+    refused = set()
+
+    async def refuse_once(member: ServerConnection) -> None:
+        members.add(member)
+        async for text in member:
+            frame = json.loads(text)
+            if frame["id"] in refused:
+                data = {"message": frame["message"]}
+                broadcast(members - {member}, json.dumps({"type": "message", "data": data}))
+                continue
+            refused.add(frame["id"])
+            later = {"retry": "later", "retryAfter": 0.01, "id": frame["id"]}
+            await member.send(json.dumps({"type": "error", "code": "slow_down", **later}))
+
+    async def run() -> None:
+        async with serve(refuse_once, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            outcome = await chat(
+                f"ws://127.0.0.1:{port}", clients=3, senders=2, messages=6, rate=1000, timeout=60
+            )
+        assert outcome.complaint is None, str(outcome)
+        assert (outcome.slowed, outcome.refused, len(outcome.delays)) == (6, 0, 6 * 2)
+
+    members: set[ServerConnection] = set()
+    asyncio.run(run())
+
+
 def test_a_message_that_some_have_got_is_lost_to_the_others() -> None:
     """Though its sender was refused another; and so is one whose sender was refused nothing."""
     tally = Tally()
