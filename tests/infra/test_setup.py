@@ -84,13 +84,18 @@ def test_make_run_says_one_line_and_installs_what_running_takes(machine: Machine
 
 
 def test_what_tests_take_is_added_to_the_environment_that_is_there(machine: Machine) -> None:
-    """It is not made anew; and what runs is in it."""
+    """It is not made anew."""
     machine.make("run")
     assert machine.make(".venv/.ready").stdout == LINE.format("a minute")
     assert len(machine.calls("venv --")) == 1
     assert (
         "--require-hashes --requirement requirements-dev.txt" in machine.calls("--requirement ")[1]
     )
+
+
+def test_an_environment_for_tests_is_one_to_run_in(machine: Machine) -> None:
+    """So `make run` after `make test` has nothing to set up."""
+    machine.make(".venv/.ready")
     assert machine.make("run").stdout == "served\n"
 
 
