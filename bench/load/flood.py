@@ -29,6 +29,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from bench.load.application import require_application
 from bench.load.flood_scenes import INTERVAL, SCENES, Row, Scene, Talk, row
 from bench.load.flooder import flooding, sent_at
 from bench.report import machine, progress, table
@@ -149,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scenes = tuple(SCENES) if options.url else SIMULATED
     if unknown := [name for name in options.scenes if name not in scenes]:
         parser.error(f"there is no scene {unknown[0]!r} here: take some of {', '.join(scenes)}")
+    if options.url:
+        require_application(options.url)
     load = machine()["load"]
     rows = []
     for name in options.scenes or scenes:

@@ -1,9 +1,9 @@
 """Deliveries and delays of a chat: many clients in the lobby, some of whom talk.
 
 Start the application first (`make run`), then `python -m bench.load.lobby`. It counts that every
-other
-client got every message once, and prints how long the messages took from the sender's `send` to
-each receiver.
+other client got every message once, and prints how long the messages took from the sender's `send`
+to each receiver. A message that the server refuses with `slow_down` is sent again when it says.
+What it refuses in silence is counted as refused; that happens where `--rate` is beyond its limits.
 """
 
 from __future__ import annotations
@@ -12,80 +12,178 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from bench.load.application import require_application
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 @dataclass
 class Tally:
-    """Arrivals: the count of each text at each client, and the seconds each took."""
+    """Arrivals at the clients.
+
+    Attributes:
+        copies: of each text at each client, by its number.
+        delays: seconds from `send` to each receiver.
+        refusals: answers `slow_down` to each client, by its number. A flood gets one a second, and
+            no word of the other frames that are refused.
+    """
 
     copies: Counter[tuple[int, str]] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
+    refusals: Counter[int] = field(default_factory=Counter)
 
 
-async def main() -> None:
-    """Run the measurement that the command line describes, and print the figures.
+class Talker:
+    """A client's words: those still to be said, and from when on.
 
-    Raises:
-        SystemExit: something was lost, doubled, or echoed to its sender.
+    Args:
+        texts: what it has to say.
     """
-    options = _options()
-    urls = [f"{options.url}?{urlencode({'username': f'c{n}'})}" for n in range(options.clients)]
-    clients = await asyncio.gather(*(connect(url) for url in urls))
-    texts = [
-        [f"{sender}:{number}" for number in range(options.messages // options.senders)]
-        for sender in range(options.senders)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.sent_at: dict[str, float] = {}
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._paused_until = 0.0
+        for text in texts:
+            self._due.put_nowait(text)
+
+    async def talk(self, socket: ClientConnection, pause: float) -> None:
+        """Say it all, and again what comes back, with a pause in seconds after each; never ends."""
+        while True:
+            text = await self._due.get()
+            await asyncio.sleep(self._paused_until - time.perf_counter())
+            self.sent_at.setdefault(text, time.perf_counter())
+            frame = {"action": "message", "message": text, "type": "chat", "id": text}
+            await socket.send(json.dumps(frame))
+            await asyncio.sleep(pause)
+
+    def repeat(self, text: str, seconds: float) -> None:
+        """Say something again after some seconds, and nothing else before."""
+        self._paused_until = time.perf_counter() + seconds
+        self._due.put_nowait(text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the messages, counted.
+
+    Attributes:
+        messages: those that were sent.
+        seconds: from the first `send` to the last delivery.
+        delays: seconds from `send` to each receiver.
+        slowed: answers `slow_down`.
+        refused: messages that reached nobody, of senders that were told `slow_down`.
+        lost: deliveries of other messages that are missing.
+        doubled: deliveries beyond the first.
+        unexpected: deliveries to the sender, or of what nobody here has sent.
+    """
+
+    messages: int
+    seconds: float
+    delays: Sequence[float]
+    slowed: int
+    refused: int
+    lost: int
+    doubled: int
+    unexpected: int
+
+    def __str__(self) -> str:
+        """Show the figures, a line each."""
+        cuts = statistics.quantiles(self.delays, n=100) if len(self.delays) > 1 else [0.0] * 99
+        return (
+            f"messages    {self.messages} in {self.seconds:.2f} s,"
+            f" {self.messages / self.seconds:.0f}/s\n"
+            f"deliveries  {len(self.delays)}, {len(self.delays) / self.seconds:.0f}/s\n"
+            f"delay       p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms\n"
+            f"slowed down {self.slowed} times\n"
+            f"refused {self.refused}, lost {self.lost}, doubled {self.doubled},"
+            f" echoed or strange {self.unexpected}"
+        )
+
+    @property
+    def complaint(self) -> str | None:
+        """What went wrong, if anything did."""
+        if self.lost or self.doubled or self.unexpected:
+            return "The chat did not deliver every message once to everyone else."
+        if self.refused:
+            return f"The server refused {self.refused} messages: try a lower --rate."
+        return None
+
+
+async def chat(
+    url: str, *, clients: int, senders: int, messages: int, rate: float, timeout: float
+) -> Outcome:
+    """Let some of many clients talk in the lobby, and return what became of it.
+
+    Args:
+        url: the WebSocket API.
+        clients: how many are in the lobby.
+        senders: how many of them talk.
+        messages: how many all of them send.
+        rate: messages a second of all of them.
+        timeout: seconds to wait for the last.
+    """
+    addresses = [f"{url}?{urlencode({'username': f'c{n}'})}" for n in range(clients)]
+    sockets = await asyncio.gather(*(connect(address) for address in addresses))
+    talkers = [
+        Talker([f"{sender}-{number}" for number in range(messages // senders)])
+        for sender in range(senders)
     ]
-    tally, sent_at = Tally(), dict[str, float]()
+    tally = Tally()
     expected = {
         (receiver, text)
-        for sender, own in enumerate(texts)
-        for text in own
-        for receiver in range(options.clients)
+        for sender, talker in enumerate(talkers)
+        for text in talker.texts
+        for receiver in range(clients)
         if receiver != sender
     }
     readers = [
-        asyncio.create_task(_read(number, client, tally, sent_at))
-        for number, client in enumerate(clients)
+        asyncio.create_task(_read(number, socket, tally, talkers))
+        for number, socket in enumerate(sockets)
     ]
     start = time.perf_counter()
-    pause = options.senders / options.rate if options.rate else 0.0
-    await asyncio.gather(
-        *(_talk(clients[n], own, sent_at, pause) for n, own in enumerate(texts)),
-        _until_complete(tally, expected, options.timeout),
-    )
+    talks = [
+        asyncio.create_task(talker.talk(sockets[number], pause=senders / rate))
+        for number, talker in enumerate(talkers)
+    ]
+    await _until_complete(tally, expected, timeout)
     seconds = time.perf_counter() - start
-    await asyncio.gather(*(client.close() for client in clients))
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+    await asyncio.gather(*(socket.close() for socket in sockets))
     await asyncio.gather(*readers)
-    _report(tally, expected, len(sent_at), seconds)
-
-
-async def _talk(
-    client: ClientConnection, texts: list[str], sent_at: dict[str, float], pause: float
-) -> None:
-    for text in texts:
-        sent_at[text] = time.perf_counter()
-        await client.send(json.dumps({"action": "message", "message": text, "type": "chat"}))
-        await asyncio.sleep(pause)
+    return judge(tally, expected, [talker.texts for talker in talkers], seconds)
 
 
 async def _read(
-    number: int, client: ClientConnection, tally: Tally, sent_at: dict[str, float]
+    number: int, socket: ClientConnection, tally: Tally, talkers: Sequence[Talker]
 ) -> None:
-    async for frame in client:
+    sent_at = ChainMap(*(talker.sent_at for talker in talkers))
+    async for frame in socket:
         now = time.perf_counter()
-        content = json.loads(frame)
-        if content.get("type") != "message":
-            print(f"client {number} got {content}")
-            continue
-        text = content["data"]["message"]
-        tally.copies[number, text] += 1
-        tally.delays.append(now - sent_at[text])
+        match json.loads(frame):
+            case {"type": "message", "data": {"message": str(text)}}:
+                tally.copies[number, text] += 1
+                if text in sent_at:
+                    tally.delays.append(now - sent_at[text])
+            case {"code": "slow_down"} as refusal:
+                tally.refusals[number] += 1
+                if "id" in refusal:
+                    talkers[number].repeat(refusal["id"], refusal["retryAfter"])
+            case content:
+                print(f"client {number} got {content}")
 
 
 async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout: float) -> None:
@@ -94,17 +192,43 @@ async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout:
         await asyncio.sleep(0.01)
 
 
-def _report(tally: Tally, expected: set[tuple[int, str]], messages: int, seconds: float) -> None:
-    lost = expected - tally.copies.keys()
-    unexpected = tally.copies.keys() - expected
-    doubled = [key for key, copies in tally.copies.items() if copies > 1]
-    cuts = statistics.quantiles(tally.delays, n=100)
-    print(f"messages    {messages} in {seconds:.2f} s, {messages / seconds:.0f}/s")
-    print(f"deliveries  {len(tally.delays)}, {len(tally.delays) / seconds:.0f}/s")
-    print(f"delay       p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms")
-    print(f"lost {len(lost)}, doubled {len(doubled)}, echoed or strange {len(unexpected)}")
-    if lost or doubled or unexpected:
-        raise SystemExit("The chat did not deliver every message once to everyone else.")
+def judge(
+    tally: Tally, expected: set[tuple[int, str]], texts: Sequence[Sequence[str]], seconds: float
+) -> Outcome:
+    """Compare what has arrived with what was sent.
+
+    Args:
+        tally: what has arrived.
+        expected: each text and each client that was to get it.
+        texts: those of each sender.
+        seconds: how long it took.
+    """
+    arrived = {text for _, text in tally.copies}
+    refused = {
+        text
+        for sender, own in enumerate(texts)
+        for text in own
+        if tally.refusals[sender] and text not in arrived
+    }
+    return Outcome(
+        messages=sum(map(len, texts)),
+        seconds=seconds,
+        delays=tally.delays,
+        slowed=tally.refusals.total(),
+        refused=len(refused),
+        lost=sum(text not in refused for _, text in expected - tally.copies.keys()),
+        doubled=sum(copies > 1 for copies in tally.copies.values()),
+        unexpected=len(tally.copies.keys() - expected),
+    )
+
+
+def main() -> None:
+    """Run the measurement that the command line describes, and print the figures."""
+    options = _options()
+    require_application(options.url)
+    outcome = asyncio.run(chat(**vars(options)))
+    print(outcome)
+    sys.exit(outcome.complaint)
 
 
 def _options() -> argparse.Namespace:
@@ -113,10 +237,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--senders", type=int, default=5)
     parser.add_argument("--messages", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=0, help="messages/s, 0 for all at once")
+    parser.add_argument("--rate", type=float, default=20, help="messages/s of all senders")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for the last")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.load.application import require_application
 from fanfare_client.client import Client, Timing
 
 CUTS_PER_CLIENT = 2
@@ -122,7 +123,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--touch", type=Path, help="a file of the application, to make it reload")
-    outcome = asyncio.run(storm(**vars(parser.parse_args())))
+    options = parser.parse_args()
+    require_application(options.url)
+    outcome = asyncio.run(storm(**vars(options)))
     print(outcome)
     sys.exit(0 if outcome.sound else "Something was lost, doubled or turned around.")
 
