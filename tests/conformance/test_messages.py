@@ -69,7 +69,7 @@ def test_messages_of_one_connection_run_side_by_side(stage: Stage) -> None:
 def test_slow_handler_is_timed_out(hurried: Stage) -> None:
     """When the gateway has waited long enough it says so, and the handler goes on."""
     visitor, other, place = hurried.visit(), hurried.visit(), uuid.uuid4().hex
-    seconds = hurried.limits.integration_seconds + 20
+    seconds = hurried.quotas.integration_seconds + 20
     waiting = visitor.tell("meet", at=place, number=2, seconds=seconds)
     frame = json.loads(visitor.socket.recv(timeout=seconds))
     assert frame["message"] == "Endpoint request timed out"

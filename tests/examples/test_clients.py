@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from apigw_local.gateway import Limits
+from apigw_local.gateway import Quotas
 from gateway_support.serving import Served
 from tests.examples.running import websocket_url
 from tests.examples.visits import ABNORMAL, Say, Visit
@@ -31,11 +31,11 @@ def url(echo: Terminal) -> str:
 
 @pytest.fixture
 def open_gateway() -> Iterator[Callable[..., str]]:
-    """Open a gateway with `Limits` that the app has no part in, and give its URL."""
+    """Open a gateway with `Quotas` that the app has no part in, and give its URL."""
     with ExitStack() as stack:
 
-        def open_one(**limits: float) -> str:
-            served = Served(limits=Limits(**limits))  # type: ignore[arg-type] # each is a number
+        def open_one(**quotas: float) -> str:
+            served = Served(quotas=Quotas(**quotas))  # type: ignore[arg-type] # each is a number
             stack.callback(served.stop)
             return served.gateway.url
 

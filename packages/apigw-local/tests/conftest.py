@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 
 from apigw_local.aws.emulator import Emulator
-from apigw_local.console.log_events import Fact
+from apigw_local.console.log_events import LogEvent
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
 from gateway_support.scripted import ScriptedFunction, refuse_visibility
 from gateway_support.serving import Served
@@ -34,7 +34,7 @@ class _Defects(logging.Handler):
         self.errors: list[BaseException | None] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, Fact) and record.msg.kind == "defect":
+        if isinstance(record.msg, LogEvent) and record.msg.kind == "defect":
             self.errors.append(record.exc_info[1] if record.exc_info else None)
 
 

@@ -16,10 +16,10 @@ from chalice.cli.factory import CLIFactory
 from websockets.sync.client import connect
 
 from apigw_local.aws.ministack_process import wait_for_exit
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from apigw_local.gateway import Gateway
 from apigw_local.lambda_ import invocation_chain
-from apigw_local.lambda_.frozen_containers import Containers
+from apigw_local.lambda_.frozen_containers import FrozenContainers
 from apigw_local.lambda_.functions import Functions
 from apigw_local.lambda_.invocation import Configuration, FunctionError
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
@@ -42,20 +42,20 @@ COLD_SECONDS = 20.0
 
 Start = Callable[..., Future[Any]]
 Work = Callable[..., Any]
-MakeContainers = Callable[..., Containers]
+MakeContainers = Callable[..., FrozenContainers]
 
 
 @pytest.fixture
 def functions() -> Iterator[Functions]:
     """The app's functions, frozen."""
-    found = make_functions(Chaos(frozen=True))
+    found = make_functions(FaultSettings(frozen=True))
     yield found
     found.shutdown(0)
 
 
-def make_functions(chaos: Chaos) -> Functions:
+def make_functions(fault_settings: FaultSettings) -> Functions:
     """The app's functions as its config describes them."""
-    return Functions(app, CLIFactory(str(PROJECT), environ={}).create_config_obj(), chaos)
+    return Functions(app, CLIFactory(str(PROJECT), environ={}).create_config_obj(), fault_settings)
 
 
 @pytest.fixture
@@ -75,8 +75,10 @@ def make_containers() -> Iterator[MakeContainers]:
     """Makes the containers of the SQS function, outside of `Functions`."""
     made = []
 
-    def make(*, project: Path = PROJECT, timeout: float = 60, **options: Any) -> Containers:
-        containers = Containers(project, "work", Configuration("work", 128, timeout), {}, **options)
+    def make(*, project: Path = PROJECT, timeout: float = 60, **options: Any) -> FrozenContainers:
+        containers = FrozenContainers(
+            project, "work", Configuration("work", 128, timeout), {}, **options
+        )
         made.append(containers)
         return containers
 
@@ -141,7 +143,7 @@ def test_nothing_goes_on_between_invocations(
 
 def test_without_chaos_threads_go_on(listener: socket.socket) -> None:
     """Unless time is frozen, handlers run in this process and what they leave goes on."""
-    found = make_functions(Chaos())
+    found = make_functions(FaultSettings())
     function = found.sqs()[0].function
     result = function.invoke(records(f"linger {port(listener)}")).result(WAIT_SECONDS)
     assert result["pid"] == os.getpid()
@@ -242,8 +244,8 @@ def test_a_frozen_container_ends_with_its_parent() -> None:
     """A parent that is killed leaves no process behind that stands still for ever."""
     program = f"""
 import time
-from test_frozen_containers import Chaos, make_functions, records
-function = make_functions(Chaos(frozen=True)).sqs()[0].function
+from test_frozen_containers import FaultSettings, make_functions, records
+function = make_functions(FaultSettings(frozen=True)).sqs()[0].function
 print(function.invoke(records("run")).result()["pid"], flush=True)
 time.sleep({WAIT_SECONDS})
 """
@@ -274,7 +276,7 @@ def test_every_kind_of_function_runs_frozen(
     mapping = EventSourceMapping(sqs, queue_url, function)
     mapping.start()
     send(sqs, queue_url, "room", "run")
-    wait_until(lambda: function.tally.invocations == 1 and counts(sqs, queue_url) == (0, 0))
+    wait_until(lambda: function.counters.invocations == 1 and counts(sqs, queue_url) == (0, 0))
     mapping.stop(1)
     pids.add(function.invoke(records("run")).result(COLD_SECONDS)["pid"])
 

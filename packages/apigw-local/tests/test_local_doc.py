@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from apigw_local.cli import main
-from apigw_local.faults import Chaos
-from apigw_local.gateway import Limits
+from apigw_local.faults import FaultSettings
+from apigw_local.gateway import Quotas
 from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize("kind", [Limits, Chaos])
+@pytest.mark.parametrize("kind", [Quotas, FaultSettings])
 def test_every_option_is_there_with_its_default(kind: type[DataclassInstance]) -> None:
     """Both tables hold the options that can be given, no others, and their defaults."""
-    title = {Limits: "limit", Chaos: "knob"}[kind]
+    title = {Quotas: "limit", FaultSettings: "knob"}[kind]
     table = DOC.split(f"| {title} | default |")[1].split("\n\n")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE))
     switches = {"True": "on", "False": "off"}

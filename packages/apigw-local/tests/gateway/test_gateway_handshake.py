@@ -12,7 +12,7 @@ from chalice.app import Response, WebsocketEvent
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from apigw_local.gateway import Limits
+from apigw_local.gateway import Quotas
 from apigw_local.gateway.routing import Route, Routes
 from gateway_support.serving import Gate, Served, bare
 
@@ -114,7 +114,7 @@ def test_unserialisable_result_gives_502(serve: Serve) -> None:
 def test_connect_timeout_gives_504(serve: Serve) -> None:
     """A `$connect` slower than the gateway waits is a gateway timeout, which is inferred."""
     gate = Gate()
-    served = serve(connect=gate, limits=Limits(integration_seconds=0.05))
+    served = serve(connect=gate, quotas=Quotas(integration_seconds=0.05))
     assert refusal(served).response.status_code == 504
     gate.open()
 

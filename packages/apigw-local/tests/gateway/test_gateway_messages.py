@@ -9,7 +9,7 @@ from chalice.app import WebsocketEvent
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from apigw_local.gateway import Limits
+from apigw_local.gateway import Quotas
 from gateway_support.serving import WAIT_SECONDS, Gate, Served
 
 Serve = Callable[..., Served]
@@ -74,7 +74,7 @@ def test_exit_is_an_error_like_any_other(serve: Serve) -> None:
 def test_slow_handler_is_endpoint_request_timed_out(serve: Serve) -> None:
     """When the gateway has waited long enough the client is told, and the handler goes on."""
     gate = Gate()
-    served = serve(message=gate, limits=Limits(integration_seconds=0.05))
+    served = serve(message=gate, quotas=Quotas(integration_seconds=0.05))
     client, _ = served.connected()
     client.send("hello")
     assert json.loads(client.recv(timeout=WAIT_SECONDS))["message"] == "Endpoint request timed out"

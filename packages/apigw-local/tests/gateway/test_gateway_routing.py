@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from apigw_local.gateway.lambda_proxy import reply_of
 from apigw_local.gateway.routing import Route, Routes, selector
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.serving import WAIT_SECONDS, Served, bare
 
 Serve = Callable[..., Served]
@@ -144,13 +144,13 @@ def test_reserved_routes_can_be_selected(
     assert json.loads(event["body"]) == {"action": route_key}
     client.send("still there")
     assert served.event("$default")["body"] == "still there"
-    assert noted_events.hints(caplog) == {f"reserved route {route_key}"}
+    assert logged_events.hints(caplog) == {f"reserved route {route_key}"}
 
 
 @pytest.mark.parametrize("route_key", ["$connect", "$disconnect"])
 def test_reserved_routes_can_be_kept_from_messages(serve: Serve, route_key: str) -> None:
     """Without the knob such a message goes to `$default`."""
-    served = serve(chaos=Chaos(reserved_routes=False))
+    served = serve(fault_settings=FaultSettings(reserved_routes=False))
     client, _ = served.connected()
     client.send(json.dumps({"action": route_key}))
     assert served.event("$default")["requestContext"]["routeKey"] == "$default"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from apigw_local.console.log_events import Fact, Hint
+from apigw_local.console.log_events import Hint, LogEvent
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import pytest
 
 
-def facts(caplog: pytest.LogCaptureFixture, kind: str) -> list[Fact]:
+def log_events(caplog: pytest.LogCaptureFixture, kind: str) -> list[LogEvent]:
     """The facts of one kind so far."""
-    return [m for m in _messages(caplog) if isinstance(m, Fact) and m.kind == kind]
+    return [m for m in _messages(caplog) if isinstance(m, LogEvent) and m.kind == kind]
 
 
-def fact(caplog: pytest.LogCaptureFixture, kind: str) -> Fact:
+def log_event(caplog: pytest.LogCaptureFixture, kind: str) -> LogEvent:
     """The first fact of one kind, waited for."""
-    wait_until(lambda: bool(facts(caplog, kind)))
-    return facts(caplog, kind)[0]
+    wait_until(lambda: bool(log_events(caplog, kind)))
+    return log_events(caplog, kind)[0]
 
 
 def hints(caplog: pytest.LogCaptureFixture) -> set[str]:

@@ -14,7 +14,7 @@ from chalice.config import Config
 from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 from websockets.sync.client import ClientConnection, connect
 
-from apigw_local.faults import NO_CHAOS, Chaos
+from apigw_local.faults import NO_FAULTS, FaultSettings
 from apigw_local.gateway import Gateway
 from apigw_local.lambda_.functions import Function, Functions
 
@@ -40,7 +40,7 @@ class Served:
         connect: Handler | None = answer_nothing,
         message: Handler | None = answer_nothing,
         disconnect: Handler | None = answer_nothing,
-        chaos: Chaos = NO_CHAOS,
+        fault_settings: FaultSettings = NO_FAULTS,
         config: dict[str, Any] | None = None,
         **gateway: Any,
     ) -> None:
@@ -51,8 +51,10 @@ class Served:
         self._add(app.on_ws_message(name="message"), "$default", message)
         self._add(app.on_ws_disconnect(name="disconnect"), "$disconnect", disconnect)
         on_disk = {"app_name": "recorder", **(config or {})}
-        self.functions = Functions(app, Config(config_from_disk=on_disk), chaos)
-        self.gateway = Gateway(self.functions, stage="api", port=0, chaos=chaos, **gateway)
+        self.functions = Functions(app, Config(config_from_disk=on_disk), fault_settings)
+        self.gateway = Gateway(
+            self.functions, stage="api", port=0, fault_settings=fault_settings, **gateway
+        )
         self.gateway.start()
         self._clients = contextlib.ExitStack()
 

@@ -1,4 +1,4 @@
-"""What a function gets from a queue, and how its answer is read: pure shapes."""
+"""Events of SQS records, and the failures in a function's answer."""
 
 from __future__ import annotations
 
