@@ -28,7 +28,12 @@ def test_post_answers_200_and_nothing(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("data", "text"),
-    [(b"a\xffb", "a\ufffdb"), (b"a\xed\xa0\x80b", "a\ufffdb"), (b"\xc3", "\ufffd")],
+    [
+        (b"a\xffb", "a\ufffdb"),
+        (b"a\xed\xa0\x80b", "a\ufffdb"),
+        (b"\xc3", "\ufffd"),
+        (b"\xed\xa0\xbd\xed\xb8\x80", "\ufffd\ufffd"),
+    ],
 )
 def test_bad_utf8_arrives_as_replacement_characters(stage: Stage, data: bytes, text: str) -> None:
     """Clients get only text: what is not UTF-8 becomes U+FFFD, one for a surrogate."""

@@ -25,7 +25,8 @@ ROWS = [
 ]
 TESTS = {
     name
-    for path in Path(__file__).parent.rglob("test_*.py")
+    for folder in (Path(__file__).parent, PROJECT / "tests/conformance")
+    for path in folder.rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 

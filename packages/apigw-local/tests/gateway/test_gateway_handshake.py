@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalice.app import Response, WebsocketEvent
+from chalice.app import Response
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -58,15 +58,6 @@ def test_connect_finishes_before_101(serve: Serve) -> None:
         assert client.recv(12) == b"HTTP/1.1 101"
 
 
-@pytest.mark.parametrize("status", [200, 201])
-def test_success_opens(serve: Serve, status: int) -> None:
-    """A 2xx of `$connect` opens the socket."""
-    served = serve(connect=lambda _: {"statusCode": status})
-    with served.connect() as client:
-        client.send("hello")
-        assert served.event("$default")["body"] == "hello"
-
-
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 501])
 def test_refusal_passes_status_but_not_body(serve: Serve, status: int) -> None:
     """Any other status becomes the HTTP status; the function's body and headers do not show."""
@@ -79,15 +70,6 @@ def test_refusal_passes_status_but_not_body(serve: Serve, status: int) -> None:
     body = json.loads(response.body)
     assert body["connectionId"] == context["connectionId"]
     assert body["requestId"] == context["requestId"]
-
-
-def test_exception_gives_502(serve: Serve) -> None:
-    """A `$connect` that raises is a bad gateway."""
-
-    def fail(event: WebsocketEvent) -> None:
-        raise RuntimeError(event.connection_id)
-
-    assert refusal(serve(connect=fail)).response.status_code == 502
 
 
 @pytest.mark.parametrize(
@@ -191,14 +173,6 @@ def test_garbage_is_a_bad_request(serve: Serve) -> None:
     with socket.create_connection(address(serve()), timeout=5) as client:
         client.sendall(b"this is not HTTP\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
-
-
-def test_refused_connect_is_not_disconnected(serve: Serve) -> None:
-    """A refusal is not followed by `$disconnect`."""
-    served = serve(connect=lambda _: {"statusCode": 403})
-    refusal(served)
-    served.gateway.stop()
-    assert served.saw_nothing("$disconnect")
 
 
 def test_client_gone_during_connect_is_disconnected_once(serve: Serve) -> None:
