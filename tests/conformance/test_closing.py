@@ -1,4 +1,4 @@
-"""How connections end: by the client, or because they are idle or old."""
+"""Ends of connections: by the client, or because they are idle or old."""
 
 from __future__ import annotations
 

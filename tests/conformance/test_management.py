@@ -96,7 +96,7 @@ def test_closed_connection_is_gone(stage: Stage) -> None:
 
 
 def test_malformed_id_is_a_bad_request(stage: Stage) -> None:
-    """What can't be a connection id is refused, and named."""
+    """An id of another form is refused, and named."""
     report = stage.visit().post("short", b"hello")
     assert report["status"] == 400
     assert report["error"] == {

@@ -45,5 +45,5 @@ def running(name: str, folder: Path, *options: str) -> Iterator[Terminal]:
 
 
 def websocket_url(terminal: Terminal, query: str = "") -> str:
-    """Where clients of a running example connect."""
+    """Return the WebSocket URL of a running example."""
     return f"ws://127.0.0.1:{terminal.port + 1}/api{query}"

@@ -1,4 +1,4 @@
-"""An embedded AWS for the tests of `apigw_local`, and what talks to it."""
+"""Fixtures of the gateway's tests: an embedded AWS, queues, mappings, gateways."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Defects(logging.Handler):
-    """Keeps what the gateway's own code has raised."""
+    """Handler that keeps the exceptions of the gateway's own code."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -40,7 +40,7 @@ class _Defects(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def defects() -> Iterator[list[BaseException | None]]:
-    """What the gateway's own code raises during a test, which fails unless it takes it out."""
+    """Exceptions of the gateway's own code; a test fails that leaves any in the list."""
     log, handler = logging.getLogger("apigw_local.gateway"), _Defects()
     log.addHandler(handler)
     yield handler.errors
@@ -50,7 +50,7 @@ def defects() -> Iterator[list[BaseException | None]]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a boto3 client of the embedded AWS is made with."""
+    """Arguments for boto3 clients of the embedded AWS."""
     return {
         "endpoint_url": Emulator(tmp_path_factory.mktemp("project"), os.getpid()).endpoint(),
         "region_name": "eu-central-1",

@@ -44,7 +44,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 
 @pytest.fixture(scope="module")
 def page(terminal: Terminal) -> dict[str, Any]:
-    """What the app tells about itself, once it is served."""
+    """The app's page with its surroundings, once it is served."""
     return terminal.page()
 
 
@@ -63,7 +63,7 @@ def ask(client: ClientConnection, text: str) -> str | bytes:
 
 
 def test_the_app_finds_its_own_folder_and_modules(page: dict[str, Any], terminal: Terminal) -> None:
-    """It runs in its folder, with its own chalicelib, and sees no module of this repository."""
+    """The app runs in its folder, with its own chalicelib, and finds no foreign modules."""
     assert page["welcome"] == "the app's own"
     assert page["folder"] == str(terminal.project)
     assert page["strangers"] == []

@@ -111,7 +111,7 @@ def test_ctrl_c_leaves_no_process(project: Path, options: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_reloader_leaves_no_process(project: Path, number: signal.Signals) -> None:
-    """When only the command's first process is killed, its worker and the AWS end too."""
+    """The worker and the AWS end too if only the command's first process is killed."""
     with Terminal(project) as terminal:
         terminal.page()
         family = terminal.family()

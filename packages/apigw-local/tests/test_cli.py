@@ -1,4 +1,4 @@
-"""What `python -m apigw_local` says when it has nothing to serve, or no way to."""
+"""Error messages of `python -m apigw_local`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_options_that_are_not_understood_are_told(
 
 
 def test_a_flag_goes_before_the_environment(capsys: Output, project: Path) -> None:
-    """What the environment says of limits is not looked at when the flag is given."""
+    """A flag hides the environment's value."""
     said = refusal(capsys, project, "--limits", "one=1", APIGW_LOCAL_LIMITS="two=2")
 
     assert "'one'" in said

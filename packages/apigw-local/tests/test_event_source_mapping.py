@@ -205,7 +205,7 @@ def test_stop_hands_back_what_is_not_finished(
     start_mapping: StartMapping,
     function: ScriptedFunction,
 ) -> None:
-    """What a stopped mapping has not finished or not received is there for the next one."""
+    """Records that a stopped mapping has not finished or not received are left for the next one."""
     queue_url = make_queue(VisibilityTimeout="600")
     send(sqs, queue_url, "room", "1", "2", "3")
     mapping = start_mapping(queue_url, batch_size=2)
@@ -356,7 +356,7 @@ def test_an_empty_queue_is_left_alone_between_two_looks() -> None:
 
 
 def test_an_empty_queue_is_looked_into_again_untold() -> None:
-    """What nobody tells of is seen with the next look."""
+    """A message without a call of `poll_now` is received by the next poll."""
     client = EmptyQueue(looks=3)
     mapping = map_empty(client, idle_seconds=0.001)
     for _ in range(3):
@@ -368,7 +368,7 @@ def test_an_empty_queue_is_looked_into_again_untold() -> None:
 def test_a_queue_that_cannot_be_used_is_left_alone_for_a_while(
     retry_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said, and tried again after the time; stopping does not wait for that."""
+    """The error is logged, and the queue polled again after a pause that stopping cuts short."""
     error = ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "gone"}}, "Receive")
     client = EmptyQueue(looks=1, error=error)
     mapping = map_empty(client, retry_seconds=retry_seconds)

@@ -1,4 +1,4 @@
-"""The decisions of chaos: shares, seeds and counts, without anything they are carried out on."""
+"""Decisions of the fault injector: shares, seeds and counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALL = FaultSettings(
 
 
 def test_nothing_goes_wrong_by_default() -> None:
-    """Without chaos every decision is for what should happen, and nothing is counted."""
+    """Without faults no decision is for one, and nothing is counted."""
     faults = FaultInjector()
     for number in range(100):
         assert faults.post() is None

@@ -1,4 +1,4 @@
-"""What the developer's terminal shows of what modules log."""
+"""Terminal output of log events, hints and tracebacks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Screen(io.StringIO):
 
 
 def shown(*messages: object, project: Path = Path("/"), **options: Any) -> str:
-    """What a terminal shows of some messages."""
+    """Return the terminal's text of some messages."""
     stream = io.StringIO()
     with formatter.showing(project, stream=stream, **options):
         for message in messages:
@@ -50,7 +50,7 @@ def shown(*messages: object, project: Path = Path("/"), **options: Any) -> str:
 
 
 def error_of(module: ModuleType) -> BaseException:
-    """What the module's handler raises."""
+    """Return the exception of the module's handler."""
     try:
         module.handler()
     except BaseException as error:
@@ -79,14 +79,14 @@ def test_a_fact_is_one_line_with_a_clock_and_columns() -> None:
 
 
 def test_columns_stand_under_each_other() -> None:
-    """Whatever a fact leaves out, the details of all lines begin at one place."""
+    """The details of all lines begin in one column, whichever fields a log event lacks."""
     lines = shown(MESSAGE, LogEvent("close", "abc", status="1000", detail="43 bytes")).splitlines()
 
     assert len({line.index("43 bytes") for line in lines}) == 1
 
 
 def test_the_event_is_shown_when_asked_for_only() -> None:
-    """What a client says is not on the terminal, unless it is verbose: then all of the event."""
+    """A client's text is not on the terminal, unless it is verbose: then the whole event is."""
     assert "body" not in shown(MESSAGE)
     assert '"body": "sécret"' in shown(MESSAGE, verbose=True)
 
@@ -157,7 +157,7 @@ def test_a_traceback_begins_with_the_apps_own_code(tmp_path: Path) -> None:
 
 
 def test_a_chain_of_exceptions_is_cut_too(tmp_path: Path) -> None:
-    """What an exception was raised from is shown the same way."""
+    """The cause of an exception is shown the same way."""
     app = app_in(
         tmp_path,
         "def handler():\n"
@@ -210,7 +210,7 @@ def test_the_log_is_as_before_when_it_ends(capsys: pytest.CaptureFixture[str]) -
     assert "close" not in output
 
 
-def test_a_fact_reads_as_text_anywhere_else() -> None:
-    """In other logs a fact is its fields, without the event."""
+def test_a_log_event_is_text_in_other_logs() -> None:
+    """In other logs a log event is its fields, without the handler's event."""
     assert str(MESSAGE) == "message PJqB0fHsqRcCHlw= websocket_message ok 12 ms 43 bytes"
     assert "sécret" not in repr(MESSAGE)

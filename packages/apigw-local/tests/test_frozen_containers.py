@@ -114,7 +114,7 @@ def port(listener: socket.socket) -> int:
 
 
 def answers(peer: socket.socket, seconds: float) -> bool:
-    """Whether the handler's thread sends back what it gets, within a time."""
+    """Return whether the handler's thread echoes within a time."""
     peer.settimeout(seconds)
     try:
         return peer.recv(100) == b"anybody there?"
@@ -208,7 +208,7 @@ def test_timeout_kills_the_container(make_containers: MakeContainers) -> None:
 def test_an_app_that_fails_to_load_fails_its_invocations(
     make_containers: MakeContainers, tmp_path: Path
 ) -> None:
-    """What keeps app.py from being imported is an error of the function."""
+    """An error that keeps app.py from being imported is an error of the function."""
     (tmp_path / "app.py").write_text("raise SystemExit(3)")
     containers = make_containers(project=tmp_path)
     with pytest.raises(FunctionError, match="its process ended early, with exit code 3"):
@@ -216,7 +216,7 @@ def test_an_app_that_fails_to_load_fails_its_invocations(
 
 
 def test_as_many_run_as_may(make_containers: MakeContainers, listener: socket.socket) -> None:
-    """What comes while every container is busy waits for one."""
+    """An invocation waits while every container is busy."""
     containers = make_containers(most=1)
     with ThreadPoolExecutor(2) as callers:
         first = callers.submit(containers.run, records(f"meet {port(listener)}"), "")
@@ -227,7 +227,7 @@ def test_as_many_run_as_may(make_containers: MakeContainers, listener: socket.so
 
 
 def test_output_is_out_before_time_stops(capfd: pytest.CaptureFixture[str], work: Work) -> None:
-    """What a handler prints is on the terminal when it has returned."""
+    """A handler's output is on the terminal when it has returned."""
     work("print hello")
     assert capfd.readouterr().out == "hello"
 
@@ -291,7 +291,7 @@ def test_messages_carry_their_chain_out_of_a_container(
     work: Work,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a frozen handler sends counts its invocation."""
+    """A message of a frozen handler counts its invocation."""
     names = {"endpoint_url": "AWS_ENDPOINT_URL", "region_name": "AWS_DEFAULT_REGION"}
     for key, value in aws.items():
         monkeypatch.setenv(names.get(key, key.upper()), value)

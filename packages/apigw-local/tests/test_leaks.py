@@ -45,7 +45,7 @@ def _uncaptured(caplog: pytest.LogCaptureFixture) -> None:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What this process holds.
+    """Resources that this process holds.
 
     Attributes:
         descriptors: open files and sockets.
@@ -122,7 +122,7 @@ def test_ten_thousand_visitors_leave_nothing_behind() -> None:
 
 
 def test_only_lost_disconnects_are_missing() -> None:
-    """Each `$connect` that said yes has one `$disconnect`, but for those that chaos dropped."""
+    """Each `$connect` that said yes has one `$disconnect`, but for the injected losses."""
     reception = Reception()
     with serving(reception, FaultSettings(seed=5, lost_disconnect_rate=0.2)) as gateway:
         visit(gateway, reception, range(1_000), wait=False)

@@ -1,4 +1,4 @@
-"""docs/local.md says what there is: every flag, limit and knob, and the test of every row."""
+"""Completeness of docs/local.md: every flag, quota and fault, and the test of every row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TESTS = {
 @pytest.mark.parametrize("kind", [Quotas, FaultSettings])
 def test_every_option_is_there_with_its_default(kind: type[DataclassInstance]) -> None:
     """Both tables hold the options that can be given, no others, and their defaults."""
-    title = {Quotas: "limit", FaultSettings: "knob"}[kind]
+    title = {Quotas: "quota", FaultSettings: "fault"}[kind]
     table = DOC.split(f"| {title} | default |")[1].split("\n\n")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE))
     switches = {"True": "on", "False": "off"}

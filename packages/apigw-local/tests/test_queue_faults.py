@@ -1,4 +1,4 @@
-"""Chaos between a real queue and its function, and that it repeats."""
+"""Faults between a real queue and its function, and their repetition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues that functions read, and what else may trigger a function."""
+"""Queues that functions read, and other event sources."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def source(queue: str | None = None, queue_arn: str | None = None) -> SqsSource:
 
 @pytest.mark.parametrize(("suffix", "fifo"), [("", None), (".fifo", "true")])
 @pytest.mark.parametrize("prefix", ["", "arn:aws:sqs:eu-central-1:123456789012:"])
-def test_a_queue_that_is_missing_is_made(
+def test_a_missing_queue_is_created(
     sqs: SQSClient, caplog: pytest.LogCaptureFixture, prefix: str, suffix: str, fifo: str | None
 ) -> None:
     """By name or ARN, of the kind that its name tells, and said, as AWS needs it to be there."""
@@ -49,7 +49,7 @@ def test_a_queue_that_is_missing_is_made(
 def test_a_queue_that_exists_is_taken_as_it_is(
     sqs: SQSClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a template has made keeps its attributes, and nothing is said."""
+    """A queue of a template keeps its attributes, without a hint."""
     name = uuid.uuid4().hex
     url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "77"})["QueueUrl"]
 

@@ -1,4 +1,4 @@
-"""What the terminal of `python -m apigw_local` shows of a session, from connect to close."""
+"""Output of `python -m apigw_local` during a session, from connect to close."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_vanished_client_is_1006(serve: Serve, linger: int | None) -> None:
 
 
 def test_messages_after_delete_are_ignored(serve: Serve) -> None:
-    """What a client sends before it has read the close frame reaches no function."""
+    """A message sent before the client has read the close frame reaches no function."""
     served = serve()
     client, connection_id = served.connected()
     with client.protocol_mutex:  # so the client can't answer the close frame before its message
@@ -41,7 +41,7 @@ def test_messages_after_delete_are_ignored(serve: Serve) -> None:
 
 
 def test_post_from_disconnect_is_gone(serve: Serve) -> None:
-    """When `$disconnect` runs, the connection is gone already."""
+    """A connection is gone already while its `$disconnect` runs."""
     codes: list[str] = []
 
     def wave(event: WebsocketEvent) -> None:

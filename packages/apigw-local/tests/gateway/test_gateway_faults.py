@@ -1,4 +1,4 @@
-"""Chaos at the gateway: what callers, clients and functions see of it, and that it repeats."""
+"""Faults at the gateway: their effect on callers, clients and functions, and their repetition."""
 
 import time
 from collections.abc import Callable
@@ -142,7 +142,7 @@ def test_disconnect_comes_late(serve: Serve) -> None:
 
 
 def test_late_disconnect_is_not_lost_when_the_gateway_stops(serve: Serve) -> None:
-    """What is still late when the gateway stops runs then."""
+    """A `$disconnect` that is still late runs when the gateway stops."""
     served = serve(
         fault_settings=FaultSettings(late_disconnect_rate=1, late_disconnect_seconds=600)
     )

@@ -25,7 +25,7 @@ UPGRADE = (
 
 
 def address(served: Served) -> tuple[str, int]:
-    """Where the gateway listens."""
+    """Return the gateway's host and port."""
     host, port = served.gateway.url.split("/")[2].split(":")
     return host, int(port)
 
@@ -111,7 +111,7 @@ def test_no_connect_route_accepts(serve: Serve) -> None:
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol", None])
 def test_subprotocol_comes_from_the_handler_only(serve: Serve, name: str | None) -> None:
-    """What the handler answers is selected, however it spells the header, and else nothing is."""
+    """The handler's subprotocol is selected, in any spelling of the header; else none is."""
     headers = {name: "v2"} if name else {}
     served = serve(connect=lambda _: {"statusCode": 200, "headers": headers})
     with served.connect(subprotocols=[Subprotocol("v1"), Subprotocol("v2")]) as client:
@@ -169,7 +169,7 @@ def test_long_requests_are_refused(serve: Serve, path: str, status: int) -> None
 
 
 def test_garbage_is_a_bad_request(serve: Serve) -> None:
-    """What is not HTTP is answered 400 and closed."""
+    """Bytes that are not HTTP are answered 400, and the connection is closed."""
     with socket.create_connection(address(serve()), timeout=5) as client:
         client.sendall(b"this is not HTTP\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 400 ")

@@ -1,4 +1,4 @@
-"""When the developer is told what AWS would do."""
+"""Hints at behaviours of AWS, and the events that cause them."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Who may call `@connections`: signatures as botocore makes them, and an IAM policy."""
+"""Authorization of `@connections`: signatures as botocore makes them, and an IAM policy."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def call(
 
 
 def denial(call: HttpRequest, *, iam_identity: IamIdentity = IDENTITY, seconds: float = 0) -> str:
-    """Why a call of noon is refused some seconds later, empty if it is not."""
+    """Return the refusal of a call of noon some seconds later, empty if it is accepted."""
     authorizer = RequestAuthorizer(iam_identity, "us-east-1", "local00api/api")
     found = authorizer.denial(call, datetime.fromtimestamp(NOON + seconds, UTC))
     return ": ".join(found) if found else ""
@@ -73,7 +73,7 @@ def policy(*statements: tuple[str, str, str]) -> dict[str, Any]:
 def test_what_botocore_signs_is_accepted(
     method: str, connection_id: str, query: str, body: bytes, by: AccessKey, header: str
 ) -> None:
-    """Whatever is sent, to whatever id, with whatever credentials."""
+    """Any body to any id is accepted with any credentials that the gateway has."""
     target = f"/api/@connections/{quote(connection_id, safe='-._~')}{query}"
     sent = call(method=method, target=target, body=body, by=by, headers={"X-Amz-More": header})
     assert denial(sent, iam_identity=IamIdentity(by)) == ""
@@ -157,7 +157,7 @@ def test_another_region_is_refused() -> None:
     ],
 )
 def test_half_a_signature_is_refused(headers: dict[str, str]) -> None:
-    """What is not a signature, or has no time, is called incomplete."""
+    """A header that is no signature, or has no time, is called incomplete."""
     sent = replace(call(), headers=call().headers | headers)
     assert denial(sent).startswith("IncompleteSignatureException: ")
 
@@ -205,7 +205,7 @@ def test_a_policy_that_cannot_be_decided_is_refused(key: str) -> None:
 
 
 def test_signatures_and_permissions_are_checked(serve: Serve) -> None:
-    """Who signs right may do what the policy says; all else is 403, with the reason."""
+    """A right signature may do as the policy says; all else is 403, with the reason."""
     document = policy(("Allow", "execute-api:ManageConnections", "*/api/POST/@connections/*"))
     served = serve(iam_identity=IamIdentity(IDENTITY.access_key, document))
     client, connection_id = served.connected()

@@ -38,7 +38,7 @@ def gateway(port: int) -> Gateway:
 
 
 def open_sockets() -> int:
-    """How many sockets this process has open."""
+    """Return the number of this process's open sockets."""
     count = 0
     for entry in Path("/proc/self/fd").iterdir():
         try:

@@ -124,7 +124,7 @@ def test_unknown_id_is_gone(serve: Serve, method: str) -> None:
 
 @pytest.mark.parametrize("connection_id", ["short", "A" * 16, "A" * 15 + "==", "A/AAAAAAAAAAAAA="])
 def test_malformed_id_is_bad_request(serve: Serve, connection_id: str) -> None:
-    """What can't be a connection id is 400, with the id named."""
+    """An id of another form is 400, and the answer names it."""
     served = serve()
     answer, content = served.call("POST", f"/api/@connections/{quote(connection_id, safe='')}")
     assert answer.status == 400

@@ -28,7 +28,7 @@ def close_code(client: ClientConnection) -> int:
 
 
 def nothing_was_sent(served: Served, client: ClientConnection, connection_id: str) -> bool:
-    """Whether the next thing a client reads is what is posted now."""
+    """Return whether the client's next frame is the one posted now."""
     served.management().post_to_connection(ConnectionId=connection_id, Data=b"marker")
     return client.recv(timeout=WAIT_SECONDS) == "marker"
 

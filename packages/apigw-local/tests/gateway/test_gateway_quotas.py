@@ -137,7 +137,7 @@ def test_slow_reader_is_limited_and_recovers(serve: Serve) -> None:
 
 
 def test_stop_lets_a_slow_reader_catch_up(serve: Serve) -> None:
-    """What was posted before the gateway stops is still delivered, then the close frame."""
+    """Posts made before the gateway stops are still delivered, then the close frame."""
     served = serve(quotas=Quotas(buffer_bytes=BUFFER_BYTES))
     slow, slow_id = slow_reader(served)
     management = served.management()

@@ -1,4 +1,4 @@
-"""Which route a message takes, and what comes back from it."""
+"""Route selection, and route responses."""
 
 import json
 import logging
@@ -53,7 +53,7 @@ def test_an_expression_takes_its_parts_from_the_body(expression: str, body: Any,
     ("value", "text"), [(1, "1"), (1.5, "1.5"), (True, "true"), (None, "null"), ([1], "[1]")]
 )
 def test_a_value_is_turned_into_text(value: Any, text: str) -> None:
-    """What is no text is spelt as in JSON, which is inferred."""
+    """A value that is no text is spelt as in JSON, which is inferred."""
     assert selector("$request.body.action")(json.dumps({"action": value})) == text
 
 
@@ -68,7 +68,7 @@ def test_a_body_that_cannot_be_read_selects_default(body: str) -> None:
     ["", "$default", "$context.routeKey", "$request.header.Auth", "${request.body}", "a$", "\\"],
 )
 def test_other_expressions_are_refused(expression: str) -> None:
-    """What can't be evaluated is refused at once, and named."""
+    """An expression that can't be evaluated is refused at once, and named."""
     with pytest.raises(ValueError, match="is no route selection expression") as refused:
         selector(expression)
     assert repr(expression) in str(refused.value)

@@ -106,7 +106,7 @@ def test_handlers_in_flight_are_shown(serve: Serve) -> None:
     assert flights == {"websocket_connect": 0, "websocket_message": 2, "websocket_disconnect": 0}
 
 
-def test_limits_and_chaos_are_those_in_force(serve: Serve) -> None:
+def test_quotas_and_faults_are_those_in_force(serve: Serve) -> None:
     """The page tells what was lowered, what goes wrong on purpose, and how often it has."""
     served = serve(
         quotas=Quotas(idle_seconds=7), fault_settings=FaultSettings(seed=3, throttled_post_rate=1)
@@ -365,8 +365,8 @@ def test_requests_that_no_function_sees_are_counted(serve: Serve) -> None:
     assert status(served)["counts"]["connects"] == {"403": 1, "426": 1}
 
 
-def test_a_lost_disconnect_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """What chaos keeps from the functions has a line, so that nobody looks for a bug."""
+def test_a_lost_disconnect_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """An injected loss of `$disconnect` has a line, so that nobody looks for a bug."""
     caplog.set_level(logging.INFO, "apigw_local")
     served = serve(fault_settings=FaultSettings(lost_disconnect_rate=1))
     client, connection_id = served.connected()
@@ -377,7 +377,7 @@ def test_a_lost_disconnect_is_told(serve: Serve, caplog: pytest.LogCaptureFixtur
 
 
 def test_lines_stand_in_the_order_of_events(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """What was posted before a connection closed is told before that."""
+    """The line of a post stands above that of the close that follows it."""
     caplog.set_level(logging.INFO, "apigw_local")
     served = serve()
     client, connection_id = served.connected()

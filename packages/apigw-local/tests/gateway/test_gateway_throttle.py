@@ -46,7 +46,7 @@ def test_no_more_pass_than_burst_and_rate_allow(rate: float, burst: int, gaps: l
 @settings(deadline=None)
 @given(rate=st.integers(1, 1000), burst=st.integers(1, 20), count=st.integers(1, 200))
 def test_a_steady_rate_is_never_refused(rate: int, burst: int, count: int) -> None:
-    """Who asks no faster than the rate always passes, after a burst too."""
+    """Requests no faster than the rate always pass, after a burst too."""
     bucket = TokenBucket(rate, burst, 0)
     assert all(bucket.take(0) for _ in range(burst))
     assert not bucket.take(0)

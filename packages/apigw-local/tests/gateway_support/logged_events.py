@@ -1,4 +1,4 @@
-"""What modules have noted in their logs, as the tests read it."""
+"""Log events and hints in pytest's `caplog`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def log_events(caplog: pytest.LogCaptureFixture, kind: str) -> list[LogEvent]:
-    """The facts of one kind so far."""
+    """Return the log events of one kind so far."""
     return [m for m in _messages(caplog) if isinstance(m, LogEvent) and m.kind == kind]
 
 
 def log_event(caplog: pytest.LogCaptureFixture, kind: str) -> LogEvent:
-    """The first fact of one kind, waited for."""
+    """Wait for a log event of one kind, and return the first one."""
     wait_until(lambda: bool(log_events(caplog, kind)))
     return log_events(caplog, kind)[0]
 
 
 def hints(caplog: pytest.LogCaptureFixture) -> set[str]:
-    """The kinds of the hints so far."""
+    """Return the kinds of the hints so far."""
     return {message.kind for message in _messages(caplog) if isinstance(message, Hint)}
 
 

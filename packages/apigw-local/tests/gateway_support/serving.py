@@ -1,4 +1,4 @@
-"""A gateway with an app behind it that keeps every event its handlers saw."""
+"""Gateway before an app that records every event of its handlers."""
 
 import contextlib
 import http.client
@@ -27,7 +27,7 @@ def answer_nothing(event: WebsocketEvent) -> None:
 
 
 class Served:
-    """A running gateway, its clients' side and what its functions saw.
+    """Running gateway, clients of it, and the events of its functions.
 
     Attributes:
         gateway: The gateway.
@@ -79,7 +79,7 @@ class Served:
         return self._events[route_key].get(timeout=WAIT_SECONDS)
 
     def saw_nothing(self, route_key: str) -> bool:
-        """Whether the route's function has seen no further event."""
+        """Return whether the route's function has seen no further event."""
         return self._events[route_key].empty()
 
     def connect(self, path: str = "", **options: Any) -> ClientConnection:

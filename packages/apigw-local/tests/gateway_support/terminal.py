@@ -1,4 +1,4 @@
-"""`chalice local` and `python -m apigw_local` as somebody types them, on copies of small apps."""
+"""Commands `chalice local` and `python -m apigw_local`, run on copies of small apps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def copy_app(folder: Path, name: str = "plain") -> Path:
 
 
 class Terminal:
-    """One command that serves an app, in a process group of its own as a terminal gives it."""
+    """Command that serves an app, in a process group of its own as in a terminal."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Terminal:
         Args:
             project: the app's folder.
             options: of the command; a free pair of ports is added unless they name one.
-            command: what is typed before its options.
-            folder: where it is typed; in the project if None.
+            command: the command without options.
+            folder: its working directory; the project if None.
             environment: set on top of a person's who has no AWS account.
         """
         if "--port" not in options:
@@ -85,7 +85,7 @@ class Terminal:
 
     @property
     def output(self) -> str:
-        """What it has printed."""
+        """Text printed so far."""
         return self._log.read_text()
 
     def page(self) -> dict[str, Any]:

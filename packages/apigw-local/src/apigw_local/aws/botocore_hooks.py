@@ -30,7 +30,7 @@ class BotocoreHook:
         """Name the events.
 
         Args:
-            handler: what is called, with the event's keywords.
+            handler: the function to call with the event's keywords.
             events: botocore's names, such as `before-sign.sqs`.
         """
         self._handler = handler

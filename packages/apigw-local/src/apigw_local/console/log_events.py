@@ -1,4 +1,4 @@
-"""Log events and hints, as modules log them: `log.info(Fact("message", ...))`.
+"""Log events and hints, as modules log them: `log.info(LogEvent("message", ...))`.
 
 A record's message may be any object. `formatter` gives a log event its columns; any other
 handler writes its text.

@@ -61,7 +61,7 @@ class ActivityLog:
         self._write(LogEvent("connect", status=str(int(status)), detail=path, failed=True))
 
     def message(self, event: Event, route: Route | None, outcome: str, started: float) -> None:
-        """Log a message and its outcome: `OK`, or the error that its client was told."""
+        """Log a message and its outcome: `OK`, or the error in its client's frame."""
         self.messages[outcome] += 1
         answered = "" if outcome == OK else f", answered {outcome!r}"
         self._write(

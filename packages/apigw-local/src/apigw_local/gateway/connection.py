@@ -61,7 +61,7 @@ class WebSocketConnection(asyncio.Protocol):
 
         Args:
             answer: The 101 to send.
-            early: What the client sent after its request.
+            early: The client's bytes after its request.
         """
         self._api.connections[self.id] = self
         self._timer = self._loop.call_soon(self._watch)
@@ -119,7 +119,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether messages still pass, in either direction."""
+        """True while messages pass, in either direction."""
         return self._api.connections.get(self.id) is self
 
     @property

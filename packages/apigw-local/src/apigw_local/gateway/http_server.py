@@ -117,7 +117,7 @@ class HttpServerProtocol(asyncio.Protocol):
         return HttpRequest(method, self._target, segments, headers, self._body, digest)
 
     def _answer(self, response: Response | None, *, keep_alive: bool) -> None:
-        """Answer a call of ``@connections`` when its time has come."""
+        """Answer a call of ``@connections``, after the injected latency if there is any."""
         if latency := self._api.faults.settings.post_latency_seconds:
             self._api.spawn(self._answer_late(latency, response, keep_alive=keep_alive))
         else:
@@ -144,7 +144,7 @@ class HttpServerProtocol(asyncio.Protocol):
             self._transport.close()
 
     def _obstacle(self, path: str) -> HTTPStatus | None:
-        """The status for a request that no function gets to see."""
+        """Return the status of a request refused before any function runs, None for others."""
         quotas = self._api.quotas
         if path.rstrip("/") != f"/{self._api.stage}":
             return HTTPStatus.FORBIDDEN

@@ -140,7 +140,7 @@ class FrozenContainer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process has not ended."""
+        """True until the process ends."""
         return self._process.poll() is None
 
     def invoke(self, event: dict[str, Any], trace_header: str) -> Any:

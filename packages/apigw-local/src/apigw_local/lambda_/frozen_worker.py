@@ -46,12 +46,12 @@ class WorkerSpec:
     configuration: Configuration
 
     def to_text(self) -> str:
-        """Write it as one argument of a command."""
+        """Return the specification as one argument of a command."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str) -> WorkerSpec:
-        """Read it back."""
+        """Return the specification of a text."""
         fields = json.loads(text)
         fields["configuration"] = Configuration(**fields["configuration"])
         return cls(**fields)

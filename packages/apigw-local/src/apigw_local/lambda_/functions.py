@@ -111,7 +111,7 @@ class Function:
 
 @dataclass(frozen=True)
 class SqsSource:
-    """A queue that a function reads.
+    """Queue that a function reads.
 
     Attributes:
         function: The reader.
@@ -130,10 +130,10 @@ class SqsSource:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function that EventBridge runs at certain times.
+    """Schedule of a function, EventBridge's rule on AWS.
 
     Attributes:
-        function: What is run.
+        function: The scheduled function.
         expression: When, e.g. ``rate(1 hour)``.
         rule: The name of the rule that Chalice makes for it.
     """
@@ -144,10 +144,10 @@ class Schedule:
 
 
 class Functions:
-    """The Lambda functions of one app, as its decorators declare and its config sizes them.
+    """Lambda functions of an app, from its decorators and its configuration.
 
     Attributes:
-        faults: What goes wrong on purpose.
+        faults: The injector of faults.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Functions:
         return self._websocket.get(route_key)
 
     def __iter__(self) -> Iterator[Function]:
-        """Every function that something can invoke here."""
+        """Iterate over the functions that an event source here can invoke."""
         return iter(list(self._made.values()))
 
     def sqs(self) -> list[SqsSource]:

@@ -36,7 +36,7 @@ class Function(Protocol):
 
 
 class EventSourceMapping:
-    """Hands a queue's messages to a function, in batches, until it is stopped.
+    """Event source mapping: hands a queue's messages to a function in batches until it stops.
 
     Pollers take turns at the queue: the one that receives a batch leaves its turn to the next
     and sees its batch through. The queue keeps a FIFO group's later messages back for as long,
@@ -70,14 +70,14 @@ class EventSourceMapping:
         Args:
             client: an SQS client of its own, with at least `maximum_concurrency` connections.
             queue_url: the queue.
-            function: what gets the batches.
+            function: the function that gets the batches.
             batch_size: the most records of one batch; beyond 10 counts as 10.
             maximum_concurrency: the most batches in flight, 10 if None.
             fault_settings: the faults to inject, and whether `batchItemFailures` are heeded.
             idle_seconds: from one look into an empty queue to the next, which is how late it sees
                 what it isn't told of: a message from another process, or one that has become
                 visible again.
-            retry_seconds: how long a poller leaves alone a queue that can't be used.
+            retry_seconds: the pause of a poller after an error of the queue.
         """
         self.faults = FaultInjector(fault_settings)
         self.client = client
