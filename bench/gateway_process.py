@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from chalice.app import Chalice
 from chalice.config import Config
 
-from apigw_local.gateway import Gateway, Limits
-from apigw_local.gateway.iam import Access, Credentials
+from apigw_local.gateway import Gateway, Quotas
+from apigw_local.gateway.iam import AccessKey, IamIdentity
 from apigw_local.lambda_.functions import Functions
 from bench.alternatives import CREDENTIALS, REGION
 
@@ -39,13 +39,15 @@ def main() -> None:
         stage="prod",
         port=0,
         region=REGION,
-        limits=Limits(
+        quotas=Quotas(
             new_connections_per_second=ENOUGH,
             new_connections_burst=ENOUGH,
             requests_per_second=ENOUGH,
             requests_burst=ENOUGH,
         ),
-        access=Access(Credentials(str(CREDENTIALS.access_key), str(CREDENTIALS.secret_key))),
+        iam_identity=IamIdentity(
+            AccessKey(str(CREDENTIALS.access_key), str(CREDENTIALS.secret_key))
+        ),
     )
     gateway.start()
     print(gateway.endpoint)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from apigw_local.aws.cloudformation import keep_expiry
-
 if TYPE_CHECKING:
     from botocore.session import Session
     from chalice.app import Chalice
@@ -81,7 +79,9 @@ def enable_expiry(client: Any, template: str, table: str) -> None:
         table: the table's name.
     """
     wanted = json.loads(template)["Resources"]["Table"]["Properties"]["TimeToLiveSpecification"]
-    keep_expiry(client, table, wanted)
+    status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if status["TimeToLiveStatus"] == "DISABLED":
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
 
 
 def _pages(client: Any, api_id: str) -> Any:

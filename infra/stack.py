@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError, WaiterError
 
-from apigw_local.aws.stacks import KnownStack
 from infra.errors import DeployError
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from botocore.waiter import Waiter
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
     Say = Callable[[str], None]
 
@@ -72,7 +72,7 @@ _PROTECTED: Final = (
 )
 
 
-class Stack(KnownStack):
+class Stack:
     """A CloudFormation stack, kept as its template says.
 
     Args:
@@ -90,7 +90,8 @@ class Stack(KnownStack):
         poll_seconds: float = 3.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(client, name)
+        self._client = client
+        self.name = name
         self._poll_seconds = poll_seconds
         self._sleep = sleep
         self._wait = {"Delay": poll_seconds, "MaxAttempts": int(1800 / poll_seconds)}
@@ -148,7 +149,7 @@ class Stack(KnownStack):
         Raises:
             DeployError: there is no such stack.
         """
-        found = self.find()
+        found = self._find()
         if found is None:
             region = self._client.meta.region_name
             raise DeployError(
@@ -192,7 +193,7 @@ class Stack(KnownStack):
     def _settled(self, say: Say) -> str | None:
         """Return the stack's state once nothing changes it; None if there is no stack."""
         told = False
-        while (found := self.find()) and _changing(found["StackStatus"]):
+        while (found := self._find()) and _changing(found["StackStatus"]):
             if not told:
                 say(f"  The stack {self.name} is in {found['StackStatus']}: waiting for its end")
             told = True
@@ -206,11 +207,28 @@ class Stack(KnownStack):
         try:
             waiter.wait(StackName=self.name, WaiterConfig=self._wait)
         except WaiterError as error:
-            found = self.find()
+            found = self._find()
             cure = self._cure(found["StackStatus"]) if found else ""
             raise DeployError(
-                f"The stack {self.name} could not be {change}d: {self.reasons() or error}. {cure}"
+                f"The stack {self.name} could not be {change}d: {self._reasons() or error}. {cure}"
             ) from error
+
+    def _find(self) -> StackTypeDef | None:
+        try:
+            return self._client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def _reasons(self) -> str:
+        """Return CloudFormation's reasons for each resource that failed."""
+        events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
+        return "; ".join(
+            f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
+            for event in events
+            if event.get("ResourceStatus", "").endswith("_FAILED")
+        )
 
     def _cure(self, status: str) -> str:
         if status not in CURES:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from apigw_local.gateway.quotas import AWS_LIMITS, Limits
-from apigw_local.option_text import parse
+from apigw_local.gateway.quotas import AWS_QUOTAS, Quotas
+from apigw_local.options import parse
 from tests.conformance.differences import KNOWN
 from tests.conformance.local import running
 from tests.conformance.stage import Stage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 HURRIED = "integration_seconds=1,idle_seconds=2,lifetime_seconds=4"
-SLOW_SECONDS = AWS_LIMITS.lifetime_seconds + 600
+SLOW_SECONDS = AWS_QUOTAS.lifetime_seconds + 600
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,10 +46,10 @@ def open_stage(
 ) -> Iterator[Stage]:
     """The stage, for all tests."""
     if url := pytestconfig.getoption("url", None):
-        yield Stage(url, AWS_LIMITS)
+        yield Stage(url, AWS_QUOTAS)
         return
     with running(tmp_path_factory.mktemp("conformance")) as url:
-        yield Stage(url, AWS_LIMITS)
+        yield Stage(url, AWS_QUOTAS)
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def hurried(
     if url := pytestconfig.getoption("url", None):
         if not pytestconfig.getoption("slow", default=False):
             pytest.skip("takes up to two hours at a URL: --slow does it")
-        yield Stage(url, AWS_LIMITS)
+        yield Stage(url, AWS_QUOTAS)
         return
     with running(tmp_path_factory.mktemp("hurried"), "--limits", HURRIED) as url:
-        stage = Stage(url, parse(Limits, HURRIED))
+        stage = Stage(url, parse(Quotas, HURRIED, "limits"))
         yield stage
         stage.close()

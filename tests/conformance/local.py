@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway_support.terminal import START_SECONDS, run_guest
+from gateway_support.terminal import START_SECONDS, run_app
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def running(folder: Path, *options: str) -> Iterator[str]:
         options: of `python -m apigw_local`.
     """
     copy = shutil.copytree(APP, folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
-    terminal = run_guest(copy, *options)
+    terminal = run_app(copy, *options)
 
     def urls() -> list[str]:
         assert terminal.process.poll() is None, terminal.output

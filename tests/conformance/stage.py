@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from websockets.http11 import Response
 
-    from apigw_local.gateway import Limits
+    from apigw_local.gateway import Quotas
 
 WAIT_SECONDS: Final = 15.0
 """Longer than a cold start on AWS takes."""
@@ -28,12 +28,12 @@ class Stage:
 
     Attributes:
         url: where clients connect, without a slash at its end.
-        limits: its quotas.
+        quotas: its quotas.
     """
 
-    def __init__(self, url: str, limits: Limits) -> None:
+    def __init__(self, url: str, quotas: Quotas) -> None:
         self.url = url.rstrip("/")
-        self.limits = limits
+        self.quotas = quotas
         self._visitors = ExitStack()
 
     def visit(

@@ -1,4 +1,4 @@
-"""How connections end: by the client, or because they are idle or old."""
+"""Ends of connections: by the client, or because they are idle or old."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def test_close_of_a_client_is_reported(stage: Stage, sent: bytes, code: int, rea
 
 def test_idle_connection_closes_with_1001(hurried: Stage) -> None:
     """A connection without a message either way, pings or not, is closed."""
-    visitor = hurried.visit(ping_interval=min(20, hurried.limits.idle_seconds / 10))
+    visitor = hurried.visit(ping_interval=min(20, hurried.quotas.idle_seconds / 10))
     visitor.ask("show")
     quiet_since = time.monotonic()
-    assert visitor.close_code(hurried.limits.idle_seconds + PATIENCE_SECONDS) == 1001
-    assert time.monotonic() - quiet_since > hurried.limits.idle_seconds * 0.8
+    assert visitor.close_code(hurried.quotas.idle_seconds + PATIENCE_SECONDS) == 1001
+    assert time.monotonic() - quiet_since > hurried.quotas.idle_seconds * 0.8
 
 
 def test_old_connection_closes_with_1001(hurried: Stage) -> None:
     """Even a busy connection ends when its time has come."""
-    lifetime = hurried.limits.lifetime_seconds
+    lifetime = hurried.quotas.lifetime_seconds
     started = time.monotonic()
     visitor = hurried.visit()
     with pytest.raises(ConnectionClosed) as closed:
-        stay_busy(visitor, hurried.limits.idle_seconds / 2, started + lifetime + PATIENCE_SECONDS)
+        stay_busy(visitor, hurried.quotas.idle_seconds / 2, started + lifetime + PATIENCE_SECONDS)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert time.monotonic() - started > lifetime * 0.8

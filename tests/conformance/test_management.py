@@ -28,7 +28,12 @@ def test_post_answers_200_and_nothing(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("data", "text"),
-    [(b"a\xffb", "a\ufffdb"), (b"a\xed\xa0\x80b", "a\ufffdb"), (b"\xc3", "\ufffd")],
+    [
+        (b"a\xffb", "a\ufffdb"),
+        (b"a\xed\xa0\x80b", "a\ufffdb"),
+        (b"\xc3", "\ufffd"),
+        (b"\xed\xa0\xbd\xed\xb8\x80", "\ufffd\ufffd"),
+    ],
 )
 def test_bad_utf8_arrives_as_replacement_characters(stage: Stage, data: bytes, text: str) -> None:
     """Clients get only text: what is not UTF-8 becomes U+FFFD, one for a surrogate."""
@@ -91,7 +96,7 @@ def test_closed_connection_is_gone(stage: Stage) -> None:
 
 
 def test_malformed_id_is_a_bad_request(stage: Stage) -> None:
-    """What can't be a connection id is refused, and named."""
+    """An id of another form is refused, and named."""
     report = stage.visit().post("short", b"hello")
     assert report["status"] == 400
     assert report["error"] == {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("text", ["not JSON", '{"action": "join"}', "[1]", "Grüße 👋"])
 def test_any_other_text_goes_to_default(stage: Stage, text: str) -> None:
-    """What selects no route, and what is not JSON, is for `$default`."""
+    """Texts that select no route, or are not JSON, go to `$default`."""
     observer, visitor = stage.visit(), stage.visit()
     visitor_id = visitor.id
     visitor.socket.send(text)
@@ -67,9 +67,9 @@ def test_messages_of_one_connection_run_side_by_side(stage: Stage) -> None:
 
 
 def test_slow_handler_is_timed_out(hurried: Stage) -> None:
-    """When the gateway has waited long enough it says so, and the handler goes on."""
+    """The gateway's timeout makes an error frame, and the handler goes on."""
     visitor, other, place = hurried.visit(), hurried.visit(), uuid.uuid4().hex
-    seconds = hurried.limits.integration_seconds + 20
+    seconds = hurried.quotas.integration_seconds + 20
     waiting = visitor.tell("meet", at=place, number=2, seconds=seconds)
     frame = json.loads(visitor.socket.recv(timeout=seconds))
     assert frame["message"] == "Endpoint request timed out"

@@ -6,7 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gateway_support.terminal import START_SECONDS, Terminal, run_guest, wait_until_gone
+from gateway_support.terminal import START_SECONDS, Terminal, run_app, wait_until_gone
 from tests.support.project import PROJECT
 from tests.support.waiting import wait_until
 
@@ -29,7 +29,7 @@ def running(name: str, folder: Path, *options: str) -> Iterator[Terminal]:
         options: of `python -m apigw_local`.
     """
     ignored = shutil.ignore_patterns("__pycache__")
-    terminal = run_guest(shutil.copytree(EXAMPLES / name, folder / name, ignore=ignored), *options)
+    terminal = run_app(shutil.copytree(EXAMPLES / name, folder / name, ignore=ignored), *options)
 
     def serves() -> bool:
         assert terminal.process.poll() is None, terminal.output
@@ -45,5 +45,5 @@ def running(name: str, folder: Path, *options: str) -> Iterator[Terminal]:
 
 
 def websocket_url(terminal: Terminal, query: str = "") -> str:
-    """Where clients of a running example connect."""
+    """Return the WebSocket URL of a running example."""
     return f"ws://127.0.0.1:{terminal.port + 1}/api{query}"

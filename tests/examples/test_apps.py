@@ -79,7 +79,7 @@ def test_echo_knows_its_connections(echo: Terminal) -> None:
 
 
 def test_a_room_hears_its_members(rooms: Terminal, join: Connect) -> None:
-    """What one says in a room all in it hear, and nobody elsewhere."""
+    """A message in a room reaches all its members, and nobody elsewhere."""
     ada, grace, elsewhere = join(rooms), join(rooms), join(rooms)
     assert ask(ada, action="join", room="tea") == {"joined": "tea", "members": 1}
     assert ask(grace, action="join", room="tea") == {"joined": "tea", "members": 2}
@@ -110,7 +110,7 @@ def test_a_room_refuses_what_it_cannot_read(rooms: Terminal, join: Connect) -> N
 
 
 def test_an_order_is_called_out(orders: Terminal, join: Connect) -> None:
-    """It comes over HTTP, goes through a standard queue, and reaches who waits for it."""
+    """An order comes over HTTP, goes through a standard queue, and reaches its customer."""
     client = join(orders)
     client.send("Ada")
     assert client.recv(SECONDS) == "Welcome, Ada."
@@ -128,7 +128,7 @@ def test_an_order_lacks_nothing(orders: Terminal) -> None:
 
 
 def test_the_schedule_runs_on_demand(orders: Terminal, join: Connect) -> None:
-    """What AWS would run each hour, a POST to the status page runs now."""
+    """A POST to the status page runs a function that AWS runs each hour."""
     client = join(orders)
     client.send("Grace")
     client.recv(SECONDS)

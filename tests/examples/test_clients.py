@@ -1,4 +1,4 @@
-"""What the clients that people use see of the gateway, with an app that knows nothing of it."""
+"""Common WebSocket clients before the gateway, with an app that does not know it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from apigw_local.gateway import Limits
+from apigw_local.gateway import Quotas
 from gateway_support.serving import Served
 from tests.examples.running import websocket_url
 from tests.examples.visits import ABNORMAL, Say, Visit
@@ -25,17 +25,17 @@ TOKEN = "?token=sesame"
 
 @pytest.fixture(scope="module")
 def url(echo: Terminal) -> str:
-    """Where the echo app lets clients in."""
+    """The WebSocket URL of the echo app."""
     return websocket_url(echo, TOKEN)
 
 
 @pytest.fixture
 def open_gateway() -> Iterator[Callable[..., str]]:
-    """Open a gateway with `Limits` that the app has no part in, and give its URL."""
+    """Open a gateway with `Quotas` that the app has no part in, and give its URL."""
     with ExitStack() as stack:
 
-        def open_one(**limits: float) -> str:
-            served = Served(limits=Limits(**limits))  # type: ignore[arg-type] # each is a number
+        def open_one(**quotas: float) -> str:
+            served = Served(quotas=Quotas(**quotas))  # type: ignore[arg-type] # each is a number
             stack.callback(served.stop)
             return served.gateway.url
 
@@ -60,7 +60,7 @@ def test_bytes_close_with_1003(client: Client, url: str) -> None:
 
 
 def test_the_app_closes_with_1000(client: Client, url: str) -> None:
-    """What `app.websocket_api.close` does has a code and a reason that nobody can choose."""
+    """`app.websocket_api.close` has a fixed code and reason."""
     outcome = client.visit(Visit(url, says=(Say("close"),)))
     assert (outcome.code, outcome.reason) == (1000, "Connection Closed Normally")
 
@@ -113,7 +113,7 @@ def test_the_app_chooses_the_subprotocol(client: Client, url: str) -> None:
 
 
 def test_no_subprotocol_is_chosen_for_the_app(client: Client, url: str) -> None:
-    """Where the handler names none, Python goes on without one; Node and browsers give up."""
+    """Python connects where the handler names no subprotocol; Node and browsers give up."""
     outcome = client.visit(Visit(url, says=(Say("hi"),), answers=1, subprotocols=("other",)))
     if client.name == "websockets":
         assert (outcome.subprotocol, outcome.received) == (None, ["hi"])

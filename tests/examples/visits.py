@@ -61,7 +61,7 @@ class Say:
 
 @dataclass(frozen=True)
 class Visit:
-    """What a client does.
+    """Actions of a client.
 
     Attributes:
         url: where it connects.
@@ -78,7 +78,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client saw.
+    """Observations of a client.
 
     Attributes:
         subprotocol: the one that was chosen.

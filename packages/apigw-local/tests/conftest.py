@@ -1,4 +1,4 @@
-"""An embedded AWS for the tests of `apigw_local`, and what talks to it."""
+"""Fixtures of the gateway's tests: an embedded AWS, queues, mappings, gateways."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 
 from apigw_local.aws.emulator import Emulator
-from apigw_local.console.log_events import Fact
+from apigw_local.console.log_events import LogEvent
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
 from gateway_support.scripted import ScriptedFunction, refuse_visibility
 from gateway_support.serving import Served
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 
 class _Defects(logging.Handler):
-    """Keeps what the gateway's own code has raised."""
+    """Handler that keeps the exceptions of the gateway's own code."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.errors: list[BaseException | None] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, Fact) and record.msg.kind == "defect":
+        if isinstance(record.msg, LogEvent) and record.msg.kind == "defect":
             self.errors.append(record.exc_info[1] if record.exc_info else None)
 
 
 @pytest.fixture(autouse=True)
 def defects() -> Iterator[list[BaseException | None]]:
-    """What the gateway's own code raises during a test, which fails unless it takes it out."""
+    """Exceptions of the gateway's own code; a test fails that leaves any in the list."""
     log, handler = logging.getLogger("apigw_local.gateway"), _Defects()
     log.addHandler(handler)
     yield handler.errors
@@ -50,7 +50,7 @@ def defects() -> Iterator[list[BaseException | None]]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a boto3 client of the embedded AWS is made with."""
+    """Arguments for boto3 clients of the embedded AWS."""
     return {
         "endpoint_url": Emulator(tmp_path_factory.mktemp("project"), os.getpid()).endpoint(),
         "region_name": "eu-central-1",

@@ -14,11 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gateway_support.terminal import (
-    GUARD,
+    OFFLINE,
     Terminal,
     copy_app,
-    copy_guest,
-    run_guest,
+    run_app,
     wait_until_gone,
 )
 from tests.support.application import free_port_pair
@@ -30,30 +29,30 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """The app, guarded, with an AWS made from its YAML template; Ctrl-C leaves nothing of it."""
-    project = copy_guest(tmp_path_factory.mktemp("guest"))
-    terminal = run_guest(
-        project, *("--resources", "guest/tables.yaml"), *("--limits", "frame_bytes=100")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """The app, kept offline, its AWS made from a YAML template; Ctrl-C leaves nothing of it."""
+    project = copy_app(tmp_path_factory.mktemp("plain"))
+    running = run_app(
+        project, *("--resources", "plain/tables.yaml"), *("--limits", "frame_bytes=100")
     )
-    yield terminal
-    family = terminal.family()
-    terminal.end()
+    yield running
+    family = running.family()
+    running.end()
     wait_until_gone(family)
-    assert "Traceback" not in terminal.output
+    assert "Traceback" not in running.output
 
 
 @pytest.fixture(scope="module")
-def page(guest: Terminal) -> dict[str, Any]:
-    """What the app tells about itself, once it is served."""
-    return guest.page()
+def page(terminal: Terminal) -> dict[str, Any]:
+    """The app's page with its surroundings, once it is served."""
+    return terminal.page()
 
 
 @pytest.fixture
-def client(guest: Terminal, page: dict[str, Any]) -> Iterator[ClientConnection]:
+def client(terminal: Terminal, page: dict[str, Any]) -> Iterator[ClientConnection]:
     """A client of its WebSocket API; the page is there once all is."""
     assert page
-    with connect(f"ws://127.0.0.1:{guest.port + 1}/api") as client:
+    with connect(f"ws://127.0.0.1:{terminal.port + 1}/api") as client:
         yield client
 
 
@@ -63,10 +62,10 @@ def ask(client: ClientConnection, text: str) -> str | bytes:
     return client.recv(timeout=10)
 
 
-def test_the_app_finds_its_own_folder_and_modules(page: dict[str, Any], guest: Terminal) -> None:
-    """It runs in its folder, with its own chalicelib, and sees no module of this repository."""
-    assert page["welcome"] == "the guest's own"
-    assert page["folder"] == str(guest.project)
+def test_the_app_finds_its_own_folder_and_modules(page: dict[str, Any], terminal: Terminal) -> None:
+    """The app runs in its folder, with its own chalicelib, and finds no foreign modules."""
+    assert page["welcome"] == "the app's own"
+    assert page["folder"] == str(terminal.project)
     assert page["strangers"] == []
 
 
@@ -107,24 +106,24 @@ def test_limits_are_those_asked_for(client: ClientConnection) -> None:
 
 @pytest.mark.parametrize("offset", [0, 1], ids=["http", "websocket"])
 def test_only_the_loopback_address_is_listened_on(
-    guest: Terminal, page: dict[str, Any], offset: int
+    terminal: Terminal, page: dict[str, Any], offset: int
 ) -> None:
     """Unless --host says otherwise, neither port is bound to every address."""
     assert page
     with closing(socket.socket()) as elsewhere:
-        assert elsewhere.connect_ex(("127.0.0.2", guest.port + offset)) != 0
+        assert elsewhere.connect_ex(("127.0.0.2", terminal.port + offset)) != 0
 
 
-def test_nothing_leaves_the_machine(client: ClientConnection, guest: Terminal) -> None:
+def test_nothing_leaves_the_machine(client: ClientConnection, terminal: Terminal) -> None:
     """With all of that done, no other host was looked up or connected to."""
     ask(client, "own client")
     ask(client, "errand")
 
-    assert "LEAK" not in guest.output
+    assert "LEAK" not in terminal.output
 
 
-def test_the_guard_would_tell() -> None:
-    """What the test above relies on: a lookup and a connection elsewhere are told, and fail."""
+def test_offline_refuses_and_reports() -> None:
+    """A lookup and a connection elsewhere fail and are reported: the test above relies on it."""
     attempts = (
         "import socket\n"
         "for attempt in (lambda: socket.getaddrinfo('example.org', 443),\n"
@@ -134,7 +133,7 @@ def test_the_guard_would_tell() -> None:
     )
     ended = subprocess.run(
         [sys.executable, "-c", attempts],
-        env={**os.environ, "PYTHONPATH": str(GUARD)},
+        env={**os.environ, "PYTHONPATH": str(OFFLINE)},
         capture_output=True,
         text=True,
         check=True,
@@ -143,37 +142,37 @@ def test_the_guard_would_tell() -> None:
     assert ended.stderr.count("LEAK") == 2
 
 
-def test_the_terminal_tells_where_everything_is(page: dict[str, Any], guest: Terminal) -> None:
+def test_the_terminal_tells_where_everything_is(page: dict[str, Any], terminal: Terminal) -> None:
     """Addresses, how to run what is scheduled, and what is not run here."""
-    port = guest.port + 1
+    port = terminal.port + 1
     assert page
     for line in (
-        f"HTTP       http://127.0.0.1:{guest.port}\n",
+        f"HTTP       http://127.0.0.1:{terminal.port}\n",
         f"WebSocket  ws://127.0.0.1:{port}/api\n",
         f"Status     http://127.0.0.1:{port}/_gateway\n",
         "tidy, rate(1 hour), is run by: curl -X POST"
         f" http://127.0.0.1:{port}/_gateway/schedules/tidy\n",
         "Not run    read (SNS)",
     ):
-        assert line in guest.output
+        assert line in terminal.output
 
 
-def test_how_queues_differ_is_told(page: dict[str, Any], guest: Terminal) -> None:
+def test_how_queues_differ_is_told(page: dict[str, Any], terminal: Terminal) -> None:
     """A queue that no template makes, batches above 10 and a batching window are remarked on."""
     assert page
-    output = " ".join(guest.output.split())
-    assert "errand reads the queue 'guest-errands', which no template makes" in output
+    output = " ".join(terminal.output.split())
+    assert "errand reads the queue 'plain-errands', which no template makes" in output
     assert "errand asks for batches of up to 20 records." in output
     assert "errand lets Lambda wait up to 1 s for a batch to fill." in output
 
 
 def test_a_broken_app_waits_for_its_repair(tmp_path: Path) -> None:
     """The traceback begins in the app, a broken template is told too, and each repair is served."""
-    project = copy_guest(tmp_path)
+    project = copy_app(tmp_path)
     code = (project / "app.py").read_text()
     (project / "app.py").write_text(code + "\nraise ValueError('broken on purpose')\n")
     (project / "resources.json").write_text("{broken")
-    with run_guest(project) as terminal:
+    with run_app(project) as terminal:
         wait_until(lambda: terminal.output.count("Waiting for a change") == 1, seconds=30)
         assert f"{project}/app.py can't be imported:" in terminal.output
         assert "ValueError: broken on purpose" in terminal.output
@@ -189,7 +188,7 @@ def test_a_broken_app_waits_for_its_repair(tmp_path: Path) -> None:
 
 def test_an_app_that_attaches_is_served_the_same(tmp_path: Path) -> None:
     """An app with the two lines for `chalice local` changes nothing: one runtime, one AWS."""
-    with run_guest(copy_app(tmp_path)) as terminal:
+    with run_app(copy_app(tmp_path, "echo")) as terminal:
         with connect(terminal.page()["environment"]["WEBSOCKET_URL"]) as client:
             assert ask(client, "hello") == "hello"
         assert "(embedded, in memory until you stop)" in terminal.output
@@ -198,10 +197,10 @@ def test_an_app_that_attaches_is_served_the_same(tmp_path: Path) -> None:
 def test_a_port_in_use_is_told_and_ends_it(tmp_path: Path) -> None:
     """The message names the port, and this command for another try."""
     port = free_port_pair()
-    options = ("--port", str(port), "--resources", "guest/tables.yaml")
+    options = ("--port", str(port), "--resources", "plain/tables.yaml")
     with (
         socket.create_server(("127.0.0.1", port + 1)),
-        run_guest(copy_guest(tmp_path), *options) as terminal,
+        run_app(copy_app(tmp_path), *options) as terminal,
     ):
         terminal.process.wait(timeout=30)
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gateway_support.terminal import GUARD, Terminal, copy_app, wait_until_gone
+from gateway_support.terminal import OFFLINE, Terminal, copy_app, wait_until_gone
 from tests.support.application import free_port_pair
 from tests.support.waiting import wait_until
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The app's folder."""
-    return copy_app(tmp_path)
+    return copy_app(tmp_path, "echo")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_ctrl_c_leaves_no_process(project: Path, options: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_reloader_leaves_no_process(project: Path, number: signal.Signals) -> None:
-    """When only the command's first process is killed, its worker and the AWS end too."""
+    """The worker and the AWS end too if only the command's first process is killed."""
     with Terminal(project) as terminal:
         terminal.page()
         family = terminal.family()
@@ -177,7 +177,9 @@ def test_what_is_sent_to_aws_reaches_the_gateway(project: Path) -> None:
         f"{code[attaching:]}"
     )
     (project / "app.py").write_text(code)
-    with Terminal(project, PYTHONPATH=str(GUARD), APIGW_LOCAL_LIMITS="frame_bytes=100") as terminal:
+    with Terminal(
+        project, PYTHONPATH=str(OFFLINE), APIGW_LOCAL_LIMITS="frame_bytes=100"
+    ) as terminal:
         url = terminal.page()["environment"]["WEBSOCKET_URL"]
         assert echo(url, "hello") == "hello"
         with connect(url) as client:
@@ -193,5 +195,5 @@ def test_faults_that_are_not_understood_are_told_and_end_it(project: Path) -> No
     with Terminal(project, "--no-autoreload", APIGW_LOCAL_CHAOS="nonsense=1") as terminal:
         terminal.process.wait(timeout=30)
 
-    assert "Chaos has no 'nonsense'. There are: " in terminal.output
+    assert "chaos has no 'nonsense'. There are: " in terminal.output
     assert "Traceback" not in terminal.output

@@ -1,4 +1,4 @@
-"""What `python -m apigw_local` says when it has nothing to serve, or no way to."""
+"""Error messages of `python -m apigw_local`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from apigw_local.cli import main
 from apigw_local.project import Project
-from gateway_support.terminal import copy_app, copy_guest
+from gateway_support.terminal import copy_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project that could be served."""
-    return copy_guest(tmp_path)
+    return copy_app(tmp_path)
 
 
 def refusal(output: Output, project: Path, *options: str, **env: str) -> str:
@@ -74,11 +74,11 @@ def test_options_that_are_not_understood_are_told(
 
     said = refusal(capsys, project, *([f"--{kind}=nonsense=1"] if by_flag else []), **given)
 
-    assert f"{kind.capitalize()} has no 'nonsense'. There are: " in said
+    assert f"{kind} has no 'nonsense'. There are: " in said
 
 
 def test_a_flag_goes_before_the_environment(capsys: Output, project: Path) -> None:
-    """What the environment says of limits is not looked at when the flag is given."""
+    """A flag hides the environment's value."""
     said = refusal(capsys, project, "--limits", "one=1", APIGW_LOCAL_LIMITS="two=2")
 
     assert "'one'" in said
@@ -108,14 +108,14 @@ def test_a_package_of_the_projects_own_is_found(project: Path, name: str) -> Non
 def test_a_link_to_this_package_is_no_clash(tmp_path: Path, project: Path) -> None:
     """An app that attaches this very package, or has none of that name, gets what it wants."""
     assert Project(project, "dev").clash() is None
-    assert Project(copy_app(tmp_path), "dev").clash() is None
+    assert Project(copy_app(tmp_path, "echo"), "dev").clash() is None
 
 
 def test_a_stage_is_read_as_chalice_reads_it(project: Path) -> None:
     """The stage chooses the environment, over what holds for all stages."""
     settings = {
         "version": "2.0",
-        "app_name": "guest",
+        "app_name": "plain",
         "environment_variables": {"ONE": "all", "TWO": "all"},
         "stages": {"beta": {"environment_variables": {"TWO": "beta"}}},
     }

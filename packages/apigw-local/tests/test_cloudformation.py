@@ -86,7 +86,7 @@ def test_a_file_that_is_no_template_is_told(
 
 
 def test_yaml_is_read_with_its_short_forms_and_dates(tmp_path: Path) -> None:
-    """What AWS writes as `!Sub` or as a date goes out as JSON that means the same."""
+    """`!Sub` and dates in YAML become JSON of the same meaning."""
     path = tmp_path / "resources.yml"
     path.write_text(
         "AWSTemplateFormatVersion: 2010-09-09\n"

@@ -29,7 +29,7 @@ def owner() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def accepts(host: str, endpoint: str) -> bool:
-    """Whether something listens on a host at an endpoint's port."""
+    """Return whether something listens on a host at an endpoint's port."""
     with closing(socket.socket()) as client:
         return client.connect_ex((host, urlsplit(endpoint).port)) == 0
 

@@ -1,4 +1,4 @@
-"""What the app's handlers find in their environment under `chalice local`."""
+"""Environment of the app's handlers under the local server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from apigw_local.aws import app_environment
+from apigw_local.aws import environment
 
 
 def test_no_way_leads_to_the_developers_account() -> None:
@@ -22,7 +22,7 @@ def test_no_way_leads_to_the_developers_account() -> None:
         "HOME": "/home/me",
     }
 
-    app_environment.confine(env, "http://127.0.0.1:4566")
+    environment.confine(env, "http://127.0.0.1:4566")
 
     assert env == {
         "AWS_ACCESS_KEY_ID": "local",
@@ -45,15 +45,15 @@ def test_no_way_leads_to_the_developers_account() -> None:
 )
 def test_the_region_is_the_developers_or_the_default(given: dict[str, str], region: str) -> None:
     """Both variables have one region, as on Lambda."""
-    assert app_environment.set_region(given) == region
+    assert environment.set_region(given) == region
     assert given == {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
 
 def test_metrics_are_silent_unless_somebody_wants_them() -> None:
     """No CloudWatch reads a terminal; who sets the variable decides."""
     unset: dict[str, str] = {}
-    app_environment.silence_metrics(unset)
+    environment.silence_metrics(unset)
     assert unset == {"POWERTOOLS_METRICS_DISABLED": "true"}
     wanted = {"POWERTOOLS_METRICS_DISABLED": "false"}
-    app_environment.silence_metrics(wanted)
+    environment.silence_metrics(wanted)
     assert wanted == {"POWERTOOLS_METRICS_DISABLED": "false"}

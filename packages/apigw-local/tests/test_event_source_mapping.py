@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from apigw_local.aws.send_hook import Doorbell
-from apigw_local.faults import Chaos
+from apigw_local.aws.botocore_hooks import SendHook
+from apigw_local.faults import FaultSettings
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.scripted import (
     WAIT_SECONDS,
     MakeQueue,
@@ -190,7 +190,7 @@ def test_batch_item_failures_are_kept_when_reported(
     """With ReportBatchItemFailures only what is reported as failed comes back."""
     queue_url = make_queue(VisibilityTimeout="1")
     send(sqs, queue_url, "room", "1", "2", "3")
-    start_mapping(queue_url, chaos=Chaos(report_batch_item_failures=True))
+    start_mapping(queue_url, fault_settings=FaultSettings(report_batch_item_failures=True))
 
     invocation = function.next()
     failed = [record["messageId"] for record in invocation.event["Records"][1:]]
@@ -205,7 +205,7 @@ def test_stop_hands_back_what_is_not_finished(
     start_mapping: StartMapping,
     function: ScriptedFunction,
 ) -> None:
-    """What a stopped mapping has not finished or not received is there for the next one."""
+    """Records that a stopped mapping has not finished or not received are left for the next one."""
     queue_url = make_queue(VisibilityTimeout="600")
     send(sqs, queue_url, "room", "1", "2", "3")
     mapping = start_mapping(queue_url, batch_size=2)
@@ -258,12 +258,12 @@ def test_each_batch_has_a_line_in_the_log(
 
 
 @pytest.mark.parametrize(
-    ("chaos", "answer", "status", "detail"),
+    ("fault_settings", "answer", "status", "detail"),
     [
-        (Chaos(), None, "ok", ""),
-        (Chaos(), RuntimeError("the handler raised"), "fail", ""),
-        (Chaos(report_batch_item_failures=True), 1, "fail", ", 1 record failed"),
-        (Chaos(duplicate_delivery_rate=1), None, "ok", ", to come again"),
+        (FaultSettings(), None, "ok", ""),
+        (FaultSettings(), RuntimeError("the handler raised"), "fail", ""),
+        (FaultSettings(report_batch_item_failures=True), 1, "fail", ", 1 record failed"),
+        (FaultSettings(duplicate_delivery_rate=1), None, "ok", ", to come again"),
     ],
 )
 def test_a_failed_batch_is_marked(
@@ -272,7 +272,7 @@ def test_a_failed_batch_is_marked(
     start_mapping: StartMapping,
     function: ScriptedFunction,
     caplog: pytest.LogCaptureFixture,
-    chaos: Chaos,
+    fault_settings: FaultSettings,
     answer: RuntimeError | int | None,
     status: str,
     detail: str,
@@ -281,7 +281,7 @@ def test_a_failed_batch_is_marked(
     caplog.set_level(logging.INFO, "apigw_local.sqs.event_source_mapping")
     queue_url = make_queue()
     send(sqs, queue_url, "room", "1", "2")
-    start_mapping(queue_url, chaos=chaos)
+    start_mapping(queue_url, fault_settings=fault_settings)
     invocation = function.next()
     failed = [{"itemIdentifier": invocation.event["Records"][1]["messageId"]}]
     if isinstance(answer, RuntimeError):
@@ -289,9 +289,9 @@ def test_a_failed_batch_is_marked(
     else:
         invocation.succeed({"batchItemFailures": failed} if answer else None)
 
-    fact = noted_events.fact(caplog, "batch")
-    assert (fact.status, fact.failed) == (status, status == "fail")
-    assert fact.detail == f"2 records of {queue_url.rpartition('/')[2]}{detail}"
+    log_event = logged_events.log_event(caplog, "batch")
+    assert (log_event.status, log_event.failed) == (status, status == "fail")
+    assert log_event.detail == f"2 records of {queue_url.rpartition('/')[2]}{detail}"
 
 
 def test_a_batch_that_outlives_the_function_is_marked(
@@ -308,9 +308,9 @@ def test_a_batch_that_outlives_the_function_is_marked(
     send(sqs, queue_url, "room", "slow")
     start_mapping(queue_url)
 
-    fact = noted_events.fact(caplog, "batch")
-    assert (fact.status, fact.failed) == ("fail", True)
-    assert fact.detail.endswith(", timed out after 0.05 s")
+    log_event = logged_events.log_event(caplog, "batch")
+    assert (log_event.status, log_event.failed) == ("fail", True)
+    assert log_event.detail.endswith(", timed out after 0.05 s")
 
 
 class EmptyQueue:
@@ -349,14 +349,14 @@ def test_an_empty_queue_is_left_alone_between_two_looks() -> None:
     mapping = map_empty(client, idle_seconds=3600)
     for _ in range(20):
         assert client.looks.acquire(timeout=WAIT_SECONDS)
-        mapping.ring()
+        mapping.poll_now()
     assert client.looks.acquire(timeout=WAIT_SECONDS)
     mapping.stop(WAIT_SECONDS)
     assert client.left == 0
 
 
 def test_an_empty_queue_is_looked_into_again_untold() -> None:
-    """What nobody tells of is seen with the next look."""
+    """A message without a call of `poll_now` is received by the next poll."""
     client = EmptyQueue(looks=3)
     mapping = map_empty(client, idle_seconds=0.001)
     for _ in range(3):
@@ -368,7 +368,7 @@ def test_an_empty_queue_is_looked_into_again_untold() -> None:
 def test_a_queue_that_cannot_be_used_is_left_alone_for_a_while(
     retry_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said, and tried again after the time; stopping does not wait for that."""
+    """The error is logged, and the queue polled again after a pause that stopping cuts short."""
     error = ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "gone"}}, "Receive")
     client = EmptyQueue(looks=1, error=error)
     mapping = map_empty(client, retry_seconds=retry_seconds)
@@ -394,28 +394,26 @@ def test_ignored_failures_are_pointed_out(
 
     function.next().succeed({"batchItemFailures": [{"itemIdentifier": "any"}]})
 
-    wait_until(lambda: "failures ignored" in noted_events.hints(caplog))
-    assert noted_events.fact(caplog, "batch").status == "ok"
+    wait_until(lambda: "failures ignored" in logged_events.hints(caplog))
+    assert logged_events.log_event(caplog, "batch").status == "ok"
     assert "scripted returned batchItemFailures" in caplog.text
 
 
-def test_the_doorbell_rings_when_this_process_sends(
-    aws: dict[str, Any], make_queue: MakeQueue
-) -> None:
-    """A client made after the fitting rings after a message or a batch, and after nothing else."""
-    rings: list[None] = []
-    doorbell = Doorbell(lambda: rings.append(None))
-    doorbell.fit()
+def test_a_send_of_this_process_calls_back(aws: dict[str, Any], make_queue: MakeQueue) -> None:
+    """A client made after the installation calls back after a message or a batch, else never."""
+    sent: list[None] = []
+    hook = SendHook(lambda: sent.append(None))
+    hook.install()
     try:
         client = boto3.Session().client("sqs", **aws)
     finally:
-        doorbell.remove()
+        hook.remove()
     queue_url = make_queue()
 
     client.receive_message(QueueUrl=queue_url)
-    assert len(rings) == 0
+    assert len(sent) == 0
     send(client, queue_url, "room", "1")
-    assert len(rings) == 1
+    assert len(sent) == 1
     client.send_message_batch(
         QueueUrl=queue_url,
         Entries=[
@@ -428,5 +426,5 @@ def test_the_doorbell_rings_when_this_process_sends(
             for body in ("2", "3")
         ],
     )
-    assert len(rings) == 2
+    assert len(sent) == 2
     client.close()

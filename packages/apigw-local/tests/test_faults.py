@@ -1,4 +1,4 @@
-"""The decisions of chaos: shares, seeds and counts, without anything they are carried out on."""
+"""Decisions of the fault injector: shares, seeds and counts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from apigw_local.faults import Chaos, Faults, PostFault
+from apigw_local.faults import FaultInjector, FaultSettings, PostFault
 
-ALL = Chaos(
+ALL = FaultSettings(
     seed=3,
     throttled_post_rate=0.2,
     failed_post_rate=0.2,
@@ -24,8 +24,8 @@ ALL = Chaos(
 
 
 def test_nothing_goes_wrong_by_default() -> None:
-    """Without chaos every decision is for what should happen, and nothing is counted."""
-    faults = Faults()
+    """Without faults no decision is for one, and nothing is counted."""
+    faults = FaultInjector()
     for number in range(100):
         assert faults.post() is None
         assert not faults.loses_disconnect(f"{number}")
@@ -39,7 +39,7 @@ def test_nothing_goes_wrong_by_default() -> None:
 
 def test_same_seed_same_decisions_whatever_else_is_asked() -> None:
     """The decisions of a kind depend on the seed alone, not on how the kinds interleave."""
-    alone, mixed = Faults(ALL), Faults(ALL)
+    alone, mixed = FaultInjector(ALL), FaultInjector(ALL)
     posts = [alone.post() for _ in range(200)]
     repeats = [alone.repeats_delivery() for _ in range(200)]
     lost = [alone.loses_disconnect(f"{number}") for number in range(200)]
@@ -56,7 +56,7 @@ def test_same_seed_same_decisions_whatever_else_is_asked() -> None:
 
 def test_another_seed_decides_otherwise() -> None:
     """Seeds differ in what they decide, and so do the kinds of one seed."""
-    one, other = Faults(ALL), Faults(Chaos(seed=4, lost_disconnect_rate=0.3))
+    one, other = FaultInjector(ALL), FaultInjector(FaultSettings(seed=4, lost_disconnect_rate=0.3))
     lost = [one.loses_disconnect("") for _ in range(200)]
     assert lost != [other.loses_disconnect("") for _ in range(200)]
     assert lost != [one.repeats_delivery() for _ in range(200)]
@@ -64,7 +64,7 @@ def test_another_seed_decides_otherwise() -> None:
 
 def test_counts_are_what_was_decided() -> None:
     """Every fault is counted under its kind, and lost disconnects are known by their ids."""
-    faults = Faults(ALL)
+    faults = FaultInjector(ALL)
     posts = Counter(faults.post() for _ in range(1000))
     lost = {f"{number}" for number in range(1000) if faults.loses_disconnect(f"{number}")}
     late = [faults.delivery_delay() for _ in range(1000)]
@@ -82,13 +82,13 @@ def test_counts_are_what_was_decided() -> None:
 )
 def test_a_rate_is_a_share(rate: float, least: int, most: int) -> None:
     """About as many occasions go wrong as the rate says; all do at 1."""
-    faults = Faults(Chaos(duplicate_delivery_rate=rate))
+    faults = FaultInjector(FaultSettings(duplicate_delivery_rate=rate))
     assert least <= sum(faults.repeats_delivery() for _ in range(1000)) <= most
 
 
 def test_start_delays_are_spread_up_to_the_limit() -> None:
     """Invocations start at any time up to the limit, so later ones can overtake."""
-    faults = Faults(Chaos(reorder_seconds=0.5))
+    faults = FaultInjector(FaultSettings(reorder_seconds=0.5))
     delays = [faults.start_delay() for _ in range(100)]
     assert all(0 <= delay < 0.5 for delay in delays)
     assert delays != sorted(delays)

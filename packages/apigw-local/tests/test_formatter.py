@@ -1,4 +1,4 @@
-"""What the developer's terminal shows of what modules log."""
+"""Terminal output of log events, hints and tracebacks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 
 import apigw_local
 from apigw_local.console import formatter
-from apigw_local.console.log_events import Fact, Hint
+from apigw_local.console.log_events import Hint, LogEvent
 from apigw_local.errors import LocalError
-from apigw_local.gateway import Limits
-from apigw_local.option_text import parse
+from apigw_local.gateway import Quotas
+from apigw_local.options import parse
 
-MESSAGE = Fact(
+MESSAGE = LogEvent(
     "message",
     connection="PJqB0fHsqRcCHlw=",
     function="websocket_message",
@@ -41,7 +41,7 @@ class Screen(io.StringIO):
 
 
 def shown(*messages: object, project: Path = Path("/"), **options: Any) -> str:
-    """What a terminal shows of some messages."""
+    """Return the terminal's text of some messages."""
     stream = io.StringIO()
     with formatter.showing(project, stream=stream, **options):
         for message in messages:
@@ -50,7 +50,7 @@ def shown(*messages: object, project: Path = Path("/"), **options: Any) -> str:
 
 
 def error_of(module: ModuleType) -> BaseException:
-    """What the module's handler raises."""
+    """Return the exception of the module's handler."""
     try:
         module.handler()
     except BaseException as error:
@@ -79,14 +79,14 @@ def test_a_fact_is_one_line_with_a_clock_and_columns() -> None:
 
 
 def test_columns_stand_under_each_other() -> None:
-    """Whatever a fact leaves out, the details of all lines begin at one place."""
-    lines = shown(MESSAGE, Fact("close", "abc", status="1000", detail="43 bytes")).splitlines()
+    """The details of all lines begin in one column, whichever fields a log event lacks."""
+    lines = shown(MESSAGE, LogEvent("close", "abc", status="1000", detail="43 bytes")).splitlines()
 
     assert len({line.index("43 bytes") for line in lines}) == 1
 
 
 def test_the_event_is_shown_when_asked_for_only() -> None:
-    """What a client says is not on the terminal, unless it is verbose: then all of the event."""
+    """A client's text is not on the terminal, unless it is verbose: then the whole event is."""
     assert "body" not in shown(MESSAGE)
     assert '"body": "sécret"' in shown(MESSAGE, verbose=True)
 
@@ -112,7 +112,7 @@ def test_other_records_are_lines_too() -> None:
 
 def test_what_a_client_chose_cannot_steer_the_terminal() -> None:
     """Escape sequences in a close reason are shown, not obeyed."""
-    text = shown(Fact("close", detail="\x1b[2J\x9b31m\r"))
+    text = shown(LogEvent("close", detail="\x1b[2J\x9b31m\r"))
 
     assert "\\x1b[2J\\x9b31m\\r" in text
     assert "\x1b" not in text
@@ -138,17 +138,17 @@ def test_colours_are_for_terminals_whose_user_wants_them(
 
 def test_a_failure_is_red_on_a_terminal() -> None:
     """The status of what failed is coloured, and nothing is when colours are off."""
-    record = logging.makeLogRecord({"msg": Fact("message", status="502", failed=True)})
+    record = logging.makeLogRecord({"msg": LogEvent("message", status="502", failed=True)})
 
-    assert "\x1b[31m502 \x1b[0m" in formatter.Lines(Path("/"), coloured=True).format(record)
-    assert "\x1b" not in formatter.Lines(Path("/")).format(record)
+    assert "\x1b[31m502 \x1b[0m" in formatter.LineFormatter(Path("/"), coloured=True).format(record)
+    assert "\x1b" not in formatter.LineFormatter(Path("/")).format(record)
 
 
 def test_a_traceback_begins_with_the_apps_own_code(tmp_path: Path) -> None:
     """Frames above the app's are cut, and those below it, which it called, stay."""
     app = app_in(tmp_path, "import json\ndef handler():\n    json.loads('{')\n")
 
-    text = formatter.Lines(tmp_path).traceback(error_of(app))
+    text = formatter.LineFormatter(tmp_path).traceback(error_of(app))
 
     frames = re.findall(r'File "(.+?)", line \d+, in (\w+)', text)
     assert frames[0] == (str(tmp_path / "app.py"), "handler")
@@ -157,7 +157,7 @@ def test_a_traceback_begins_with_the_apps_own_code(tmp_path: Path) -> None:
 
 
 def test_a_chain_of_exceptions_is_cut_too(tmp_path: Path) -> None:
-    """What an exception was raised from is shown the same way."""
+    """The cause of an exception is shown the same way."""
     app = app_in(
         tmp_path,
         "def handler():\n"
@@ -165,7 +165,7 @@ def test_a_chain_of_exceptions_is_cut_too(tmp_path: Path) -> None:
         "    except KeyError as error:\n        raise ValueError('no key') from error\n",
     )
 
-    text = formatter.Lines(tmp_path).traceback(error_of(app))
+    text = formatter.LineFormatter(tmp_path).traceback(error_of(app))
 
     assert "KeyError: 'key'" in text
     assert "ValueError: no key" in text
@@ -180,7 +180,7 @@ def test_an_error_without_own_code_keeps_its_frames(tmp_path: Path, folder: str)
     place.mkdir(parents=True)
     app = app_in(place, "def handler():\n    1 / 0\n")
 
-    text = formatter.Lines(tmp_path / "project").traceback(error_of(app))
+    text = formatter.LineFormatter(tmp_path / "project").traceback(error_of(app))
 
     assert __file__ in text
     assert "ZeroDivisionError" in text
@@ -189,9 +189,9 @@ def test_an_error_without_own_code_keeps_its_frames(tmp_path: Path, folder: str)
 def test_this_package_is_not_the_app() -> None:
     """Frames of the gateway stay library frames where its folder lies inside the project's."""
     with pytest.raises(LocalError) as raised:
-        parse(Limits, "none=1")
+        parse(Quotas, "none=1", "limits")
 
-    text = formatter.Lines(Path(apigw_local.__file__).parents[1]).traceback(raised.value)
+    text = formatter.LineFormatter(Path(apigw_local.__file__).parents[1]).traceback(raised.value)
 
     assert __file__ in text
 
@@ -201,16 +201,16 @@ def test_the_log_is_as_before_when_it_ends(capsys: pytest.CaptureFixture[str]) -
     package = logging.getLogger("apigw_local")
     before = (package.level, package.propagate, package.handlers[:])
     with formatter.showing(Path("/"), stream=sys.stdout):
-        log.info(Fact("connect"))
+        log.info(LogEvent("connect"))
         assert not package.propagate
-    log.info(Fact("close"))
+    log.info(LogEvent("close"))
 
     assert (package.level, package.propagate, package.handlers[:]) == before
     assert "connect" in (output := capsys.readouterr().out)
     assert "close" not in output
 
 
-def test_a_fact_reads_as_text_anywhere_else() -> None:
-    """In other logs a fact is its fields, without the event."""
+def test_a_log_event_is_text_in_other_logs() -> None:
+    """In other logs a log event is its fields, without the handler's event."""
     assert str(MESSAGE) == "message PJqB0fHsqRcCHlw= websocket_message ok 12 ms 43 bytes"
     assert "sécret" not in repr(MESSAGE)

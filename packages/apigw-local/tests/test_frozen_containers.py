@@ -16,10 +16,10 @@ from chalice.cli.factory import CLIFactory
 from websockets.sync.client import connect
 
 from apigw_local.aws.ministack_process import wait_for_exit
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from apigw_local.gateway import Gateway
 from apigw_local.lambda_ import invocation_chain
-from apigw_local.lambda_.frozen_containers import Containers
+from apigw_local.lambda_.frozen_containers import FrozenContainers
 from apigw_local.lambda_.functions import Functions
 from apigw_local.lambda_.invocation import Configuration, FunctionError
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
@@ -42,20 +42,20 @@ COLD_SECONDS = 20.0
 
 Start = Callable[..., Future[Any]]
 Work = Callable[..., Any]
-MakeContainers = Callable[..., Containers]
+MakeContainers = Callable[..., FrozenContainers]
 
 
 @pytest.fixture
 def functions() -> Iterator[Functions]:
     """The app's functions, frozen."""
-    found = make_functions(Chaos(frozen=True))
+    found = make_functions(FaultSettings(frozen=True))
     yield found
     found.shutdown(0)
 
 
-def make_functions(chaos: Chaos) -> Functions:
+def make_functions(fault_settings: FaultSettings) -> Functions:
     """The app's functions as its config describes them."""
-    return Functions(app, CLIFactory(str(PROJECT), environ={}).create_config_obj(), chaos)
+    return Functions(app, CLIFactory(str(PROJECT), environ={}).create_config_obj(), fault_settings)
 
 
 @pytest.fixture
@@ -75,8 +75,10 @@ def make_containers() -> Iterator[MakeContainers]:
     """Makes the containers of the SQS function, outside of `Functions`."""
     made = []
 
-    def make(*, project: Path = PROJECT, timeout: float = 60, **options: Any) -> Containers:
-        containers = Containers(project, "work", Configuration("work", 128, timeout), {}, **options)
+    def make(*, project: Path = PROJECT, timeout: float = 60, **options: Any) -> FrozenContainers:
+        containers = FrozenContainers(
+            project, "work", Configuration("work", 128, timeout), {}, **options
+        )
         made.append(containers)
         return containers
 
@@ -112,7 +114,7 @@ def port(listener: socket.socket) -> int:
 
 
 def answers(peer: socket.socket, seconds: float) -> bool:
-    """Whether the handler's thread sends back what it gets, within a time."""
+    """Return whether the handler's thread echoes within a time."""
     peer.settimeout(seconds)
     try:
         return peer.recv(100) == b"anybody there?"
@@ -141,7 +143,7 @@ def test_nothing_goes_on_between_invocations(
 
 def test_without_chaos_threads_go_on(listener: socket.socket) -> None:
     """Unless time is frozen, handlers run in this process and what they leave goes on."""
-    found = make_functions(Chaos())
+    found = make_functions(FaultSettings())
     function = found.sqs()[0].function
     result = function.invoke(records(f"linger {port(listener)}")).result(WAIT_SECONDS)
     assert result["pid"] == os.getpid()
@@ -206,7 +208,7 @@ def test_timeout_kills_the_container(make_containers: MakeContainers) -> None:
 def test_an_app_that_fails_to_load_fails_its_invocations(
     make_containers: MakeContainers, tmp_path: Path
 ) -> None:
-    """What keeps app.py from being imported is an error of the function."""
+    """An error that keeps app.py from being imported is an error of the function."""
     (tmp_path / "app.py").write_text("raise SystemExit(3)")
     containers = make_containers(project=tmp_path)
     with pytest.raises(FunctionError, match="its process ended early, with exit code 3"):
@@ -214,7 +216,7 @@ def test_an_app_that_fails_to_load_fails_its_invocations(
 
 
 def test_as_many_run_as_may(make_containers: MakeContainers, listener: socket.socket) -> None:
-    """What comes while every container is busy waits for one."""
+    """An invocation waits while every container is busy."""
     containers = make_containers(most=1)
     with ThreadPoolExecutor(2) as callers:
         first = callers.submit(containers.run, records(f"meet {port(listener)}"), "")
@@ -225,7 +227,7 @@ def test_as_many_run_as_may(make_containers: MakeContainers, listener: socket.so
 
 
 def test_output_is_out_before_time_stops(capfd: pytest.CaptureFixture[str], work: Work) -> None:
-    """What a handler prints is on the terminal when it has returned."""
+    """A handler's output is on the terminal when it has returned."""
     work("print hello")
     assert capfd.readouterr().out == "hello"
 
@@ -242,8 +244,8 @@ def test_a_frozen_container_ends_with_its_parent() -> None:
     """A parent that is killed leaves no process behind that stands still for ever."""
     program = f"""
 import time
-from test_frozen_containers import Chaos, make_functions, records
-function = make_functions(Chaos(frozen=True)).sqs()[0].function
+from test_frozen_containers import FaultSettings, make_functions, records
+function = make_functions(FaultSettings(frozen=True)).sqs()[0].function
 print(function.invoke(records("run")).result()["pid"], flush=True)
 time.sleep({WAIT_SECONDS})
 """
@@ -274,7 +276,7 @@ def test_every_kind_of_function_runs_frozen(
     mapping = EventSourceMapping(sqs, queue_url, function)
     mapping.start()
     send(sqs, queue_url, "room", "run")
-    wait_until(lambda: function.tally.invocations == 1 and counts(sqs, queue_url) == (0, 0))
+    wait_until(lambda: function.counters.invocations == 1 and counts(sqs, queue_url) == (0, 0))
     mapping.stop(1)
     pids.add(function.invoke(records("run")).result(COLD_SECONDS)["pid"])
 
@@ -289,7 +291,7 @@ def test_messages_carry_their_chain_out_of_a_container(
     work: Work,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a frozen handler sends counts its invocation."""
+    """A message of a frozen handler counts its invocation."""
     names = {"endpoint_url": "AWS_ENDPOINT_URL", "region_name": "AWS_DEFAULT_REGION"}
     for key, value in aws.items():
         monkeypatch.setenv(names.get(key, key.upper()), value)

@@ -11,12 +11,12 @@ import pytest
 from chalice.app import Chalice, SQSEvent
 from chalice.config import Config
 
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from apigw_local.lambda_ import invocation_chain
 from apigw_local.lambda_.functions import Function, Functions
-from apigw_local.lambda_.invocation_chain import LIMIT, Lineage
+from apigw_local.lambda_.invocation_chain import LIMIT, TraceHeaderHook
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.scripted import MakeQueue, counts, send
 from tests.support.waiting import wait_until
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def marking(aws: dict[str, Any]) -> Iterator[SQSClient]:
-    """A client of the app's, made while the hook is fitted."""
-    hook = Lineage()
-    hook.fit()
+    """A client of the app's, made while the hook is installed."""
+    hook = TraceHeaderHook()
+    hook.install()
     try:
         client = boto3.Session().client("sqs", **aws)
     finally:
@@ -130,23 +130,25 @@ def test_a_recursive_loop_stops_after_16_invocations(
     redrive = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 1}
     queue_url = make_queue(VisibilityTimeout="1", RedrivePolicy=json.dumps(redrive))
     function = echo(queue_url)
-    mapping = EventSourceMapping(sqs, queue_url, function, chaos=Chaos(stop_recursive_loops=stop))
+    mapping = EventSourceMapping(
+        sqs, queue_url, function, fault_settings=FaultSettings(stop_recursive_loops=stop)
+    )
     mapping.start()
     send(sqs, queue_url, "room", "1")
     try:
         if stop:
             wait_until(lambda: counts(sqs, dead_letters) == (1, 0))
-            assert function.tally.invocations == LIMIT
+            assert function.counters.invocations == LIMIT
             letter = sqs.receive_message(QueueUrl=dead_letters)["Messages"][0]
             assert letter["Body"] == f"{LIMIT + 1}"
-            last = noted_events.facts(caplog, "batch")[-1]
+            last = logged_events.log_events(caplog, "batch")[-1]
             assert (last.status, last.failed) == ("fail", True)
             assert last.detail.endswith(", not handed over: a recursive loop")
         else:
-            wait_until(lambda: function.tally.invocations > LIMIT + 3)
+            wait_until(lambda: function.counters.invocations > LIMIT + 3)
     finally:
         mapping.stop(1)
-    assert noted_events.hints(caplog) == {"recursive loop echo"}
+    assert logged_events.hints(caplog) == {"recursive loop echo"}
 
 
 def test_a_chain_of_16_invocations_is_no_loop(
@@ -159,7 +161,7 @@ def test_a_chain_of_16_invocations_is_no_loop(
         header = invocation_chain.trace_header(event(header), "echo")
     queue_url, onward = make_queue(), make_queue()
     mapping = EventSourceMapping(
-        sqs, queue_url, echo(onward), chaos=Chaos(stop_recursive_loops=True)
+        sqs, queue_url, echo(onward), fault_settings=FaultSettings(stop_recursive_loops=True)
     )
     mapping.start()
     sqs.send_message(
@@ -172,4 +174,4 @@ def test_a_chain_of_16_invocations_is_no_loop(
     wait_until(lambda: counts(sqs, queue_url) == (0, 0))
     mapping.stop(1)
     assert counts(sqs, onward) == (1, 0)
-    assert noted_events.hints(caplog) == set()
+    assert logged_events.hints(caplog) == set()

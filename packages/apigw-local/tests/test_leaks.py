@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 from chalice.config import Config
 
-from apigw_local.faults import NO_CHAOS, Chaos
-from apigw_local.gateway import Gateway, Limits
-from apigw_local.gateway.connection import Connection
-from apigw_local.gateway.http_server import Front
+from apigw_local.faults import NO_FAULTS, FaultSettings
+from apigw_local.gateway import Gateway, Quotas
+from apigw_local.gateway.connection import WebSocketConnection
+from apigw_local.gateway.http_server import HttpServerProtocol
 from apigw_local.lambda_.functions import Functions
 from gateway_support.visitors import Reception, receive
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HALF = 5_000
 AT_ONCE = 50
-UNLIMITED = Limits(
+UNLIMITED = Quotas(
     new_connections_per_second=1e9,
     new_connections_burst=1e9,
     requests_per_second=1e9,
@@ -45,7 +45,7 @@ def _uncaptured(caplog: pytest.LogCaptureFixture) -> None:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What this process holds.
+    """Resources that this process holds.
 
     Attributes:
         descriptors: open files and sockets.
@@ -72,17 +72,21 @@ class Holdings:
         return cls(
             descriptors=sum(1 for _ in Path("/dev/fd").iterdir()),
             threads=threading.active_count(),
-            connections=sum(isinstance(each, Front | Connection) for each in objects),
+            connections=sum(
+                isinstance(each, HttpServerProtocol | WebSocketConnection) for each in objects
+            ),
             objects=len(objects),
             resident=int(rss.stdout),
         )
 
 
 @contextmanager
-def serving(reception: Reception, chaos: Chaos = NO_CHAOS) -> Iterator[Gateway]:
+def serving(reception: Reception, fault_settings: FaultSettings = NO_FAULTS) -> Iterator[Gateway]:
     """A gateway before an app."""
     functions = Functions(reception.app, Config(config_from_disk={"app_name": "reception"}))
-    gateway = Gateway(functions, stage="api", port=0, limits=UNLIMITED, chaos=chaos)
+    gateway = Gateway(
+        functions, stage="api", port=0, quotas=UNLIMITED, fault_settings=fault_settings
+    )
     gateway.start()
     yield gateway
     gateway.stop()
@@ -118,9 +122,9 @@ def test_ten_thousand_visitors_leave_nothing_behind() -> None:
 
 
 def test_only_lost_disconnects_are_missing() -> None:
-    """Each `$connect` that said yes has one `$disconnect`, but for those that chaos dropped."""
+    """Each `$connect` that said yes has one `$disconnect`, but for the injected losses."""
     reception = Reception()
-    with serving(reception, Chaos(seed=5, lost_disconnect_rate=0.2)) as gateway:
+    with serving(reception, FaultSettings(seed=5, lost_disconnect_rate=0.2)) as gateway:
         visit(gateway, reception, range(1_000), wait=False)
     lost = gateway.faults.lost_disconnects
     assert lost

@@ -1,4 +1,4 @@
-"""docs/local.md says what there is: every flag, limit and knob, and the test of every row."""
+"""Completeness of docs/local.md: every flag, quota and fault, and the test of every row."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from apigw_local.cli import main
-from apigw_local.faults import Chaos
-from apigw_local.gateway import Limits
+from apigw_local.faults import FaultSettings
+from apigw_local.gateway import Quotas
 from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
@@ -25,15 +25,16 @@ ROWS = [
 ]
 TESTS = {
     name
-    for path in Path(__file__).parent.rglob("test_*.py")
+    for folder in (Path(__file__).parent, PROJECT / "tests/conformance")
+    for path in folder.rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 
 
-@pytest.mark.parametrize("kind", [Limits, Chaos])
+@pytest.mark.parametrize("kind", [Quotas, FaultSettings])
 def test_every_option_is_there_with_its_default(kind: type[DataclassInstance]) -> None:
     """Both tables hold the options that can be given, no others, and their defaults."""
-    title = {Limits: "limit", Chaos: "knob"}[kind]
+    title = {Quotas: "quota", FaultSettings: "fault"}[kind]
     table = DOC.split(f"| {title} | default |")[1].split("\n\n")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE))
     switches = {"True": "on", "False": "off"}

@@ -1,4 +1,4 @@
-"""Requests to `@connections` go to the local gateway, whatever their client was made for."""
+"""Requests to `@connections` go to the local gateway, whatever endpoint their client has."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from apigw_local.aws.management_hook import Reroute
+from apigw_local.aws.botocore_hooks import ManagementHook
 from apigw_local.errors import LocalError
-from apigw_local.gateway.iam import Access, Credentials
+from apigw_local.gateway.iam import AccessKey, IamIdentity
 from gateway_support.serving import Served
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ AWS = "https://abcdefghij.execute-api.us-east-1.amazonaws.com"
 @pytest.fixture
 def served() -> Iterator[Served]:
     """A gateway that checks signatures, and so that requests were changed before signing."""
-    served = Served(access=Access(Credentials("test", "test")))
+    served = Served(iam_identity=IamIdentity(AccessKey("test", "test")))
     yield served
     served.stop()
 
 
 @pytest.fixture
-def reroute(served: Served) -> Reroute:
-    """It leads to that gateway."""
-    reroute = Reroute()
-    reroute.lead_to(served.gateway.endpoint)
-    return reroute
+def hook(served: Served) -> ManagementHook:
+    """Hook that redirects to that gateway."""
+    hook = ManagementHook()
+    hook.redirect_to(served.gateway.endpoint)
+    return hook
 
 
 def new_session() -> boto3.Session:
@@ -46,10 +46,10 @@ def client(session: boto3.Session, url: str = f"{AWS}/api") -> ApiGatewayManagem
     return session.client("apigatewaymanagementapi", endpoint_url=url)
 
 
-def test_every_operation_arrives_signed(served: Served, reroute: Reroute) -> None:
+def test_every_operation_arrives_signed(served: Served, hook: ManagementHook) -> None:
     """Posting, looking at and closing a connection work through a client of an API on AWS."""
     session = new_session()
-    reroute.listen(session.events)
+    hook.listen(session.events)
     management = client(session)
     websocket, connection_id = served.connected()
 
@@ -64,10 +64,10 @@ def test_every_operation_arrives_signed(served: Served, reroute: Reroute) -> Non
         management.post_to_connection(ConnectionId=connection_id, Data=b"again")
 
 
-def test_the_path_stays(served: Served, reroute: Reroute) -> None:
+def test_the_path_stays(served: Served, hook: ManagementHook) -> None:
     """Another stage is as forbidden as on AWS; only scheme and host are the gateway's."""
     session = new_session()
-    reroute.listen(session.events)
+    hook.listen(session.events)
     management = client(session, f"{AWS}/other")
     _, connection_id = served.connected()
 
@@ -75,25 +75,25 @@ def test_the_path_stays(served: Served, reroute: Reroute) -> None:
         management.post_to_connection(ConnectionId=connection_id, Data=b"hello")
 
 
-def test_sessions_are_reached_while_it_is_fitted(served: Served, reroute: Reroute) -> None:
+def test_sessions_are_reached_while_it_is_installed(served: Served, hook: ManagementHook) -> None:
     """A session made then sends to the gateway, and twice is not too often."""
     _, connection_id = served.connected()
-    reroute.fit()
+    hook.install()
     try:
         session = new_session()
     finally:
-        reroute.remove()
-    reroute.listen(session.events)
+        hook.remove()
+    hook.listen(session.events)
 
     answer = client(session).get_connection(ConnectionId=connection_id)
 
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_other_services_are_left_alone(reroute: Reroute) -> None:
+def test_other_services_are_left_alone(hook: ManagementHook) -> None:
     """A request of another service keeps its address."""
     session = new_session()
-    reroute.listen(session.events)
+    hook.listen(session.events)
     queues = session.client("sqs", endpoint_url="https://queues.example")
     seen: list[str] = []
 
@@ -111,7 +111,7 @@ def test_other_services_are_left_alone(reroute: Reroute) -> None:
 def test_nothing_is_sent_before_the_gateway_runs() -> None:
     """Rather than to AWS, a request made while app.py is imported goes nowhere, and says so."""
     session = new_session()
-    Reroute().listen(session.events)
+    ManagementHook().listen(session.events)
 
     with pytest.raises(LocalError, match="before the local WebSocket API ran"):
         client(session).get_connection(ConnectionId="PJqB0fHsqRcCHlw=")

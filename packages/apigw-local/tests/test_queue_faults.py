@@ -1,4 +1,4 @@
-"""Chaos between a real queue and its function, and that it repeats."""
+"""Faults between a real queue and its function, and their repetition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from gateway_support.scripted import counts, send
 from tests.support.waiting import wait_until
 
@@ -58,12 +58,12 @@ def test_batches_that_succeeded_come_again(
     function: ScriptedFunction,
 ) -> None:
     """Some come twice, in the group's order, and the same ones with the same seed."""
-    chaos = Chaos(seed=2, duplicate_delivery_rate=0.5)
+    fault_settings = FaultSettings(seed=2, duplicate_delivery_rate=0.5)
     runs = []
     for _ in range(2):
         queue_url = make_queue()
         send(sqs, queue_url, "room", *BODIES)
-        mapping = start_mapping(queue_url, batch_size=1, chaos=chaos)
+        mapping = start_mapping(queue_url, batch_size=1, fault_settings=fault_settings)
         runs.append(deliveries(sqs, queue_url, function))
         repeated = len(runs[-1]) - len(BODIES)
         assert mapping.faults.counts == {"duplicate_delivery": repeated}
@@ -83,7 +83,7 @@ def test_a_repeated_batch_is_a_second_receipt(
     """The queue shows the batch again as one that it has shown before, and only once."""
     queue_url = make_queue()
     send(sqs, queue_url, "room", "1", "2")
-    start_mapping(queue_url, chaos=Chaos(duplicate_delivery_rate=1))
+    start_mapping(queue_url, fault_settings=FaultSettings(duplicate_delivery_rate=1))
 
     for receipt in ("1", "2"):
         invocation = function.next()
@@ -103,10 +103,10 @@ def test_batches_come_late(
     function: ScriptedFunction,
 ) -> None:
     """A late batch holds its group back, and another group overtakes it; repeatably."""
-    chaos = Chaos(seed=12, delayed_delivery_rate=0.5, delayed_delivery_seconds=0.4)
+    fault_settings = FaultSettings(seed=12, delayed_delivery_rate=0.5, delayed_delivery_seconds=0.4)
     for _ in range(2):
         queue_url = make_queue()
-        mapping = start_mapping(queue_url, chaos=chaos)
+        mapping = start_mapping(queue_url, fault_settings=fault_settings)
         send(sqs, queue_url, "late", "first")
         wait_until_taken(sqs, queue_url)
         send(sqs, queue_url, "late", "second")
@@ -125,8 +125,8 @@ def test_stop_hands_back_what_is_late(
     """A batch that waits for its time when the mapping stops is in the queue again at once."""
     queue_url = make_queue(VisibilityTimeout="600")
     send(sqs, queue_url, "room", "1")
-    chaos = Chaos(delayed_delivery_rate=1, delayed_delivery_seconds=600)
-    mapping = start_mapping(queue_url, chaos=chaos)
+    fault_settings = FaultSettings(delayed_delivery_rate=1, delayed_delivery_seconds=600)
+    mapping = start_mapping(queue_url, fault_settings=fault_settings)
     wait_until_taken(sqs, queue_url)
 
     started = time.monotonic()

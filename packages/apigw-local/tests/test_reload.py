@@ -1,4 +1,4 @@
-"""Which changes make `chalice local` reload."""
+"""Changes that make `chalice local` reload."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_deleted_source_reloads(project: Project) -> None:
 def test_caches_tests_and_scratch_files_do_not_reload(
     project: Project, name: str, passes: int
 ) -> None:
-    """What tools, editors and the interpreter write while the server runs changes nothing."""
+    """Files of tools, editors and the interpreter cause no reload."""
     for _ in range(passes):
         project.reloads()
 

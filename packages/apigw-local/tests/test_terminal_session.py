@@ -1,4 +1,4 @@
-"""What the terminal of `python -m apigw_local` shows of a session, from connect to close."""
+"""Output of `python -m apigw_local` during a session, from connect to close."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.sync.client import connect
 
-from gateway_support.terminal import Terminal, run_guest
+from gateway_support.terminal import Terminal, run_app
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_a_session_is_lines(project: Path, aws: dict[str, Any]) -> None:
 
     No message's text is there, and no colour, since the output is a file.
     """
-    terminal = run_guest(project, **_environment(aws))
+    terminal = run_app(project, **_environment(aws))
     try:
         output = session(terminal, "sécret", "sécret", "fail")
     finally:
@@ -95,7 +95,7 @@ def test_a_session_is_lines(project: Path, aws: dict[str, Any]) -> None:
 
 def test_verbose_shows_whole_events(project: Path, aws: dict[str, Any]) -> None:
     """With --verbose the event stands below its line, as the handler has seen it."""
-    terminal = run_guest(project, "--verbose", **_environment(aws))
+    terminal = run_app(project, "--verbose", **_environment(aws))
     try:
         output = session(terminal, "sécret")
     finally:

@@ -1,7 +1,6 @@
-"""Chalice apps on this machine, with WebSockets, queues and an AWS; never part of a deployment.
+"""Local runtime of Chalice apps: WebSockets, queues and an AWS; never deployed.
 
-`python -m apigw_local --project DIR` runs any app; one that calls `attach` has the same under
-`chalice local`.
+`python -m apigw_local --project DIR` runs any app; `attach` brings the same to `chalice local`.
 """
 
 from __future__ import annotations

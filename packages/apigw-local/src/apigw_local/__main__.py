@@ -1,4 +1,4 @@
-"""The command `apigw-local`, and `python -m apigw_local`."""
+"""Command `apigw-local`, and `python -m apigw_local`."""
 
 import os
 import sys

@@ -1,10 +1,9 @@
-"""Runs any Chalice project, unchanged: `python -m apigw_local --project DIR`."""
+"""Command line: `python -m apigw_local --project DIR` runs a Chalice project unchanged."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -29,22 +28,22 @@ _COMMAND = "python -m apigw_local"
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Serve a project until Ctrl-C, anew after each change of its files.
 
-    It runs twice, as `chalice local` does: the process that was started watches over a worker,
-    which is the one that serves, and starts the next one when that asks for it.
+    It runs twice, as `chalice local` does: the first process starts a worker, which serves, and
+    starts the next worker after a change.
 
     Args:
-        arguments: what was typed after the command.
-        env: the environment, which has a part in what is chosen.
+        arguments: the arguments after the command.
+        env: the environment.
 
     Returns:
-        The exit status: 0, or 1 if there is nothing to serve or no way to.
+        The exit status: 0, or 1 if the project can't be served.
     """
     parsed = _parser().parse_args(arguments)
     texts = {"APIGW_LOCAL_LIMITS": parsed.limits, "APIGW_LOCAL_CHAOS": parsed.chaos}
     flags = {name: text for name, text in texts.items() if text is not None}
     try:
         project = Project(parsed.project, parsed.stage)
-        chosen = replace(
+        given = replace(
             options.from_environment({**env, **flags}),
             command=_COMMAND,
             websocket_port=parsed.ws_port,
@@ -62,8 +61,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         )
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     reload.install()
-    sys.argv = [sys.executable, *sys.orig_argv[1:]]  # what the reloader starts its workers with
-    server = partial(_server, project, Runtime(project.config, chosen), parsed.host, parsed.port)
+    sys.argv = [sys.executable, *sys.orig_argv[1:]]  # the reloader's command for its workers
+    server = partial(_server, project, Runtime(project.config, given), parsed.host, parsed.port)
     return reloader.run_with_reloader(
         server, dict(env), str(project.folder), worker_process_cls=StatWorkerProcess
     )
@@ -72,7 +71,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 def _server(
     project: Project, runtime: Runtime, host: str, port: int
 ) -> chalice.local.LocalDevServer:
-    """Bring up the project in this process, a worker of the reloader's."""
+    """Load the project in this process, a worker of the reloader's."""
     devserver.install(partial(devserver.DevServer, runtime=runtime))
     try:
         project.enter()
@@ -122,7 +121,3 @@ def _port(text: str) -> int:
     if text.isdecimal() and 0 < int(text) < 2**16:
         return int(text)
     raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,4 +1,4 @@
-"""Chalice's development server, with the local runtime beside it."""
+"""Development server of Chalice, with the local runtime beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHALICES_OWN = chalice.local.LocalDevServer
 
 
 class DevServer(chalice.local.LocalDevServer):
-    """Serves HTTP as Chalice does, and runs the local runtime for as long.
+    """Server of the app's HTTP routes, which runs the local runtime for as long.
 
     Chalice calls `serve_forever` in a thread of the reloader's worker and `shutdown` from its
     main thread, at any moment: a file may change while the runtime still starts.
@@ -41,9 +41,9 @@ class DevServer(chalice.local.LocalDevServer):
         try:
             super().__init__(app_object, config, host, port)
         except (OSError, OverflowError) as error:
-            from apigw_local.ports import refusal
+            from apigw_local.addresses import refusal
 
-            give_up(refusal(host, port, error, self._runtime.choices.command))
+            give_up(refusal(host, port, error, self._runtime.options.command))
         self._lock = threading.Lock()
         self._serving = False
         self._closed = False
@@ -77,19 +77,19 @@ class DevServer(chalice.local.LocalDevServer):
 
 
 def install(build: Callable[..., DevServer] = DevServer) -> None:
-    """Have Chalice build this server for its own (chalice.local looks the class up by name).
+    """Replace Chalice's server by this one: chalice.local looks the class up by name.
 
-    The first to come stays: an app that attaches is nothing special to `python -m apigw_local`.
+    The first call holds, so that `python -m apigw_local` serves an app that attaches itself.
     """
     if chalice.local.LocalDevServer is _CHALICES_OWN:
         chalice.local.LocalDevServer = build  # type: ignore[misc, assignment] # no hook does it
 
 
 def stand_by(error: ProjectError) -> NoReturn:
-    """Tell what is wrong with the project, and leave it to the reloader to start again.
+    """Print the project's error and wait for the reloader to start again.
 
-    It ends the thread that would have served; the one that watches the files goes on. Without a
-    reloader it ends the process.
+    It ends the serving thread; the thread that watches the files goes on. Without a reloader it
+    ends the process.
     """
     if "CHALICE_WORKER" not in os.environ:
         give_up(str(error))

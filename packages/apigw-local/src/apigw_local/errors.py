@@ -1,9 +1,9 @@
-"""What can keep the local runtime from starting."""
+"""Errors that keep the local runtime from starting."""
 
 
 class LocalError(Exception):
-    """The local runtime can't start; the text tells the developer why and what to do."""
+    """Failed start; the text names the reason and the cure for the developer."""
 
 
 class ProjectError(LocalError):
-    """The same, for what a change of the project's own files mends."""
+    """Failed start that a change of the project's own files cures."""

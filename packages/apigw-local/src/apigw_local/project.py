@@ -1,4 +1,4 @@
-"""Any Chalice project: its folder, what it says about a stage, and its app."""
+"""Chalice project: its folder, its settings of a stage, and its app."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalice.cli.factory import CLIFactory, UnknownConfigFileVersion
 from chalice.deploy.validate import ExperimentalFeatureError, validate_routes
 
-from apigw_local.console.formatter import Lines
+from apigw_local.console.formatter import LineFormatter
 from apigw_local.errors import LocalError, ProjectError
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 class Project:
-    """A Chalice project and one of its stages.
+    """Chalice project and one of its stages.
 
     Attributes:
-        folder: where its `app.py` is.
+        folder: the folder of its `app.py`.
         config: Chalice's view of `.chalice/config.json`.
     """
 
@@ -50,7 +50,7 @@ class Project:
             raise LocalError(f"{self.folder / '.chalice' / 'config.json'}: {error}") from error
 
     def enter(self) -> None:
-        """Become the process of this project: its folder, its environment, its modules.
+        """Set this process up for the project: its folder, its environment, its modules.
 
         Modules are found as `chalice local` finds them: in the project's folder first, and not
         in the folder where the command was typed.
@@ -82,7 +82,7 @@ class Project:
         return app
 
     def clash(self) -> Path | None:
-        """The project's own package or module `apigw_local`, which the app does not get."""
+        """Return the project's own package or module `apigw_local`, hidden by this one, or None."""
         for name in ("apigw_local/__init__.py", "apigw_local.py"):
             theirs = self.folder / name
             if theirs.exists() and not theirs.resolve().is_relative_to(_PACKAGE):
@@ -92,4 +92,4 @@ class Project:
     def _trace(self, error: BaseException) -> str:
         if isinstance(error.__context__, SyntaxError):
             error = error.__context__  # Chalice has made a RuntimeError of it
-        return Lines(self.folder).traceback(error)
+        return LineFormatter(self.folder).traceback(error)

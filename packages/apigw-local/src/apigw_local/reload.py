@@ -1,4 +1,4 @@
-"""Which files make a project reload.
+"""Reloads: the files that cause them, and the end of a worker.
 
 Chalice's watcher stats every file under the project each second: a virtual environment costs
 much of a core there, and the `.pyc` of a module just imported, or a test's cache, is a change.
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalice.cli.filewatch.stat import StatFileWatcher
+
+from apigw_local.aws.ministack_process import wait_for_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +26,9 @@ _BESIDE_THE_APP = {"tests", "docs", "bench"}
 
 
 def install() -> None:
-    """Narrow Chalice's watcher, which in a reloader's worker may be running already.
+    """Narrow Chalice's watcher, which may already run in a reloader's worker.
 
-    The method is the one that the running watcher looks up anew for each pass.
+    A running watcher looks this method up anew for each pass.
     """
     StatFileWatcher._single_pass_poll = _single_pass_poll  # type: ignore[method-assign] # no setting does it
 
@@ -44,6 +48,24 @@ def watched_files(root: str) -> Iterator[str]:
         yield str(settings)
 
 
+def end_with_reloader() -> int | None:
+    """End a worker when its reloader ends; return the reloader's pid, None without one.
+
+    A reloader that is killed rather than interrupted leaves its worker behind otherwise, and
+    with it the ports.
+    """
+    if "CHALICE_WORKER" not in os.environ:
+        return None
+    reloader = os.getppid()
+
+    def follow() -> None:
+        wait_for_exit(reloader)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, name="reloader-watch", daemon=True).start()
+    return reloader
+
+
 def _is_code(parent: str, name: str) -> bool:
     return not (
         name.startswith(".") or name in _CACHES or Path(parent, name, "pyvenv.cfg").exists()
@@ -55,7 +77,7 @@ def _is_scratch(name: str) -> bool:
 
 
 class _Snapshot(dict[str, float]):
-    """The watched files and when each was last modified."""
+    """Modification times of the watched files."""
 
 
 def _single_pass_poll(self: StatFileWatcher, root_dir: str, callback: Callable[[], None]) -> None:

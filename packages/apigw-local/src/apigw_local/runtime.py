@@ -1,11 +1,9 @@
-"""Everything that runs beside the HTTP server."""
+"""Runtime beside the HTTP server: AWS, WebSocket API and event source mappings."""
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,61 +11,63 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from apigw_local.aws import app_environment, cloudformation, environment
-from apigw_local.aws.management_hook import Reroute
-from apigw_local.aws.ministack_process import wait_for_exit
-from apigw_local.aws.send_hook import Doorbell
+from apigw_local.addresses import Addresses, banner, origin, public_origin, refusal
+from apigw_local.aws import cloudformation, environment
+from apigw_local.aws.botocore_hooks import ManagementHook, SendHook
 from apigw_local.console import formatter
-from apigw_local.console.banner import Addresses, banner
 from apigw_local.errors import LocalError
-from apigw_local.gateway import Access, Gateway
+from apigw_local.gateway import Gateway, IamIdentity
 from apigw_local.lambda_.functions import Functions
-from apigw_local.lambda_.invocation_chain import Lineage
-from apigw_local.ports import origin, public_origin, refusal
-from apigw_local.sqs import event_sources
+from apigw_local.lambda_.invocation_chain import TraceHeaderHook
+from apigw_local.reload import end_with_reloader
+from apigw_local.sqs.queues import map_queue
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
     from chalice.config import Config
 
-    from apigw_local.aws.botocore_hooks import Hook
-    from apigw_local.aws.environment import Aws
-    from apigw_local.options import Choices
+    from apigw_local.aws.botocore_hooks import BotocoreHook
+    from apigw_local.aws.environment import EmulatedAws
+    from apigw_local.options import Options
     from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 _STOP_SECONDS = 5.0
 
 
 class Runtime:
-    """The WebSocket API, the queues' mappings and, unless AWS_ENDPOINT_URL is set, an AWS.
+    """WebSocket API, event source mappings and, unless AWS_ENDPOINT_URL is set, an AWS.
 
     Attributes:
-        choices: what was chosen for this run.
+        options: the options of this run.
     """
 
-    def __init__(self, config: Config, choices: Choices) -> None:
-        self.choices = choices
+    def __init__(self, config: Config, options: Options) -> None:
+        self.options = options
         self._config = config
-        self._aws: Aws | None = None
-        self._reroute = Reroute()
-        self._hooks: tuple[Hook, ...] = (self._reroute, Doorbell(self._ring), Lineage())
+        self._aws: EmulatedAws | None = None
+        self._management_hook = ManagementHook()
+        self._hooks: tuple[BotocoreHook, ...] = (
+            self._management_hook,
+            SendHook(self._poll_now),
+            TraceHeaderHook(),
+        )
         self._mappings: list[EventSourceMapping] = []
-        self._running = ExitStack()  # what has started, and how it is stopped, last first
+        self._running = ExitStack()  # the running parts, stopped last first
 
-    def prepare(self) -> Aws:
-        """Make every AWS client from now on a local one: the app's too, if it is yet to come.
+    def prepare(self) -> EmulatedAws:
+        """Lead every AWS client created from now on, also the app's, to a local AWS.
 
         Raises:
             LocalError: the embedded AWS can't be started.
         """
         _quieten_libraries()
         project = Path(self._config.project_dir)
-        self._running.enter_context(formatter.showing(project, verbose=self.choices.verbose))
-        owner = _end_with_reloader() or os.getpid()
-        self._aws = environment.enter(project, owner)
-        app_environment.silence_metrics(os.environ)
+        self._running.enter_context(formatter.showing(project, verbose=self.options.verbose))
+        owner = end_with_reloader() or os.getpid()
+        self._aws = environment.lead_to_local_aws(project, owner)
+        environment.silence_metrics(os.environ)
         for hook in self._hooks:
-            hook.fit()
+            hook.install()
             self._running.callback(hook.remove)
         return self._aws
 
@@ -77,14 +77,14 @@ class Runtime:
         Args:
             app: the app, with all its handlers registered.
             host: the address to listen on.
-            http_port: where its routes are served.
+            http_port: the port of its routes.
 
         Raises:
             LocalError: something is missing or in the way.
         """
         emulated = self._aws or self.prepare()
         self._adopt_sessions(app)
-        functions = Functions(app, self._config, self.choices.chaos)
+        functions = Functions(app, self._config, self.options.fault_settings)
         self._running.callback(functions.shutdown, _STOP_SECONDS)
         session = boto3.Session()
         try:
@@ -100,17 +100,17 @@ class Runtime:
             status=f"{origin('http', host, port)}/_gateway",
             aws=emulated,
         )
-        print(banner(addresses, functions, event_sources.not_run(app)), flush=True)
+        print(banner(addresses, functions), flush=True)
 
     def stop(self) -> None:
-        """Stop everything but the embedded AWS, which the next worker goes on with.
+        """Stop every part but the embedded AWS, which the next worker uses.
 
         Batches and handlers in flight get some seconds to finish. A second call does nothing.
         """
         self._running.close()
 
     def _adopt_sessions(self, app: Chalice) -> None:
-        """Reach the sessions that app.py made before `prepare`, and so their clients to come."""
+        """Hook sessions that app.py created before `prepare`, for clients created later."""
         for session in (app.websocket_api.session, boto3.DEFAULT_SESSION):
             if session is not None:
                 for hook in self._hooks:
@@ -118,7 +118,7 @@ class Runtime:
 
     def _deploy_resources(self, session: boto3.Session) -> None:
         usual = cloudformation.usual_templates(Path(self._config.project_dir))
-        if templates := self.choices.resources or usual:
+        if templates := self.options.resources or usual:
             client, dynamodb = session.client("cloudformation"), session.client("dynamodb")
             cloudformation.deploy(client, dynamodb, self._config, templates)
 
@@ -126,58 +126,40 @@ class Runtime:
         stage = self._config.api_gateway_stage
         port = self._websocket_port(http_port)
         endpoint = f"{origin('http', host, port)}/{stage}"
-        app_environment.publish_gateway(
+        environment.publish_gateway(
             os.environ, url=f"{public_origin('ws', host, port)}/{stage}", endpoint=endpoint
         )
-        self._reroute.lead_to(endpoint)
+        self._management_hook.redirect_to(endpoint)
         gateway = Gateway(
             functions,
             stage=stage,
             host=host,
             port=port,
             region=region,
-            limits=self.choices.limits,
-            chaos=self.choices.chaos,
-            access=Access.of_environment(os.environ),
+            quotas=self.options.quotas,
+            fault_settings=self.options.fault_settings,
+            iam_identity=IamIdentity.of_environment(os.environ),
             mappings=self._mappings,
         )
         try:
             gateway.start()
         except (OSError, OverflowError) as error:
-            raise LocalError(refusal(host, port, error, self.choices.command)) from error
+            raise LocalError(refusal(host, port, error, self.options.command)) from error
         self._running.callback(gateway.stop, _STOP_SECONDS)
 
     def _start_mappings(self, functions: Functions, session: boto3.Session) -> None:
         for source in functions.sqs():
-            mapping = event_sources.map_queue(session, source, self.choices.chaos)
+            mapping = map_queue(session, source, self.options.fault_settings)
             mapping.start()
             self._running.callback(mapping.stop, _STOP_SECONDS)
             self._mappings.append(mapping)
 
     def _websocket_port(self, http_port: int) -> int:
-        return self.choices.websocket_port or http_port + 1
+        return self.options.websocket_port or http_port + 1
 
-    def _ring(self) -> None:
+    def _poll_now(self) -> None:
         for mapping in self._mappings:
-            mapping.ring()
-
-
-def _end_with_reloader() -> int | None:
-    """In a worker of Chalice's reloader, end when the reloader does, and return its pid.
-
-    A reloader that is killed rather than interrupted leaves its worker behind otherwise, and
-    with it the ports.
-    """
-    if "CHALICE_WORKER" not in os.environ:
-        return None
-    reloader = os.getppid()
-
-    def follow() -> None:
-        wait_for_exit(reloader)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=follow, name="reloader-watch", daemon=True).start()
-    return reloader
+            mapping.poll_now()
 
 
 def _quieten_libraries() -> None:

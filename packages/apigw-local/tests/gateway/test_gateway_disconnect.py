@@ -13,24 +13,6 @@ from gateway_support.serving import WAIT_SECONDS, Served
 Serve = Callable[..., Served]
 
 
-@pytest.mark.parametrize(
-    ("sent", "code", "reason"),
-    [
-        (b"", 1005, "Client-side close frame status not set"),
-        (struct.pack("!H", 1001), 1001, ""),
-        (struct.pack("!H", 4001) + b"bye", 4001, "bye"),
-    ],
-)
-def test_close_frame_is_reported(serve: Serve, sent: bytes, code: int, reason: str) -> None:
-    """The client's code and reason are reported; a close without a code is 1005."""
-    served = serve()
-    client, connection_id = served.connected()
-    client.socket.sendall(bytes([0x88, 0x80 | len(sent), 0, 0, 0, 0]) + sent)
-    context = served.event("$disconnect")["requestContext"]
-    assert context["connectionId"] == connection_id
-    assert (context["disconnectStatusCode"], context["disconnectReason"]) == (code, reason)
-
-
 @pytest.mark.parametrize("linger", [None, 0], ids=["end of file", "reset"])
 def test_vanished_client_is_1006(serve: Serve, linger: int | None) -> None:
     """A client whose TCP connection ends without a close frame is disconnected."""
@@ -47,7 +29,7 @@ def test_vanished_client_is_1006(serve: Serve, linger: int | None) -> None:
 
 
 def test_messages_after_delete_are_ignored(serve: Serve) -> None:
-    """What a client sends before it has read the close frame reaches no function."""
+    """A message sent before the client has read the close frame reaches no function."""
     served = serve()
     client, connection_id = served.connected()
     with client.protocol_mutex:  # so the client can't answer the close frame before its message
@@ -59,7 +41,7 @@ def test_messages_after_delete_are_ignored(serve: Serve) -> None:
 
 
 def test_post_from_disconnect_is_gone(serve: Serve) -> None:
-    """When `$disconnect` runs, the connection is gone already."""
+    """A connection is gone already while its `$disconnect` runs."""
     codes: list[str] = []
 
     def wave(event: WebsocketEvent) -> None:

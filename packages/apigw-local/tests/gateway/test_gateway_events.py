@@ -138,22 +138,6 @@ def test_query_keys_are_absent_without_a_query(serve: Serve) -> None:
     }
 
 
-def test_body_is_absent_but_on_messages(events: dict[str, Any]) -> None:
-    """Only a message has a body; no event's is base64."""
-    assert [kind for kind, event in events.items() if "body" in event] == ["message"]
-    assert events["message"]["body"] == "hello"
-    assert [event["isBase64Encoded"] for event in events.values()] == [False] * 3
-
-
-def test_request_id_is_the_extended_one(events: dict[str, Any]) -> None:
-    """Both request ids are one, of 16 characters, and each event has its own."""
-    contexts = [event["requestContext"] for event in events.values()]
-    for context in contexts:
-        assert ID.fullmatch(context["requestId"])
-        assert context["requestId"] == context["extendedRequestId"]
-    assert len({context["requestId"] for context in contexts}) == 3
-
-
 def test_message_id_is_its_own_and_on_messages_only(events: dict[str, Any]) -> None:
     """A message id is no other id, ends like the connection's, and no other event has one."""
     having = [kind for kind, event in events.items() if "messageId" in event["requestContext"]]

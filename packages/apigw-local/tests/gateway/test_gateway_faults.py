@@ -1,4 +1,4 @@
-"""Chaos at the gateway: what callers, clients and functions see of it, and that it repeats."""
+"""Faults at the gateway: their effect on callers, clients and functions, and their repetition."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from websockets.sync.client import connect
 
-from apigw_local.faults import Chaos, Faults
+from apigw_local.faults import FaultInjector, FaultSettings
 from gateway_support.serving import Served
 from tests.support.waiting import wait_until
 
@@ -41,32 +41,34 @@ def test_without_chaos_every_post_arrives(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chaos", "kind", "outcome", "arrives"),
+    ("fault_settings", "kind", "outcome", "arrives"),
     [
-        (Chaos(seed=5, throttled_post_rate=0.3), "throttled_post", "429", False),
-        (Chaos(seed=5, failed_post_rate=0.3), "failed_post", "500", True),
-        (Chaos(seed=5, reset_post_rate=0.3), "reset_post", "reset", True),
+        (FaultSettings(seed=5, throttled_post_rate=0.3), "throttled_post", "429", False),
+        (FaultSettings(seed=5, failed_post_rate=0.3), "failed_post", "500", True),
+        (FaultSettings(seed=5, reset_post_rate=0.3), "reset_post", "reset", True),
     ],
 )
 def test_posts_go_wrong_at_their_rate(
     serve: Serve,
-    chaos: Chaos,
+    fault_settings: FaultSettings,
     kind: str,
     outcome: str,
     arrives: bool,  # noqa: FBT001 - parametrised
 ) -> None:
     """A throttled post reaches nobody; one that fails or is reset has reached the client."""
-    served = serve(chaos=chaos)
+    served = serve(fault_settings=fault_settings)
     outcomes, frames = posts(served)
     assert set(outcomes) == {"ok", outcome}
     assert served.gateway.faults.counts == {kind: outcomes.count(outcome)}
     assert frames == [f"{n}" for n in range(POSTS) if arrives or outcomes[n] == "ok"]
-    assert posts(serve(chaos=chaos)) == (outcomes, frames), "the same seed decided otherwise"
+    assert posts(serve(fault_settings=fault_settings)) == (outcomes, frames), (
+        "the same seed decided otherwise"
+    )
 
 
 def test_throttled_post_is_a_limit_exceeded(serve: Serve) -> None:
     """The error in botocore is the one of AWS."""
-    served = serve(chaos=Chaos(throttled_post_rate=1))
+    served = serve(fault_settings=FaultSettings(throttled_post_rate=1))
     _, connection_id = served.connected()
     management = served.management()
     with pytest.raises(management.exceptions.LimitExceededException):
@@ -75,7 +77,7 @@ def test_throttled_post_is_a_limit_exceeded(serve: Serve) -> None:
 
 def test_a_slow_connect_is_not_there_yet(serve: Serve) -> None:
     """`$connect` has run, and posts are answered 410 until the client hears of it."""
-    served = serve(chaos=Chaos(connect_latency_seconds=600))
+    served = serve(fault_settings=FaultSettings(connect_latency_seconds=600))
     with ThreadPoolExecutor(1) as clients:
         client = clients.submit(connect, served.gateway.url, compression=None)
         connection_id = served.event("$connect")["requestContext"]["connectionId"]
@@ -91,7 +93,7 @@ def test_a_slow_connect_is_not_there_yet(serve: Serve) -> None:
 
 def test_posts_take_their_latency(serve: Serve) -> None:
     """The client has the frame while the caller still waits for its answer."""
-    served = serve(chaos=Chaos(post_latency_seconds=0.2))
+    served = serve(fault_settings=FaultSettings(post_latency_seconds=0.2))
     client, connection_id = served.connected()
     started = time.monotonic()
     served.management().post_to_connection(ConnectionId=connection_id, Data=b"hi")
@@ -116,16 +118,18 @@ def disconnected(served: Served) -> list[bool]:
 
 def test_disconnects_get_lost(serve: Serve) -> None:
     """`$disconnect` runs for all but those on record as lost; the same seed loses the same."""
-    chaos = Chaos(seed=1, lost_disconnect_rate=0.4)
-    ran = disconnected(serve(chaos=chaos))
+    fault_settings = FaultSettings(seed=1, lost_disconnect_rate=0.4)
+    ran = disconnected(serve(fault_settings=fault_settings))
     assert 0 < ran.count(False) < POSTS
-    assert disconnected(serve(chaos=chaos)) == ran
+    assert disconnected(serve(fault_settings=fault_settings)) == ran
     assert all(disconnected(serve()))
 
 
 def test_disconnect_comes_late(serve: Serve) -> None:
     """A late `$disconnect` keeps the connection gone meanwhile."""
-    served = serve(chaos=Chaos(late_disconnect_rate=1, late_disconnect_seconds=0.3))
+    served = serve(
+        fault_settings=FaultSettings(late_disconnect_rate=1, late_disconnect_seconds=0.3)
+    )
     client, connection_id = served.connected()
     client.close()
     closed = time.monotonic()
@@ -138,8 +142,10 @@ def test_disconnect_comes_late(serve: Serve) -> None:
 
 
 def test_late_disconnect_is_not_lost_when_the_gateway_stops(serve: Serve) -> None:
-    """What is still late when the gateway stops runs then."""
-    served = serve(chaos=Chaos(late_disconnect_rate=1, late_disconnect_seconds=600))
+    """A `$disconnect` that is still late runs when the gateway stops."""
+    served = serve(
+        fault_settings=FaultSettings(late_disconnect_rate=1, late_disconnect_seconds=600)
+    )
     client, _ = served.connected()
     client.close()
     wait_until(lambda: served.gateway.faults.counts["late_disconnect"] == 1)
@@ -150,14 +156,14 @@ def test_late_disconnect_is_not_lost_when_the_gateway_stops(serve: Serve) -> Non
 
 def test_messages_overtake_each_other(serve: Serve) -> None:
     """Invocations start in the order of their seeded delays, not in that of the messages."""
-    chaos = Chaos(seed=124, reorder_seconds=0.5)
-    twin = Faults(chaos)
+    fault_settings = FaultSettings(seed=124, reorder_seconds=0.5)
+    twin = FaultInjector(fault_settings)
     twin.start_delay()  # $connect has the first
     delays = {f"{number}": twin.start_delay() for number in range(4)}
     overtaken = sorted(delays, key=lambda body: delays[body])
     assert overtaken == ["3", "1", "2", "0"], "each 0.1 s apart with this seed"
 
-    served = serve(chaos=chaos)
+    served = serve(fault_settings=fault_settings)
     client, _ = served.connected()
     for body in delays:
         client.send(body)

@@ -1,4 +1,4 @@
-"""When the developer is told what AWS would do."""
+"""Hints at behaviours of AWS, and the events that cause them."""
 
 import logging
 import threading
@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from apigw_local.console import hints
 from apigw_local.console.log_events import Hint
-from apigw_local.gateway import Limits
+from apigw_local.gateway import Quotas
 from apigw_local.gateway.routing import CONNECT, Route, Routes
 from apigw_local.lambda_.functions import Functions
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.serving import Gate, Served, bare
 from tests.support.waiting import wait_until
 
@@ -32,8 +32,8 @@ def _noted(caplog: pytest.LogCaptureFixture) -> None:
 
 def wait_for(caplog: pytest.LogCaptureFixture, hint: Hint) -> None:
     """Wait until a hint was given, and see that no other was."""
-    wait_until(lambda: hint.kind in noted_events.hints(caplog))
-    assert noted_events.hints(caplog) == {hint.kind}
+    wait_until(lambda: hint.kind in logged_events.hints(caplog))
+    assert logged_events.hints(caplog) == {hint.kind}
 
 
 def test_nothing_unusual_gives_no_hint(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
@@ -47,7 +47,7 @@ def test_nothing_unusual_gives_no_hint(serve: Serve, caplog: pytest.LogCaptureFi
     served.event("$disconnect")
     served.stop()
 
-    assert noted_events.hints(caplog) == set()
+    assert logged_events.hints(caplog) == set()
 
 
 def test_post_from_connect(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
@@ -68,7 +68,7 @@ def test_post_from_connect(serve: Serve, caplog: pytest.LogCaptureFixture) -> No
     caplog.clear()
     with pytest.raises(management.exceptions.GoneException):
         management.post_to_connection(ConnectionId="PJqB0fHsqRcCHlw=", Data=b"welcome")
-    assert noted_events.hints(caplog) == set()
+    assert logged_events.hints(caplog) == set()
 
 
 def test_body_that_goes_nowhere(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,15 +105,15 @@ def test_a_clients_own_1009_is_not_the_gateways(
     client.close(1009, "mine")
     served.event("$disconnect")
 
-    assert noted_events.hints(caplog) == set()
+    assert logged_events.hints(caplog) == set()
 
 
 def test_slow_handler(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """A handler that outlasts the gateway's patience is told of the 29 seconds."""
     gate = Gate()
-    client, _ = serve(message=gate, limits=Limits(integration_seconds=0.05)).connected()
+    client, _ = serve(message=gate, quotas=Quotas(integration_seconds=0.05)).connected()
     client.send("hello")
-    wait_until(lambda: bool(noted_events.hints(caplog)))
+    wait_until(lambda: bool(logged_events.hints(caplog)))
     gate.open()
 
     wait_for(caplog, hints.slow_handler("websocket_message", 0.05))
@@ -186,7 +186,7 @@ def test_work_that_is_done_is_not_left(caplog: pytest.LogCaptureFixture) -> None
 
         app_with(share, Path(__file__).parent).sqs()[0].function.invoke({"Records": []}).result(5)
 
-    assert noted_events.hints(caplog) == set()
+    assert logged_events.hints(caplog) == set()
 
 
 @pytest.mark.parametrize(

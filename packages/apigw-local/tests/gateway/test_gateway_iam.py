@@ -1,4 +1,4 @@
-"""Who may call `@connections`: signatures as botocore makes them, and an IAM policy."""
+"""Authorization of `@connections`: signatures as botocore makes them, and an IAM policy."""
 
 import json
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apigw_local.gateway import Access, Credentials
-from apigw_local.gateway.call import Call
-from apigw_local.gateway.iam import Guard
-from apigw_local.gateway.iam_policy import ALLOW_ALL, Policy
+from apigw_local.gateway import AccessKey, IamIdentity
+from apigw_local.gateway.http import HttpRequest
+from apigw_local.gateway.iam import ALLOW_ALL, Policy
+from apigw_local.gateway.request_authorizer import RequestAuthorizer
 from gateway_support.serving import WAIT_SECONDS, Served
 from tests.support.signing import signed
 
@@ -25,7 +25,7 @@ Serve = Callable[..., Served]
 
 NOON = 1_800_000_000
 HOST = "127.0.0.1:8001"
-ACCESS = Access(Credentials("test", "test"))
+IDENTITY = IamIdentity(AccessKey("test", "test"))
 CONNECTION = "arn:aws:execute-api:us-east-1:123456789012:local00api/api/{}/@connections/{{id}}"
 
 words = st.text("ABCxyz019/+=", min_size=1, max_size=40)
@@ -36,22 +36,22 @@ def call(
     method: str = "POST",
     target: str = "/api/@connections/PJqB0fHsqRcCHlw%3D",
     body: bytes = b"hello",
-    by: Credentials = ACCESS.credentials,
+    by: AccessKey = IDENTITY.access_key,
     headers: dict[str, str] | None = None,
     **options: Any,
-) -> Call:
+) -> HttpRequest:
     """A call that botocore has signed, at noon."""
-    keys = BotocoreCredentials(by.access_key, by.secret_key, by.token)
+    keys = BotocoreCredentials(by.id, by.secret, by.token)
     url = f"http://{HOST}{target}"
     headers = signed(method, url, body, keys, NOON, headers=headers, **options) | {"Host": HOST}
     lower = {name.lower(): value for name, value in headers.items()}
-    return Call(method, target.encode(), [], lower, body, sha256(body).hexdigest())
+    return HttpRequest(method, target.encode(), [], lower, body, sha256(body).hexdigest())
 
 
-def denial(call: Call, *, access: Access = ACCESS, seconds: float = 0) -> str:
-    """Why a call of noon is refused some seconds later, empty if it is not."""
-    guard = Guard(access, "us-east-1", "local00api/api")
-    found = guard.denial(call, datetime.fromtimestamp(NOON + seconds, UTC))
+def denial(call: HttpRequest, *, iam_identity: IamIdentity = IDENTITY, seconds: float = 0) -> str:
+    """Return the refusal of a call of noon some seconds later, empty if it is accepted."""
+    authorizer = RequestAuthorizer(iam_identity, "us-east-1", "local00api/api")
+    found = authorizer.denial(call, datetime.fromtimestamp(NOON + seconds, UTC))
     return ": ".join(found) if found else ""
 
 
@@ -67,18 +67,18 @@ def policy(*statements: tuple[str, str, str]) -> dict[str, Any]:
     connection_id=st.text(min_size=1).filter(lambda text: text not in {".", ".."}),
     query=st.sampled_from(["", "?b=2&a=1", "?a=x&a=B&c", "?a-b=%20&a="]),
     body=st.binary(max_size=200),
-    by=st.builds(Credentials, st.text("ABC019", min_size=1), words, st.none() | words),
+    by=st.builds(AccessKey, st.text("ABC019", min_size=1), words, st.none() | words),
     header=st.text(st.characters(min_codepoint=32, max_codepoint=126)),
 )
 def test_what_botocore_signs_is_accepted(
-    method: str, connection_id: str, query: str, body: bytes, by: Credentials, header: str
+    method: str, connection_id: str, query: str, body: bytes, by: AccessKey, header: str
 ) -> None:
-    """Whatever is sent, to whatever id, with whatever credentials."""
+    """Any body to any id is accepted with any credentials that the gateway has."""
     target = f"/api/@connections/{quote(connection_id, safe='-._~')}{query}"
     sent = call(method=method, target=target, body=body, by=by, headers={"X-Amz-More": header})
-    assert denial(sent, access=Access(by)) == ""
+    assert denial(sent, iam_identity=IamIdentity(by)) == ""
     other = replace(sent, body_hash=sha256(body + b"!").hexdigest())
-    assert denial(other, access=Access(by)).startswith("InvalidSignatureException: ")
+    assert denial(other, iam_identity=IamIdentity(by)).startswith("InvalidSignatureException: ")
 
 
 @pytest.mark.parametrize("token", [None, "session"])
@@ -87,8 +87,8 @@ def test_credentials_are_those_of_the_environment(token: str | None) -> None:
     env = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     if token:
         env["AWS_SESSION_TOKEN"] = token
-    assert Access.of_environment(env) == Access(Credentials("key", "secret", token))
-    assert Access.of_environment({"AWS_PROFILE": "work"}) is None
+    assert IamIdentity.of_environment(env) == IamIdentity(AccessKey("key", "secret", token))
+    assert IamIdentity.of_environment({"AWS_PROFILE": "work"}) is None
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_what_is_changed_after_signing_is_refused(change: dict[str, Any]) -> Non
 
 def test_a_wrong_secret_is_refused() -> None:
     """The key's name alone is not enough, and the answer tells nothing of the secret."""
-    found = denial(call(by=Credentials("test", "guess")))
+    found = denial(call(by=AccessKey("test", "guess")))
     assert found.startswith("InvalidSignatureException: The request signature we calculated does")
-    assert "secret" not in repr(Credentials("test", "secret", "secret"))
+    assert "secret" not in repr(AccessKey("test", "secret", "secret"))
 
 
 @pytest.mark.parametrize(
-    "by", [Credentials("other", "test"), Credentials("test", "test", "token")], ids=["key", "token"]
+    "by", [AccessKey("other", "test"), AccessKey("test", "test", "token")], ids=["key", "token"]
 )
-def test_unknown_credentials_are_refused(by: Credentials) -> None:
+def test_unknown_credentials_are_refused(by: AccessKey) -> None:
     """Neither another key nor a token that does not belong to it is known."""
     expected = "UnrecognizedClientException: The security token included in the request is invalid."
     assert denial(call(by=by)) == expected
@@ -157,7 +157,7 @@ def test_another_region_is_refused() -> None:
     ],
 )
 def test_half_a_signature_is_refused(headers: dict[str, str]) -> None:
-    """What is not a signature, or has no time, is called incomplete."""
+    """A header that is no signature, or has no time, is called incomplete."""
     sent = replace(call(), headers=call().headers | headers)
     assert denial(sent).startswith("IncompleteSignatureException: ")
 
@@ -205,9 +205,9 @@ def test_a_policy_that_cannot_be_decided_is_refused(key: str) -> None:
 
 
 def test_signatures_and_permissions_are_checked(serve: Serve) -> None:
-    """Who signs right may do what the policy says; all else is 403, with the reason."""
+    """A right signature may do as the policy says; all else is 403, with the reason."""
     document = policy(("Allow", "execute-api:ManageConnections", "*/api/POST/@connections/*"))
-    served = serve(access=Access(ACCESS.credentials, document))
+    served = serve(iam_identity=IamIdentity(IDENTITY.access_key, document))
     client, connection_id = served.connected()
     path = f"/api/@connections/{connection_id}"
 
@@ -245,7 +245,7 @@ def test_signatures_and_permissions_are_checked(serve: Serve) -> None:
 
 def test_too_long_a_body_is_signed_whole(serve: Serve) -> None:
     """A body of which the gateway keeps a part only has its signature checked all the same."""
-    served = serve(access=ACCESS)
+    served = serve(iam_identity=IDENTITY)
     _, connection_id = served.connected()
     management = served.management()
     with pytest.raises(management.exceptions.PayloadTooLargeException):

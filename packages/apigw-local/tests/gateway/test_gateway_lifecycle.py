@@ -14,12 +14,12 @@ from chalice.app import Chalice, WebsocketEvent
 from chalice.config import Config
 from websockets.exceptions import InvalidStatus
 
-from apigw_local.console.formatter import Lines
-from apigw_local.console.log_events import Fact
-from apigw_local.gateway import Gateway, Limits
+from apigw_local.console.formatter import LineFormatter
+from apigw_local.console.log_events import LogEvent
+from apigw_local.gateway import Gateway, Quotas
 from apigw_local.gateway.routing import Route, Routes
 from apigw_local.lambda_.functions import Function, Functions
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.serving import WAIT_SECONDS, Gate, Served
 from tests.support.application import assert_no_defect
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ def gateway(port: int) -> Gateway:
 
 
 def open_sockets() -> int:
-    """How many sockets this process has open."""
+    """Return the number of this process's open sockets."""
     count = 0
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -197,7 +197,7 @@ def test_a_task_that_dies_is_told_of(
         client.send(body)
     wait_until(lambda: len(defects) == 2)
     assert sorted(map(repr, defects)) == ["LookupError('first')", "LookupError('second')"]
-    assert noted_events.fact(caplog, "defect").failed
+    assert logged_events.log_event(caplog, "defect").failed
     defects.clear()
 
 
@@ -205,7 +205,7 @@ def test_a_callback_that_fails_is_told_of(
     serve: Serve, defects: list[BaseException | None]
 ) -> None:
     """An unexpected error while bytes are read is logged too."""
-    served = serve(limits=Limits(post_bytes=cast("int", None)))
+    served = serve(quotas=Quotas(post_bytes=cast("int", None)))
     with pytest.raises(ConnectionError):
         served.call("POST", "/api/@connections/id", b"body")
     wait_until(lambda: len(defects) == 1)
@@ -214,8 +214,8 @@ def test_a_callback_that_fails_is_told_of(
 
 def test_the_terminal_shows_what_makes_other_tests_fail(tmp_path: Path) -> None:
     """The line of a defect is the one that the tests look for in a terminal."""
-    record = logging.makeLogRecord({"msg": Fact("defect", detail="a task", failed=True)})
-    line = Lines(tmp_path).format(record)
+    record = logging.makeLogRecord({"msg": LogEvent("defect", detail="a task", failed=True)})
+    line = LineFormatter(tmp_path).format(record)
     assert_no_defect(line.replace("defect", "message"))
     with pytest.raises(AssertionError, match="defect"):
         assert_no_defect(line)

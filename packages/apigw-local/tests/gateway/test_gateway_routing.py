@@ -1,4 +1,4 @@
-"""Which route a message takes, and what comes back from it."""
+"""Route selection, and route responses."""
 
 import json
 import logging
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apigw_local.faults import Chaos
+from apigw_local.faults import FaultSettings
 from apigw_local.gateway.lambda_proxy import reply_of
 from apigw_local.gateway.routing import Route, Routes, selector
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.serving import WAIT_SECONDS, Served, bare
 
 Serve = Callable[..., Served]
@@ -53,7 +53,7 @@ def test_an_expression_takes_its_parts_from_the_body(expression: str, body: Any,
     ("value", "text"), [(1, "1"), (1.5, "1.5"), (True, "true"), (None, "null"), ([1], "[1]")]
 )
 def test_a_value_is_turned_into_text(value: Any, text: str) -> None:
-    """What is no text is spelt as in JSON, which is inferred."""
+    """A value that is no text is spelt as in JSON, which is inferred."""
     assert selector("$request.body.action")(json.dumps({"action": value})) == text
 
 
@@ -68,7 +68,7 @@ def test_a_body_that_cannot_be_read_selects_default(body: str) -> None:
     ["", "$default", "$context.routeKey", "$request.header.Auth", "${request.body}", "a$", "\\"],
 )
 def test_other_expressions_are_refused(expression: str) -> None:
-    """What can't be evaluated is refused at once, and named."""
+    """An expression that can't be evaluated is refused at once, and named."""
     with pytest.raises(ValueError, match="is no route selection expression") as refused:
         selector(expression)
     assert repr(expression) in str(refused.value)
@@ -144,13 +144,13 @@ def test_reserved_routes_can_be_selected(
     assert json.loads(event["body"]) == {"action": route_key}
     client.send("still there")
     assert served.event("$default")["body"] == "still there"
-    assert noted_events.hints(caplog) == {f"reserved route {route_key}"}
+    assert logged_events.hints(caplog) == {f"reserved route {route_key}"}
 
 
 @pytest.mark.parametrize("route_key", ["$connect", "$disconnect"])
 def test_reserved_routes_can_be_kept_from_messages(serve: Serve, route_key: str) -> None:
     """Without the knob such a message goes to `$default`."""
-    served = serve(chaos=Chaos(reserved_routes=False))
+    served = serve(fault_settings=FaultSettings(reserved_routes=False))
     client, _ = served.connected()
     client.send(json.dumps({"action": route_key}))
     assert served.event("$default")["requestContext"]["routeKey"] == "$default"

@@ -13,13 +13,13 @@ from chalice.config import Config
 from mypy_boto3_sqs import SQSClient
 from websockets.exceptions import InvalidStatus
 
-from apigw_local.faults import Chaos
-from apigw_local.gateway import Gateway, Limits
-from apigw_local.gateway.call import Call
+from apigw_local.faults import FaultSettings
+from apigw_local.gateway import Gateway, Quotas
+from apigw_local.gateway.http import HttpRequest
 from apigw_local.gateway.status import refusal
 from apigw_local.lambda_.functions import Functions
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
-from gateway_support import noted_events
+from gateway_support import logged_events
 from gateway_support.scripted import MakeQueue, ScriptedFunction, send
 from gateway_support.serving import Gate, Served, request
 
@@ -106,9 +106,11 @@ def test_handlers_in_flight_are_shown(serve: Serve) -> None:
     assert flights == {"websocket_connect": 0, "websocket_message": 2, "websocket_disconnect": 0}
 
 
-def test_limits_and_chaos_are_those_in_force(serve: Serve) -> None:
+def test_quotas_and_faults_are_those_in_force(serve: Serve) -> None:
     """The page tells what was lowered, what goes wrong on purpose, and how often it has."""
-    served = serve(limits=Limits(idle_seconds=7), chaos=Chaos(seed=3, throttled_post_rate=1))
+    served = serve(
+        quotas=Quotas(idle_seconds=7), fault_settings=FaultSettings(seed=3, throttled_post_rate=1)
+    )
     _, connection_id = served.connected()
     management = served.management()
     with pytest.raises(management.exceptions.LimitExceededException):
@@ -277,7 +279,7 @@ def test_a_schedule_runs_now(scheduled: Scheduled, caplog: pytest.LogCaptureFixt
     assert event["resources"] == [
         "arn:aws:events:eu-west-1:123456789012:rule/clock-beta-sweep-event"
     ]
-    line = noted_events.fact(caplog, "schedule")
+    line = logged_events.log_event(caplog, "schedule")
     assert (line.function, line.status, line.event) == ("sweep", "ok", event)
 
 
@@ -349,7 +351,7 @@ def test_a_name_that_leads_here_is_not_answered(serve: Serve, host: str) -> None
 )
 def test_only_this_machine_is_answered(peer: str, host: str, *, answered: bool) -> None:
     """An address of another machine is refused, whatever host it asks for."""
-    call = Call("GET", b"/_gateway", ["_gateway"], {"host": host}, b"", "")
+    call = HttpRequest("GET", b"/_gateway", ["_gateway"], {"host": host}, b"", "")
 
     assert (refusal(call, peer) is None) == answered
 
@@ -363,27 +365,27 @@ def test_requests_that_no_function_sees_are_counted(serve: Serve) -> None:
     assert status(served)["counts"]["connects"] == {"403": 1, "426": 1}
 
 
-def test_a_lost_disconnect_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """What chaos keeps from the functions has a line, so that nobody looks for a bug."""
+def test_a_lost_disconnect_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """An injected loss of `$disconnect` has a line, so that nobody looks for a bug."""
     caplog.set_level(logging.INFO, "apigw_local")
-    served = serve(chaos=Chaos(lost_disconnect_rate=1))
+    served = serve(fault_settings=FaultSettings(lost_disconnect_rate=1))
     client, connection_id = served.connected()
     client.close()
 
-    line = noted_events.fact(caplog, "disconnect")
+    line = logged_events.log_event(caplog, "disconnect")
     assert (line.connection, line.status, line.detail) == (connection_id, "lost", "by chaos")
 
 
 def test_lines_stand_in_the_order_of_events(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """What was posted before a connection closed is told before that."""
+    """The line of a post stands above that of the close that follows it."""
     caplog.set_level(logging.INFO, "apigw_local")
     served = serve()
     client, connection_id = served.connected()
     served.management().post_to_connection(ConnectionId=connection_id, Data=b"hello")
     client.close()
-    noted_events.fact(caplog, "disconnect")
+    logged_events.log_event(caplog, "disconnect")
 
     kinds = [str(record.msg).partition(" ")[0] for record in caplog.records]
     assert kinds == ["connect", "post", "close", "disconnect"]
-    post = noted_events.fact(caplog, "post")
+    post = logged_events.log_event(caplog, "post")
     assert (post.connection, post.detail) == (connection_id, "5 bytes")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
-from apigw_local.gateway import Limits
-from apigw_local.gateway.throttle import Throttle, TokenBucket
+from apigw_local.gateway import Quotas
+from apigw_local.gateway.quotas import Throttle, TokenBucket
 from gateway_support.serving import WAIT_SECONDS, Served
 
 Serve = Callable[..., Served]
@@ -18,9 +18,9 @@ Serve = Callable[..., Served]
 UNKNOWN = "AAAAAAAAAAAAAAA="
 
 
-def few(burst: int) -> Limits:
+def few(burst: int) -> Quotas:
     """Limits that let so many requests pass, and hardly any after them."""
-    return Limits(requests_per_second=0.001, requests_burst=burst)
+    return Quotas(requests_per_second=0.001, requests_burst=burst)
 
 
 @settings(deadline=None)
@@ -46,7 +46,7 @@ def test_no_more_pass_than_burst_and_rate_allow(rate: float, burst: int, gaps: l
 @settings(deadline=None)
 @given(rate=st.integers(1, 1000), burst=st.integers(1, 20), count=st.integers(1, 200))
 def test_a_steady_rate_is_never_refused(rate: int, burst: int, count: int) -> None:
-    """Who asks no faster than the rate always passes, after a burst too."""
+    """Requests no faster than the rate always pass, after a burst too."""
     bucket = TokenBucket(rate, burst, 0)
     assert all(bucket.take(0) for _ in range(burst))
     assert not bucket.take(0)
@@ -55,7 +55,7 @@ def test_a_steady_rate_is_never_refused(rate: int, burst: int, count: int) -> No
 
 def test_rates_are_those_of_aws() -> None:
     """500 connect at once, and 5,000 requests pass, the connects among them."""
-    throttle = Throttle(Limits(), 0)
+    throttle = Throttle(Quotas(), 0)
     assert sum(throttle.admits_connection(0) for _ in range(600)) == 500
     assert sum(throttle.admits_request(0) for _ in range(6_000)) == 4_500
     assert sum(throttle.admits_connection(0.1) for _ in range(600)) == 50
@@ -63,16 +63,16 @@ def test_rates_are_those_of_aws() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits",
+    "quotas",
     [
-        Limits(new_connections_per_second=0.001, new_connections_burst=2),
+        Quotas(new_connections_per_second=0.001, new_connections_burst=2),
         few(2),
     ],
     ids=["new connections", "requests"],
 )
-def test_throttled_upgrade_is_429(serve: Serve, limits: Limits) -> None:
+def test_throttled_upgrade_is_429(serve: Serve, quotas: Quotas) -> None:
     """One connect too many is refused with 429 and runs no function; the others go on."""
-    served = serve(limits=limits)
+    served = serve(quotas=quotas)
     clients = [served.connected()[0] for _ in range(2)]
     with pytest.raises(InvalidStatus) as refused:
         served.connect()
@@ -84,7 +84,7 @@ def test_throttled_upgrade_is_429(serve: Serve, limits: Limits) -> None:
 
 def test_throttled_message_is_an_error_frame(serve: Serve) -> None:
     """A message too many reaches no function, and closes nothing, which is inferred."""
-    served = serve(limits=few(3))
+    served = serve(quotas=few(3))
     client, connection_id = served.connected()
     for _ in range(3):
         client.send("hello")
@@ -107,7 +107,7 @@ def test_throttled_message_is_an_error_frame(serve: Serve) -> None:
 )
 def test_throttled_call_is_limit_exceeded(serve: Serve, call: Callable[[Any], Any]) -> None:
     """Messages and calls of all kinds share one rate; beyond it botocore raises."""
-    served = serve(limits=few(3))
+    served = serve(quotas=few(3))
     client, _ = served.connected()
     client.send("hello")
     served.event("$default")

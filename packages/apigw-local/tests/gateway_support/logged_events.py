@@ -1,10 +1,10 @@
-"""What modules have noted in their logs, as the tests read it."""
+"""Log events and hints in pytest's `caplog`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from apigw_local.console.log_events import Fact, Hint
+from apigw_local.console.log_events import Hint, LogEvent
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     import pytest
 
 
-def facts(caplog: pytest.LogCaptureFixture, kind: str) -> list[Fact]:
-    """The facts of one kind so far."""
-    return [m for m in _messages(caplog) if isinstance(m, Fact) and m.kind == kind]
+def log_events(caplog: pytest.LogCaptureFixture, kind: str) -> list[LogEvent]:
+    """Return the log events of one kind so far."""
+    return [m for m in _messages(caplog) if isinstance(m, LogEvent) and m.kind == kind]
 
 
-def fact(caplog: pytest.LogCaptureFixture, kind: str) -> Fact:
-    """The first fact of one kind, waited for."""
-    wait_until(lambda: bool(facts(caplog, kind)))
-    return facts(caplog, kind)[0]
+def log_event(caplog: pytest.LogCaptureFixture, kind: str) -> LogEvent:
+    """Wait for a log event of one kind, and return the first one."""
+    wait_until(lambda: bool(log_events(caplog, kind)))
+    return log_events(caplog, kind)[0]
 
 
 def hints(caplog: pytest.LogCaptureFixture) -> set[str]:
-    """The kinds of the hints so far."""
+    """Return the kinds of the hints so far."""
     return {message.kind for message in _messages(caplog) if isinstance(message, Hint)}
 
 

@@ -1,4 +1,4 @@
-"""A gateway with an app behind it that keeps every event its handlers saw."""
+"""Gateway before an app that records every event of its handlers."""
 
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ from chalice.config import Config
 from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 from websockets.sync.client import ClientConnection, connect
 
-from apigw_local.faults import NO_CHAOS, Chaos
+from apigw_local.faults import NO_FAULTS, FaultSettings
 from apigw_local.gateway import Gateway
 from apigw_local.lambda_.functions import Function, Functions
 
@@ -27,7 +27,7 @@ def answer_nothing(event: WebsocketEvent) -> None:
 
 
 class Served:
-    """A running gateway, its clients' side and what its functions saw.
+    """Running gateway, clients of it, and the events of its functions.
 
     Attributes:
         gateway: The gateway.
@@ -40,7 +40,7 @@ class Served:
         connect: Handler | None = answer_nothing,
         message: Handler | None = answer_nothing,
         disconnect: Handler | None = answer_nothing,
-        chaos: Chaos = NO_CHAOS,
+        fault_settings: FaultSettings = NO_FAULTS,
         config: dict[str, Any] | None = None,
         **gateway: Any,
     ) -> None:
@@ -51,8 +51,10 @@ class Served:
         self._add(app.on_ws_message(name="message"), "$default", message)
         self._add(app.on_ws_disconnect(name="disconnect"), "$disconnect", disconnect)
         on_disk = {"app_name": "recorder", **(config or {})}
-        self.functions = Functions(app, Config(config_from_disk=on_disk), chaos)
-        self.gateway = Gateway(self.functions, stage="api", port=0, chaos=chaos, **gateway)
+        self.functions = Functions(app, Config(config_from_disk=on_disk), fault_settings)
+        self.gateway = Gateway(
+            self.functions, stage="api", port=0, fault_settings=fault_settings, **gateway
+        )
         self.gateway.start()
         self._clients = contextlib.ExitStack()
 
@@ -77,7 +79,7 @@ class Served:
         return self._events[route_key].get(timeout=WAIT_SECONDS)
 
     def saw_nothing(self, route_key: str) -> bool:
-        """Whether the route's function has seen no further event."""
+        """Return whether the route's function has seen no further event."""
         return self._events[route_key].empty()
 
     def connect(self, path: str = "", **options: Any) -> ClientConnection:

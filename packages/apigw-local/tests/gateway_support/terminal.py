@@ -1,4 +1,4 @@
-"""`chalice local` and `python -m apigw_local` as somebody types them, on copies of small apps."""
+"""Commands `chalice local` and `python -m apigw_local`, run on copies of small apps."""
 
 from __future__ import annotations
 
@@ -24,20 +24,15 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 
-# A folder that, on PYTHONPATH, prevents and tells every connection and lookup off this machine.
 APPS = Path(__file__).parents[1] / "apps"
-GUARD = APPS / "guard"
+# On PYTHONPATH, it refuses and reports every connection to another machine and every lookup.
+OFFLINE = APPS / "offline"
 
 PACKAGE = Path(apigw_local.__file__).parents[1]
 
 
-def copy_app(folder: Path) -> Path:
-    """Copy the app of `echo/`, which attaches the gateway, and return its place."""
-    return copy_guest(folder, "echo")
-
-
-def copy_guest(folder: Path, name: str = "guest") -> Path:
-    """Copy an app of this folder, as it is, and return its place."""
+def copy_app(folder: Path, name: str = "plain") -> Path:
+    """Copy an app of `apps/` and return its place."""
     return shutil.copytree(
         APPS / name,
         folder / name,
@@ -46,7 +41,7 @@ def copy_guest(folder: Path, name: str = "guest") -> Path:
 
 
 class Terminal:
-    """One command that serves an app, in a process group of its own as a terminal gives it."""
+    """Command that serves an app, in a process group of its own as in a terminal."""
 
     def __init__(
         self,
@@ -61,8 +56,8 @@ class Terminal:
         Args:
             project: the app's folder.
             options: of the command; a free pair of ports is added unless they name one.
-            command: what is typed before its options.
-            folder: where it is typed; in the project if None.
+            command: the command without options.
+            folder: its working directory; the project if None.
             environment: set on top of a person's who has no AWS account.
         """
         if "--port" not in options:
@@ -90,7 +85,7 @@ class Terminal:
 
     @property
     def output(self) -> str:
-        """What it has printed."""
+        """Text printed so far."""
         return self._log.read_text()
 
     def page(self) -> dict[str, Any]:
@@ -131,17 +126,14 @@ class Terminal:
         assert_no_defect(self.output)
 
 
-def run_guest(project: Path, *options: str, **environment: str) -> Terminal:
-    """Run an app with `python -m apigw_local`, typed outside of the app and of this repository.
-
-    It is guarded.
-    """
+def run_app(project: Path, *options: str, **environment: str) -> Terminal:
+    """Run an app with `python -m apigw_local` from its parent folder, kept offline."""
     return Terminal(
         project,
         *("--project", project.name, *options),
         command=(sys.executable, "-m", "apigw_local"),
         folder=project.parent,
-        PYTHONPATH=f"{GUARD}{os.pathsep}{PACKAGE}",
+        PYTHONPATH=f"{OFFLINE}{os.pathsep}{PACKAGE}",
         **environment,
     )
 

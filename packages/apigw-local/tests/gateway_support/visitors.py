@@ -28,7 +28,7 @@ GOING_AWAY = b"\x88\x82\0\0\0\0\x03\xe9"  # a close frame, masked with zeros: 10
 
 
 class Welcome(enum.Enum):
-    """How `$connect` answers."""
+    """Answer of `$connect`."""
 
     ACCEPT = enum.auto()
     REFUSE = enum.auto()
@@ -36,7 +36,7 @@ class Welcome(enum.Enum):
 
 
 class Leave(enum.Enum):
-    """How a visitor leaves; all but `CLOSE` are abrupt."""
+    """End of a visit; all but `CLOSE` are abrupt."""
 
     CLOSE = enum.auto()  # with a close frame
     RESET = enum.auto()  # the TCP connection breaks
@@ -46,13 +46,13 @@ class Leave(enum.Enum):
 
 @dataclass(frozen=True)
 class Visit:
-    """What happens to one visitor, the same in each run.
+    """Visit of one client, the same in each run.
 
     Attributes:
-        number: which visitor this is.
-        welcome: how `$connect` answers.
+        number: the visitor's number.
+        welcome: the answer of `$connect`.
         speaks: whether the visitor says something.
-        leave: how it leaves, half of the time with a close frame.
+        leave: the end, half of the time with a close frame.
         failures: the routes whose handlers raise.
     """
 
@@ -84,7 +84,7 @@ class Reception:
     Attributes:
         app: the app.
         accepted: the ids of connections whose `$connect` has returned 2xx, with their visitors.
-        left: how often `$disconnect` has been invoked for each id.
+        left: invocations of `$disconnect` by id.
     """
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ async def receive(
         reception: the app behind the gateway.
         port: the gateway's.
         numbers: the visitors.
-        at_once: how many are there at any time.
+        at_once: the visitors at any time.
         wait: whether each waits for its `$disconnect` before the next one comes.
     """
     waiting = iter(numbers)

@@ -1,1 +1,1 @@
-"""The emulated AWS: its process, its resources, and the clients' way to it."""
+"""Emulated AWS: its process, its resources, and the clients' way to it."""

@@ -1,4 +1,4 @@
-"""The app's own resources on the emulated AWS, from the templates that AWS gets too."""
+"""Resources of the app on the emulated AWS, from its CloudFormation templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from chalice.package import JSONTemplateSerializer, YAMLTemplateSerializer
 from yaml import YAMLError  # type: ignore[import-untyped] # Chalice's, who types it neither
 
-from apigw_local.aws.stacks import KnownStack
 from apigw_local.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
     from chalice.config import Config
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TimeToLiveSpecificationTypeDef
 
 _USUAL_PLACES = ("resources.json", "infra/resources.json")
 _POLL_SECONDS = 0.05
@@ -30,7 +28,7 @@ _DEPLOY_SECONDS = 60.0
 
 
 def usual_templates(project: Path) -> tuple[Path, ...]:
-    """The template that a project has where most keep it, if it has one."""
+    """Return the template in its usual place in a project, if there is one."""
     return tuple(path for place in _USUAL_PLACES if (path := project / place).exists())[:1]
 
 
@@ -40,7 +38,7 @@ def deploy(
     config: Config,
     paths: Sequence[Path],
 ) -> None:
-    """Create what templates describe, each in a stack of its own, or bring it up to date.
+    """Create or update the resources of templates, each in a stack of its own.
 
     Args:
         cloudformation: a client of the emulated AWS.
@@ -60,7 +58,7 @@ def deploy(
 
 
 class Template:
-    """A CloudFormation template."""
+    """CloudFormation template."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -69,8 +67,8 @@ class Template:
     def read(cls, path: Path) -> Template:
         """Read a file, as YAML if its name says so, else as JSON.
 
-        What has no `Type` is left out: `chalice package --merge-template` lays such entries over
-        resources of Chalice's own.
+        Entries without a `Type` are left out: they change resources of Chalice's own, by `chalice
+        package --merge-template`.
 
         Raises:
             ProjectError: there is no such file, or it is no template.
@@ -95,13 +93,13 @@ class Template:
         return json.dumps(self._document, default=str)  # YAML reads 2010-09-09 as a date
 
     def parameters(self, stage: str) -> list[ParameterTypeDef]:
-        """The stage, if it asks for that; the others have their defaults."""
+        """Return the parameter `Stage` if the template has it; the others have defaults."""
         if "Stage" not in self._document.get("Parameters", {}):
             return []
         return [{"ParameterKey": "Stage", "ParameterValue": stage}]
 
     def tables(self) -> dict[str, dict[str, Any]]:
-        """The properties of its tables, by logical id."""
+        """Return the properties of its DynamoDB tables by logical id."""
         return {
             name: each.get("Properties", {})
             for name, each in self._document["Resources"].items()
@@ -109,8 +107,12 @@ class Template:
         }
 
 
-class Stack(KnownStack):
-    """A CloudFormation stack, kept as its template says."""
+class Stack:
+    """CloudFormation stack, created from a template or updated to it."""
+
+    def __init__(self, client: CloudFormationClient, name: str) -> None:
+        self._client = client
+        self._name = name
 
     def deploy(self, template: Template, stage: str) -> None:
         """Create the stack, or bring it up to date with the template.
@@ -122,20 +124,20 @@ class Stack(KnownStack):
             if self._submit(template, stage):
                 self._wait()
         except ClientError as error:
-            raise ProjectError(f"The stack {self.name} was refused: {error}") from error
+            raise ProjectError(f"The stack {self._name} was refused: {error}") from error
 
     def table_name(self, logical_id: str) -> str:
         """Return the name of the table that a resource of the template became."""
         answer = self._client.describe_stack_resource(
-            StackName=self.name, LogicalResourceId=logical_id
+            StackName=self._name, LogicalResourceId=logical_id
         )
         return answer["StackResourceDetail"]["PhysicalResourceId"]
 
     def _submit(self, template: Template, stage: str) -> bool:
-        submit = self._client.create_stack if self.find() is None else self._client.update_stack
+        submit = self._client.create_stack if self._find() is None else self._client.update_stack
         try:
             submit(
-                StackName=self.name,
+                StackName=self._name,
                 TemplateBody=template.body,
                 Parameters=template.parameters(stage),
             )
@@ -147,27 +149,39 @@ class Stack(KnownStack):
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _DEPLOY_SECONDS
-        while (stack := self.find()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+        while (stack := self._find()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
             if time.monotonic() > deadline:
                 raise ProjectError(
-                    f"The stack {self.name} was not ready in {_DEPLOY_SECONDS:.0f} s."
+                    f"The stack {self._name} was not ready in {_DEPLOY_SECONDS:.0f} s."
                 )
             time.sleep(_POLL_SECONDS)
         if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise ProjectError(f"The stack {self.name} could not be made: {self.reasons()}")
+            raise ProjectError(f"The stack {self._name} could not be made: {self._reasons()}")
+
+    def _find(self) -> StackTypeDef | None:
+        try:
+            return self._client.describe_stacks(StackName=self._name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def _reasons(self) -> str:
+        """Return CloudFormation's reasons for each resource that failed."""
+        events = self._client.describe_stack_events(StackName=self._name)["StackEvents"]
+        return "; ".join(
+            f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
+            for event in events
+            if event.get("ResourceStatus", "").endswith("_FAILED")
+        )
 
 
 def enable_expiry(client: DynamoDBClient, stack: Stack, template: Template) -> None:
     """Turn on the template's TTL attributes, which MiniStack's CloudFormation leaves off."""
     for logical_id, properties in template.tables().items():
-        expiry = properties.get("TimeToLiveSpecification")
-        if not expiry:
+        if not (expiry := properties.get("TimeToLiveSpecification")):
             continue
-        keep_expiry(client, stack.table_name(logical_id), expiry)
-
-
-def keep_expiry(client: DynamoDBClient, table: str, expiry: TimeToLiveSpecificationTypeDef) -> None:
-    """Turn on a table's TTL attribute, unless it is on."""
-    status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if status["TimeToLiveStatus"] == "DISABLED":
-        client.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+        table = stack.table_name(logical_id)
+        status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        if status["TimeToLiveStatus"] == "DISABLED":
+            client.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)

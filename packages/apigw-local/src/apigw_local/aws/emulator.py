@@ -1,4 +1,4 @@
-"""The embedded AWS: one MiniStack for each run of `chalice local`, kept over its reloads."""
+"""Embedded AWS: one MiniStack for each run of the server, kept over its reloads."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _LOG_LINES = 15
 _NO_DOCKER = "unix:///nonexistent"
-# And no more: settings of a MiniStack that the developer runs otherwise are not for this one.
+# Not the settings of another MiniStack that the developer runs.
 _INHERITED = ("HOME", "PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 class Emulator:
-    """A MiniStack that lives as long as its owner, whoever asks for it in between.
+    """MiniStack process that lives as long as its owner, shared by the owner's workers.
 
     It holds its tables and queues in memory. A folder outside the project, private to the user,
-    has its lock, its address and its log: the lock tells a later worker that the process which
-    wrote the address still lives.
+    has its lock, its address and its log: a held lock shows a later worker that the process
+    which wrote the address still lives.
 
     Attributes:
-        folder: that folder, which is gone when the owner is.
+        folder: that folder, removed when the owner ends.
     """
 
     def __init__(self, project: Path, owner: int) -> None:

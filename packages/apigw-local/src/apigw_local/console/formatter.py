@@ -1,4 +1,4 @@
-"""What the developer sees: one line per event, hints, and the tracebacks of failed handlers."""
+"""Terminal output: one line per event, hints, and tracebacks of failed handlers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import sys
 import textwrap
 import time
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from traceback import StackSummary, TracebackException
 from typing import TYPE_CHECKING, TextIO
 
-from apigw_local.console.log_events import Fact, Hint
-from apigw_local.lambda_.own_code import is_own
+from apigw_local.console.log_events import Hint, LogEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _LOG = logging.getLogger("apigw_local")
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 _ID_LETTERS = 8  # of 16; enough to tell apart what one screen shows
 _INDENT = " " * 14
@@ -36,14 +37,16 @@ def showing(
     """Show what this package logs, for as long as the context lasts.
 
     Args:
-        project: the app's folder; what lies outside of it is cut from tracebacks.
+        project: the app's folder; frames outside of it are cut from tracebacks.
         verbose: whether the whole event stands below each line of an invocation.
-        stream: where to; standard output if None.
+        stream: the output; standard output if None.
     """
     stream = stream or sys.stdout
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(Lines(project, verbose=verbose, coloured=is_coloured(stream, os.environ)))
-    handler.addFilter(Once())
+    handler.setFormatter(
+        LineFormatter(project, verbose=verbose, coloured=is_coloured(stream, os.environ))
+    )
+    handler.addFilter(OncePerKind())
     before = (_LOG.level, _LOG.propagate)
     _LOG.addHandler(handler)
     _LOG.setLevel(logging.INFO)
@@ -56,19 +59,19 @@ def showing(
 
 
 def is_coloured(stream: TextIO, env: Mapping[str, str]) -> bool:
-    """Whether a stream is a terminal whose user wants colours (https://no-color.org)."""
+    """Return whether a stream is a terminal whose user wants colours (https://no-color.org)."""
     return stream.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
-class Once(logging.Filter):
-    """Lets each kind of hint pass once, and everything else."""
+class OncePerKind(logging.Filter):
+    """Filter that passes each kind of hint once, and everything else."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to show a record."""
+        """Return whether to show a record."""
         hint = record.msg
         if not isinstance(hint, Hint):
             return True
@@ -77,8 +80,8 @@ class Once(logging.Filter):
         return new
 
 
-class Lines(logging.Formatter):
-    """Writes records as lines: time, event, connection, function, status, duration, the rest."""
+class LineFormatter(logging.Formatter):
+    """Formatter of records: time, event, connection, function, status, duration, detail."""
 
     def __init__(self, project: Path, *, verbose: bool = False, coloured: bool = False) -> None:
         super().__init__()
@@ -87,14 +90,14 @@ class Lines(logging.Formatter):
         self._coloured = coloured
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text, of one line or several."""
+        """Return the record as text, of one line or several."""
         clock = self._paint(_clock(record.created), _DIM)
         if isinstance(record.msg, Hint):
             return f"{clock}  {self._hint(record.msg)}"
-        fact = record.msg if isinstance(record.msg, Fact) else _statement(record)
-        lines = [f"{clock}  {self._columns(fact)}"]
-        if self._verbose and fact.event is not None:
-            event = json.dumps(fact.event, indent=2, ensure_ascii=False)
+        log_event = record.msg if isinstance(record.msg, LogEvent) else _text_event(record)
+        lines = [f"{clock}  {self._columns(log_event)}"]
+        if self._verbose and log_event.event is not None:
+            event = json.dumps(log_event.event, indent=2, ensure_ascii=False)
             lines.append(self._paint(textwrap.indent(_printable(event), _INDENT), _DIM))
         if record.exc_info and record.exc_info[1] is not None:
             text = self.traceback(record.exc_info[1])
@@ -102,7 +105,7 @@ class Lines(logging.Formatter):
         return "\n".join(lines)
 
     def traceback(self, error: BaseException) -> str:
-        """A traceback that begins with the app's own code, whatever has called it."""
+        """Return a traceback that begins with the app's own code."""
         trace = TracebackException.from_exception(error)
         part: TracebackException | None = trace
         while part is not None:
@@ -116,16 +119,16 @@ class Lines(logging.Formatter):
                 return StackSummary.from_list(stack[index:])
         return stack
 
-    def _columns(self, fact: Fact) -> str:
-        duration = "" if fact.milliseconds is None else f"{fact.milliseconds:,.0f} ms"
-        detail = _printable(fact.detail)
+    def _columns(self, log_event: LogEvent) -> str:
+        duration = "" if log_event.milliseconds is None else f"{log_event.milliseconds:,.0f} ms"
+        detail = _printable(log_event.detail)
         if "\n" in detail:
             detail = "\n" + textwrap.indent(detail, _INDENT)
-        status = self._paint(f"{fact.status:<4}", _RED if fact.failed else "")
+        status = self._paint(f"{log_event.status:<4}", _RED if log_event.failed else "")
         line = (
-            f"{self._paint(f'{fact.kind:<10}', _BOLD)}"
-            f"  {_printable(fact.connection[:_ID_LETTERS]):<8}"
-            f"  {fact.function:<20}  {status}  {duration:>9}  {detail}"
+            f"{self._paint(f'{log_event.kind:<10}', _BOLD)}"
+            f"  {_printable(log_event.connection[:_ID_LETTERS]):<8}"
+            f"  {log_event.function:<20}  {status}  {duration:>9}  {detail}"
         )
         return line.rstrip()
 
@@ -138,8 +141,8 @@ class Lines(logging.Formatter):
         return f"{colour}{text}{_PLAIN}" if self._coloured and colour and text.strip() else text
 
 
-def _statement(record: logging.LogRecord) -> Fact:
-    return Fact(
+def _text_event(record: logging.LogRecord) -> LogEvent:
+    return LogEvent(
         record.levelname.lower(),
         detail=record.getMessage(),
         failed=record.levelno >= logging.WARNING,
@@ -152,7 +155,24 @@ def _clock(seconds: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without what could steer a terminal: a client chooses its close reason."""
+    """Return the text without control characters: a client chooses its close reason."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_own(filename: str, project: Path) -> bool:
+    """Return whether a file is the app's, and no library's.
+
+    Args:
+        filename: as a frame names it, such as `<frozen importlib._bootstrap>` where none is.
+        project: the app's folder, which may hold a virtual environment, and this package.
+    """
+    path = Path(filename).resolve()
+    return (
+        not filename.startswith("<")
+        and path.is_relative_to(project.resolve())
+        and not path.is_relative_to(_PACKAGE)
+        and "site-packages" not in path.parts
     )

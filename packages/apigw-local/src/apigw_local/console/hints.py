@@ -1,6 +1,6 @@
-"""What surprises developers on AWS, told when it happens here.
+"""Hints at surprises of AWS, logged when they happen here.
 
-Where AWS documents nothing, the text says what the claim rests on.
+A text names the grounds of each claim that AWS does not document.
 """
 
 from __future__ import annotations

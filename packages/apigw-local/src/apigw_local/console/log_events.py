@@ -1,7 +1,7 @@
-"""What has happened, as modules log it: `log.info(Fact("message", ...))`.
+"""Log events and hints, as modules log them: `log.info(LogEvent("message", ...))`.
 
-A record's message may be any object. `terminal` gives a fact its columns; anywhere else it reads
-as its text.
+A record's message may be any object. `formatter` gives a log event its columns; any other
+handler writes its text.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One event.
+class LogEvent:
+    """Event in the gateway's log.
 
-    What clients say stands in `event` alone, which is shown only when asked for.
+    Clients' texts stand in `event` alone, which is shown only with `--verbose`.
 
     Attributes:
         kind: in one word: connect, message, post, close, disconnect, batch, schedule, error,
             defect.
-        connection: the connection's id, or how many there are.
+        connection: the connection's id.
         function: the function that was invoked.
-        status: how it ended, in as few letters as the field has: an HTTP status, a close code, ok.
-        milliseconds: how long the invocation took.
+        status: the outcome: an HTTP status, a close code, ok, fail.
+        milliseconds: the duration of the invocation.
         detail: the rest, for people.
         failed: whether a developer will want to look into it.
-        event: all that the function was handed.
+        event: the function's event.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Fact:
     event: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """The fields that say something, in their order."""
+        """Return the fields that are not empty, in their order."""
         duration = "" if self.milliseconds is None else f"{self.milliseconds:.0f} ms"
         parts = (self.kind, self.connection, self.function, self.status, duration, self.detail)
         return " ".join(filter(None, parts))
@@ -49,12 +49,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What AWS does, or Chalice, that the developer may not expect.
+    """Hint at a behaviour of AWS or Chalice that the developer may not expect.
 
     Attributes:
-        kind: its name; `terminal` says each kind once.
-        text: what happens, and what to do.
-        link: where that is documented, or was seen.
+        kind: its name; each kind is shown once.
+        text: the behaviour, and the cure.
+        link: its documentation, or a report of it.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Hint:
     link: str
 
     def __str__(self) -> str:
-        """The text, then the link."""
+        """Return the text, then the link."""
         return f"{self.text} {self.link}"
 
 

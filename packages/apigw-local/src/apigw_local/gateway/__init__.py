@@ -1,7 +1,7 @@
-"""API Gateway for WebSockets, on this machine: `$connect` to `@connections`."""
+"""WebSocket APIs of API Gateway, from `$connect` to `@connections`."""
 
-from apigw_local.gateway.iam import Access, Credentials
-from apigw_local.gateway.quotas import Limits
+from apigw_local.gateway.iam import AccessKey, IamIdentity
+from apigw_local.gateway.quotas import Quotas
 from apigw_local.gateway.server import Gateway
 
-__all__ = ["Access", "Credentials", "Gateway", "Limits"]
+__all__ = ["AccessKey", "Gateway", "IamIdentity", "Quotas"]

@@ -1,12 +1,13 @@
-"""What one API has done: counted, and told line by line."""
+"""Activity of one API: counted, and logged line by line."""
 
+import asyncio
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from apigw_local.console.log_events import Fact, Hint, count
-from apigw_local.gateway.call_log import Calls
+from apigw_local.console.log_events import Hint, LogEvent, count
 from apigw_local.gateway.events import Event
 from apigw_local.gateway.routing import Route
 from apigw_local.lambda_.functions import Function
@@ -15,16 +16,20 @@ _log = logging.getLogger("apigw_local.gateway")
 
 OK = "OK"
 
+# A broadcast is thousands of posts within a second.
+_GATHER_SECONDS = 0.25
+_FAILURES = 400
 
-class Journal:
-    """Counts without locks, so it is for the API's event loop's thread alone.
+
+class ActivityLog:
+    """Activity of one API, for the thread of its event loop alone: it has no locks.
 
     Attributes:
-        started_at: When it was begun, in seconds since 1970.
-        connects: How many clients asked to connect, by the status of the answer.
-        messages: How many messages came, by what became of them.
-        closes: How many connections ended, by their close code.
-        calls: Those of ``@connections``.
+        started_at: Unix time of its start, in seconds.
+        connects: Upgrade requests by the status of the answer.
+        messages: Messages by outcome.
+        closes: Ended connections by close code.
+        calls: Calls of ``@connections``.
     """
 
     def __init__(self) -> None:
@@ -32,13 +37,13 @@ class Journal:
         self.connects: Counter[int] = Counter()
         self.messages: Counter[str] = Counter()
         self.closes: Counter[int] = Counter()
-        self.calls = Calls()
+        self.calls = CallLog()
 
     def connect(self, event: Event, route: Route | None, status: int, started: float) -> None:
-        """Note the answer to an upgrade; ``started`` is when `time.monotonic` told so."""
+        """Log the answer to an upgrade that began at ``started`` of `time.monotonic`."""
         self.connects[status] += 1
-        self._tell(
-            Fact(
+        self._write(
+            LogEvent(
                 "connect",
                 connection=event["requestContext"]["connectionId"],
                 function=_name(route),
@@ -51,16 +56,16 @@ class Journal:
         )
 
     def refuse(self, status: int, path: str = "") -> None:
-        """Note a request that no function got to see."""
+        """Log a request refused before any function ran."""
         self.connects[status] += 1
-        self._tell(Fact("connect", status=str(int(status)), detail=path, failed=True))
+        self._write(LogEvent("connect", status=str(int(status)), detail=path, failed=True))
 
     def message(self, event: Event, route: Route | None, outcome: str, started: float) -> None:
-        """Note what became of a message: `OK`, or what its client was told instead."""
+        """Log a message and its outcome: `OK`, or the error in its client's frame."""
         self.messages[outcome] += 1
         answered = "" if outcome == OK else f", answered {outcome!r}"
-        self._tell(
-            Fact(
+        self._write(
+            LogEvent(
                 "message",
                 connection=event["requestContext"]["connectionId"],
                 function=_name(route),
@@ -73,16 +78,18 @@ class Journal:
         )
 
     def close(self, connection_id: str, code: int, reason: str) -> None:
-        """Note the end of a connection."""
+        """Log the end of a connection."""
         self.closes[code] += 1
-        self._tell(Fact("close", connection=connection_id, status=str(int(code)), detail=reason))
+        self._write(
+            LogEvent("close", connection=connection_id, status=str(int(code)), detail=reason)
+        )
 
     def invocation(
         self, kind: str, event: Event, function: Function, *, failed: bool, started: float
     ) -> None:
-        """Note that a function has run for which no client waits."""
-        self._tell(
-            Fact(
+        """Log an invocation whose result no client waits for."""
+        self._write(
+            LogEvent(
                 kind,
                 connection=event.get("requestContext", {}).get("connectionId", ""),
                 function=function.name,
@@ -94,16 +101,72 @@ class Journal:
         )
 
     def lose_disconnect(self, connection_id: str) -> None:
-        """Note that ``$disconnect`` was lost on purpose."""
-        self._tell(Fact("disconnect", connection=connection_id, status="lost", detail="by chaos"))
+        """Log an injected loss of ``$disconnect``."""
+        self._write(
+            LogEvent("disconnect", connection=connection_id, status="lost", detail="by chaos")
+        )
 
     def hint(self, hint: Hint) -> None:
-        """Explain what has just happened, or will in a moment."""
+        """Log a hint."""
         _log.info(hint)
 
-    def _tell(self, fact: Fact) -> None:
-        self.calls.tell()
-        _log.info(fact)
+    def _write(self, event: LogEvent) -> None:
+        self.calls.flush()
+        _log.info(event)
+
+
+@dataclass(slots=True)
+class _Summary:
+    """Calls of one method with one status since the last line."""
+
+    calls: int = 0
+    size: int = 0
+    connections: set[str] = field(default_factory=set)
+
+
+class CallLog:
+    """Calls of ``@connections``, each one counted, many of them logged in one line.
+
+    Attributes:
+        counts: Calls by method and status.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, int]] = Counter()
+        self._summaries: dict[tuple[str, int], _Summary] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, method: str, status: int, connection_id: str, size: int) -> None:
+        """Count a call; its line follows within a moment.
+
+        Args:
+            method: The HTTP method.
+            status: The status of the answer, 0 if there is none.
+            connection_id: The connection's id, as the caller gave it.
+            size: The length of the body, in bytes.
+        """
+        key = (method, status)
+        self.counts[key] += 1
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        summary = self._summaries.get(key)
+        if summary is None:
+            summary = self._summaries[key] = _Summary()
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self.flush)
+        summary.calls += 1
+        summary.size += size
+        summary.connections.add(connection_id)
+
+    def flush(self) -> None:
+        """Log the calls gathered so far, so that later events stand below them."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        summaries, self._summaries = self._summaries, {}
+        for (method, status), summary in summaries.items():
+            _log.info(_line(method, status, summary))
 
 
 def _name(route: Route | None) -> str:
@@ -112,3 +175,19 @@ def _name(route: Route | None) -> str:
 
 def _since(started: float) -> float:
     return (time.monotonic() - started) * 1000
+
+
+def _line(method: str, status: int, summary: _Summary) -> LogEvent:
+    alone = len(summary.connections) == 1
+    connection = next(iter(summary.connections)) if alone else ""
+    several = "" if summary.calls == 1 else count(summary.calls, method.lower())
+    if not alone:
+        several += f" to {count(len(summary.connections), 'connection')}"
+    size = count(summary.size, "byte") if summary.size else ""
+    return LogEvent(
+        method.lower(),
+        connection=connection,
+        status=str(status) if status else "none",
+        detail=", ".join(filter(None, (several, size))),
+        failed=status >= _FAILURES or not status,
+    )

@@ -1,4 +1,4 @@
-"""One open WebSocket: messages in, posts out, and its one end."""
+"""Open WebSocket: messages in, posts out, close and ``$disconnect``."""
 
 import asyncio
 import logging
@@ -13,18 +13,17 @@ from websockets.server import ServerProtocol
 from apigw_local.console import hints
 from apigw_local.gateway.api import Api
 from apigw_local.gateway.events import Client
-from apigw_local.gateway.lambda_proxy import IntegrationTimeoutError, integrate
-from apigw_local.gateway.messages import handle_message
+from apigw_local.gateway.lambda_proxy import IntegrationTimeoutError, handle_message, integrate
 from apigw_local.gateway.routing import DISCONNECT
 from apigw_local.lambda_.invocation import FunctionError
 
-# The library tells of every closed connection; the gateway's own lines say more.
+# The library logs every closed connection; the gateway's own lines say more.
 _protocol_log = logging.getLogger("apigw_local.gateway.protocol")
 _protocol_log.setLevel(logging.WARNING)
 
 
 class _UnacceptableError(Exception):
-    """The client sent what closes its connection."""
+    """Input of a client that closes its connection."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(code, reason)
@@ -32,14 +31,14 @@ class _UnacceptableError(Exception):
         self.reason = reason
 
 
-class Connection(asyncio.Protocol):
-    """A client's connection, from the 101 to its end.
+class WebSocketConnection(asyncio.Protocol):
+    """WebSocket connection of a client, from the 101 to its end.
 
-    Lives in the gateway's event loop; nothing here may be called from another thread.
+    It belongs to the gateway's event loop: no method may be called from another thread.
 
     Attributes:
         id: The connection id.
-        client: Who is connected.
+        client: The connected client.
     """
 
     def __init__(self, api: Api, client: Client, transport: asyncio.Transport) -> None:
@@ -49,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._websocket = ServerProtocol(
             state=OPEN,
-            max_size=(api.limits.message_bytes, api.limits.frame_bytes),
+            max_size=(api.quotas.message_bytes, api.quotas.frame_bytes),
             logger=_protocol_log,
         )
         self._loop = asyncio.get_running_loop()
@@ -62,22 +61,22 @@ class Connection(asyncio.Protocol):
 
         Args:
             answer: The 101 to send.
-            early: What the client sent after its request.
+            early: The client's bytes after its request.
         """
-        self._api.connections.add(self)
+        self._api.connections[self.id] = self
         self._timer = self._loop.call_soon(self._watch)
         if self._transport.is_closing():
             # $connect has said yes, so the connection existed, if only for the functions.
             self.connection_lost(None)
             return
-        self._transport.set_write_buffer_limits(high=self._api.limits.buffer_bytes)
+        self._transport.set_write_buffer_limits(high=self._api.quotas.buffer_bytes)
         self._transport.set_protocol(self)
         self._transport.write(answer)
         self._transport.resume_reading()
         if early:
             self.data_received(early)
 
-    # What the client does.
+    # The client's side.
 
     def data_received(self, data: bytes) -> None:
         """Handle the frames that are complete, up to the first unacceptable one."""
@@ -116,16 +115,16 @@ class Connection(asyncio.Protocol):
         self._full = False
         self._transport.resume_reading()
 
-    # What the gateway does.
+    # The gateway's side.
 
     @property
     def is_open(self) -> bool:
-        """Whether messages still pass, in either direction."""
+        """True while messages pass, in either direction."""
         return self._api.connections.get(self.id) is self
 
     @property
     def last_active(self) -> float:
-        """When the last message passed, in seconds since 1970."""
+        """Time of the last message in either direction, in seconds since 1970."""
         return time.time() - (self._loop.time() - self._active)
 
     def send(self, text: bytes) -> bool:
@@ -142,12 +141,10 @@ class Connection(asyncio.Protocol):
         self._websocket.send_close(code, reason)
         self._flush()
 
-    # How it works.
-
     def _receive(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
-            self._api.journal.hint(hints.BINARY_FRAME)
+            self._api.activity_log.hint(hints.BINARY_FRAME)
             raise _UnacceptableError(CloseCode.UNSUPPORTED_DATA, "Binary frames are not supported")
         # Reports contradict each other on whether a ping counts as activity; here it does not.
         if frame.opcode in {Opcode.TEXT, Opcode.CONT}:
@@ -171,9 +168,9 @@ class Connection(asyncio.Protocol):
             self.send(frame.encode())
 
     async def _disconnect(self, code: int, reason: str) -> None:
-        self._api.journal.close(self.id, code, reason)
+        self._api.activity_log.close(self.id, code, reason)
         if self._api.faults.loses_disconnect(self.id):
-            self._api.journal.lose_disconnect(self.id)
+            self._api.activity_log.lose_disconnect(self.id)
             return
         if delay := self._api.faults.disconnect_delay():
             await self._api.pause(delay)
@@ -184,12 +181,12 @@ class Connection(asyncio.Protocol):
         started = time.monotonic()
         failed = False
         try:
-            await integrate(route.function, event, self._api.limits.integration_seconds)
+            await integrate(route.function, event, self._api.quotas.integration_seconds)
         except (FunctionError, IntegrationTimeoutError):
             # Nobody is left to be told; the function's own log has the traceback.
             failed = True
-            self._api.journal.hint(hints.DISCONNECT_FAILED)
-        self._api.journal.invocation(
+            self._api.activity_log.hint(hints.DISCONNECT_FAILED)
+        self._api.activity_log.invocation(
             "disconnect", event, route.function, failed=failed, started=started
         )
 
@@ -208,20 +205,20 @@ class Connection(asyncio.Protocol):
 
     def _end(self, code: int, reason: str) -> None:
         """Run ``$disconnect``, once, and see that the TCP connection ends too."""
-        if not self._api.connections.remove(self):
+        if self._api.connections.pop(self.id, None) is None:
             return
         if code == CloseCode.NO_STATUS_RCVD:
             reason = "Client-side close frame status not set"
         elif code == CloseCode.MESSAGE_TOO_BIG and self._websocket.parser_exc:
-            self._api.journal.hint(hints.too_big(self._api.limits.frame_bytes))
+            self._api.activity_log.hint(hints.too_big(self._api.quotas.frame_bytes))
         self._api.spawn(self._disconnect(code, reason))
         self._timer.cancel()
-        self._timer = self._loop.call_later(self._api.limits.closing_seconds, self._transport.abort)
+        self._timer = self._loop.call_later(self._api.quotas.closing_seconds, self._transport.abort)
 
     def _watch(self) -> None:
         """Close the connection when it has been idle or open for too long."""
-        limits = self._api.limits
-        deadline = min(self._active + limits.idle_seconds, self._opened + limits.lifetime_seconds)
+        quotas = self._api.quotas
+        deadline = min(self._active + quotas.idle_seconds, self._opened + quotas.lifetime_seconds)
         if self._loop.time() >= deadline:
             # Inferred: that $disconnect reports the same code and reason.
             self.close(CloseCode.GOING_AWAY, "Going away")

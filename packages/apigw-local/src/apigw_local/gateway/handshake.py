@@ -1,4 +1,4 @@
-"""From an upgrade request, over ``$connect``, to an open connection or a refusal."""
+"""Opening handshake: from an upgrade request, over ``$connect``, to a 101 or a refusal."""
 
 import time
 from http import HTTPStatus
@@ -9,11 +9,10 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from apigw_local.console import hints
-from apigw_local.gateway import identifiers
 from apigw_local.gateway.api import Api
-from apigw_local.gateway.events import Client, Event
+from apigw_local.gateway.events import Client, Event, new_connection_id
+from apigw_local.gateway.http import refusal
 from apigw_local.gateway.lambda_proxy import IntegrationTimeoutError, integrate, status_of
-from apigw_local.gateway.responses import refusal
 from apigw_local.gateway.routing import CONNECT, Route
 from apigw_local.lambda_.invocation import FunctionError
 
@@ -31,18 +30,18 @@ async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Respo
         source_ip: The client's address.
 
     Returns:
-        The answer, and who is connected if that is 101.
+        The answer, and the connected client if that is 101.
     """
     # No extension is offered: whether AWS negotiates permessage-deflate is unknown.
     response = ServerProtocol().accept(request)
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-        api.journal.refuse(response.status_code)
+        api.activity_log.refuse(response.status_code)
         return response, None
     if not api.throttle.admits_connection(time.monotonic()):
-        api.journal.refuse(HTTPStatus.TOO_MANY_REQUESTS)
+        api.activity_log.refuse(HTTPStatus.TOO_MANY_REQUESTS)
         return refusal(HTTPStatus.TOO_MANY_REQUESTS), None
     client = Client(
-        connection_id=identifiers.connection_id(),
+        connection_id=new_connection_id(),
         connected_at=int(time.time() * 1000),
         # Whatever address led here stands in the events, as a custom domain does on AWS.
         domain_name=_first(request.headers, "Host") or api.domain_name,
@@ -55,27 +54,27 @@ async def shake_hands(api: Api, request: Request, source_ip: str) -> tuple[Respo
     route = api.routes.get(CONNECT)
     api.connecting.add(client.connection_id)
     status = await _connect(api, route, event, response)
-    await api.pause(api.faults.chaos.connect_latency_seconds)
+    await api.pause(api.faults.settings.connect_latency_seconds)
     api.connecting.discard(client.connection_id)
     accepted = status < HTTPStatus.MULTIPLE_CHOICES
     answered = HTTPStatus.SWITCHING_PROTOCOLS if accepted else status
-    api.journal.connect(event, route, answered, started)
+    api.activity_log.connect(event, route, answered, started)
     if not accepted:
         # Inferred: no capture shows what a refusal's body holds besides its message.
         request_id = event["requestContext"]["requestId"]
         answer = refusal(status, connectionId=client.connection_id, requestId=request_id)
         return answer, None
     if _PROTOCOL in request.headers and _PROTOCOL not in response.headers:
-        api.journal.hint(hints.NO_SUBPROTOCOL)
+        api.activity_log.hint(hints.NO_SUBPROTOCOL)
     return response, client
 
 
 async def _connect(api: Api, route: Route | None, event: Event, response: Response) -> int:
-    """Run ``$connect``: its HTTP status, and its subprotocol as a header of the response."""
+    """Run ``$connect``; return its HTTP status, and set its subprotocol in the response."""
     if route is None:
         return HTTPStatus.OK
     try:
-        result = await integrate(route.function, event, api.limits.integration_seconds)
+        result = await integrate(route.function, event, api.quotas.integration_seconds)
     except FunctionError:
         return HTTPStatus.BAD_GATEWAY
     except IntegrationTimeoutError:
@@ -84,7 +83,7 @@ async def _connect(api: Api, route: Route | None, event: Event, response: Respon
     # Inferred: a result without a usable status is refused like a handler that raised.
     status = status_of(result)
     if status is None:
-        api.journal.hint(hints.MALFORMED_RESULT)
+        api.activity_log.hint(hints.MALFORMED_RESULT)
         return HTTPStatus.BAD_GATEWAY
     try:
         # Of all the function's headers only this one reaches the client:

@@ -1,4 +1,4 @@
-"""The HTTP side of a TCP connection: calls of ``@connections``, and upgrades."""
+"""HTTP on a TCP connection: calls of ``@connections``, upgrades, the status page."""
 
 import asyncio
 import socket
@@ -14,20 +14,19 @@ from websockets.http11 import Request, Response
 
 from apigw_local.gateway import status
 from apigw_local.gateway.api import Api
-from apigw_local.gateway.call import Call
-from apigw_local.gateway.connection import Connection
+from apigw_local.gateway.connection import WebSocketConnection
 from apigw_local.gateway.handshake import shake_hands
+from apigw_local.gateway.http import HttpRequest, refusal
 from apigw_local.gateway.management import SEGMENT, manage
-from apigw_local.gateway.responses import refusal
 
 # SO_LINGER on, for no time: closing then sends RST.
 _RESET = struct.pack("ii", 1, 0)
 
 
-class Front(asyncio.Protocol):
-    """Reads HTTP requests from one TCP connection and answers them in order.
+class HttpServerProtocol(asyncio.Protocol):
+    """HTTP/1.1 server of one TCP connection, which answers its requests in order.
 
-    An upgrade that succeeds hands the TCP connection over to a `Connection`.
+    An upgrade that succeeds hands the TCP connection over to a `WebSocketConnection`.
     The ``on_…`` methods are called by httptools.
     """
 
@@ -88,7 +87,7 @@ class Front(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, but not much more than is allowed."""
         self._body_hash.update(body)
-        if len(self._body) <= self._api.limits.post_bytes:
+        if len(self._body) <= self._api.quotas.post_bytes:
             self._body += body
 
     def on_message_complete(self) -> None:
@@ -104,7 +103,7 @@ class Front(asyncio.Protocol):
             answer = manage(self._api, self._call(method, segments))
             self._answer(answer, keep_alive=self._parser.should_keep_alive())
         elif obstacle := self._obstacle(path):
-            self._api.journal.refuse(obstacle, path)
+            self._api.activity_log.refuse(obstacle, path)
             self._refuse(refusal(obstacle))
         else:
             self._busy = True
@@ -112,14 +111,14 @@ class Front(asyncio.Protocol):
             version = f"HTTP/{self._parser.get_http_version()}"
             self._api.spawn(self._upgrade(Request(target, headers, method, version)))
 
-    def _call(self, method: str, segments: list[str]) -> Call:
+    def _call(self, method: str, segments: list[str]) -> HttpRequest:
         headers = {n.lower().decode("latin-1"): v.decode("latin-1") for n, v in self._headers}
         digest = self._body_hash.hexdigest()
-        return Call(method, self._target, segments, headers, self._body, digest)
+        return HttpRequest(method, self._target, segments, headers, self._body, digest)
 
     def _answer(self, response: Response | None, *, keep_alive: bool) -> None:
-        """Answer a call of ``@connections`` when its time has come."""
-        if latency := self._api.faults.chaos.post_latency_seconds:
+        """Answer a call of ``@connections``, after the injected latency if there is any."""
+        if latency := self._api.faults.settings.post_latency_seconds:
             self._api.spawn(self._answer_late(latency, response, keep_alive=keep_alive))
         else:
             self._finish(response, keep_alive=keep_alive)
@@ -145,27 +144,29 @@ class Front(asyncio.Protocol):
             self._transport.close()
 
     def _obstacle(self, path: str) -> HTTPStatus | None:
-        """The status for a request that no function gets to see."""
-        limits = self._api.limits
+        """Return the status of a request refused before any function runs, None for others."""
+        quotas = self._api.quotas
         if path.rstrip("/") != f"/{self._api.stage}":
             return HTTPStatus.FORBIDDEN
-        if len(self._target) > limits.url_characters:
+        if len(self._target) > quotas.url_characters:
             return HTTPStatus.REQUEST_URI_TOO_LONG
-        if sum(len(name) + len(value) for name, value in self._headers) > limits.header_bytes:
+        if sum(len(name) + len(value) for name, value in self._headers) > quotas.header_bytes:
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if self._api.closing.is_set():
             return HTTPStatus.SERVICE_UNAVAILABLE
         return None
 
-    async def _show_status(self, call: Call) -> None:
-        self._refuse(await status.answer(self._api, call, self._source_ip))
+    async def _show_status(self, request: HttpRequest) -> None:
+        self._refuse(await status.answer(self._api, request, self._source_ip))
 
     async def _upgrade(self, request: Request) -> None:
         response, client = await shake_hands(self._api, request, self._source_ip)
         if client is None:
             self._refuse(response)
             return
-        Connection(self._api, client, self._transport).open(response.serialize(), self._early)
+        WebSocketConnection(self._api, client, self._transport).open(
+            response.serialize(), self._early
+        )
         # The parser points back here; without it this object is freed at once.
         del self._parser
 

@@ -1,171 +1,94 @@
-"""Who may call ``@connections``: signatures and permissions.
+"""IAM identities and policies for calls of ``@connections``.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
-The types and texts of refusals are those of the pages and reports named below; the order in which
-things are checked is inferred.
-https://repost.aws/knowledge-center/api-gateway-iam-sigv4-mismatch
-https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from botocore.credentials import EnvProvider
 
-from apigw_local.gateway.call import Call
-from apigw_local.gateway.iam_policy import ACTION, ALLOW_ALL, Policy
-from apigw_local.gateway.signature import Authorization
+ACTION = "execute-api:ManageConnections"
+ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Action": ACTION, "Resource": "*"}]}
 
-METHODS = ("POST", "GET", "DELETE")
-
-_ACCOUNT = "123456789012"
-_CLOCK_SKEW = timedelta(minutes=5)
-_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+_DECIDABLE = {"Sid", "Effect", "Action", "Resource"}
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """What callers sign with; the token is that of temporary credentials."""
+class AccessKey:
+    """Access key that callers sign with; the token is that of temporary credentials."""
 
-    access_key: str
-    secret_key: str = field(repr=False)
+    id: str
+    secret: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
-class Access:
-    """Whose calls are accepted, and which.
+class IamIdentity:
+    """IAM user on whose behalf every function calls ``@connections``.
 
-    On AWS each function signs as its own role. Here all sign with the credentials of one process,
-    so that nothing tells which one calls, and one policy is for all.
+    On AWS each function signs as its own role. Here all functions sign with the access key of one
+    process, so one policy applies to all of them.
 
     Attributes:
-        credentials: What a call has to be signed with.
-        policy: An IAM policy document. The default allows every call.
+        access_key: The key that a request has to be signed with.
+        policy: An IAM policy document. The default allows every request.
     """
 
-    credentials: Credentials
+    access_key: AccessKey
     policy: Mapping[str, Any] = field(default_factory=lambda: ALLOW_ALL)
 
     @classmethod
-    def of_environment(cls, env: Mapping[str, str]) -> "Access | None":
-        """Every call that is signed with the credentials of an environment.
+    def of_environment(cls, env: Mapping[str, str]) -> "IamIdentity | None":
+        """Return the identity of an environment's access key, with every permission.
 
-        None if it has none, so that boto3 takes them from elsewhere, where they may change.
+        None if the environment has no key: boto3 then takes one from elsewhere, where it may
+        change.
         """
         found = EnvProvider(environ=env).load()
         if found is None:
             return None
-        return cls(Credentials(found.access_key, found.secret_key, found.token))
+        return cls(AccessKey(found.access_key, found.secret_key, found.token))
 
 
-class Denial(NamedTuple):
-    """Why a call is refused: the error's type and its message."""
-
-    kind: str
-    message: str
-
-
-class Guard:
-    """Checks the calls of one stage's ``@connections``.
+class Policy:
+    """Statements of a policy document about `ACTION`.
 
     Args:
-        access: Whose calls are accepted, and which.
-        region: The API's region.
-        stage_path: The API's id and its stage, with a slash between.
+        document: The document, as its JSON is loaded.
 
     Raises:
-        ValueError: The policy can't be decided here.
+        ValueError: A statement has what can't be decided here, such as a condition.
     """
 
-    def __init__(self, access: Access, region: str, stage_path: str) -> None:
-        self._credentials = access.credentials
-        self._region = region
-        self._stage_path = stage_path
-        policy = Policy(access.policy)
-        self._allowed = {m for m in METHODS if policy.allows(self._resource(m, _ACCOUNT))}
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._resources: dict[str, list[str]] = {"Allow": [], "Deny": []}
+        for statement in _as_list(document["Statement"]):
+            if unknown := statement.keys() - _DECIDABLE:
+                raise ValueError(
+                    f"The policy statement {statement} can't be decided here because of its"
+                    f" {', '.join(sorted(unknown))}: leave it out of the local policy."
+                )
+            actions = _as_list(statement["Action"])
+            # The names of actions know no case, those of resources do.
+            if any(_matches(action.lower(), ACTION.lower()) for action in actions):
+                self._resources[statement["Effect"]] += _as_list(statement["Resource"])
 
-    def denial(self, call: Call, now: datetime) -> Denial | None:
-        """Why the call is refused; None if it is not."""
-        header = call.headers.get("authorization")
-        if not header:
-            return Denial("MissingAuthenticationTokenException", "Missing Authentication Token")
-        authorization = Authorization.parse(header)
-        timestamp = call.headers.get("x-amz-date", "")
-        signed_at = _moment(timestamp)
-        if authorization is None or signed_at is None:
-            return Denial(
-                "IncompleteSignatureException",
-                f"A call needs X-Amz-Date, not {timestamp!r}, and Authorization with Credential,"
-                f" SignedHeaders and Signature, not {header!r}",
-            )
-        return (
-            self._unknown(authorization, call)
-            or self._out_of_scope(authorization, timestamp)
-            or _out_of_date(signed_at, now)
-            or self._mismatch(authorization, call, timestamp)
-            or self._forbidden(call.method)
-        )
+    def allows(self, resource: str) -> bool:
+        """Return whether a statement allows the action on a resource, and none denies it."""
+        return self._names("Allow", resource) and not self._names("Deny", resource)
 
-    def _unknown(self, authorization: Authorization, call: Call) -> Denial | None:
-        key, token = authorization.access_key, call.headers.get("x-amz-security-token")
-        if (key, token) == (self._credentials.access_key, self._credentials.token):
-            return None
-        message = "The security token included in the request is invalid."
-        return Denial("UnrecognizedClientException", message)
-
-    def _out_of_scope(self, authorization: Authorization, timestamp: str) -> Denial | None:
-        scope = f"{timestamp[:8]}/{self._region}/execute-api/aws4_request"
-        if authorization.scope == scope:
-            return None
-        message = f"Credential should be scoped to {scope}, not {authorization.scope}"
-        return Denial("InvalidSignatureException", message)
-
-    def _mismatch(self, authorization: Authorization, call: Call, timestamp: str) -> Denial | None:
-        if authorization.matches(call, timestamp, self._credentials.secret_key):
-            return None
-        return Denial(
-            "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided. Check"
-            " your AWS Secret Access Key and signing method. Consult the service documentation for"
-            " details.",
-        )
-
-    def _forbidden(self, method: str) -> Denial | None:
-        if method in self._allowed:
-            return None
-        user = f"arn:aws:iam::{_ACCOUNT}:user/{self._credentials.access_key}"
-        resource = self._resource(method, f"********{_ACCOUNT[-4:]}")  # AWS too hides the rest
-        message = f"User: {user} is not authorized to perform: {ACTION} on resource: {resource}"
-        return Denial("AccessDeniedException", message)
-
-    def _resource(self, method: str, account: str) -> str:
-        # AWS's refusals have this word in braces where an id could be, so it is inferred that a
-        # policy can't tell connections apart. https://github.com/aws/aws-cdk/issues/18410
-        return (
-            f"arn:aws:execute-api:{self._region}:{account}:{self._stage_path}/{method}"
-            "/@connections/{connectionId}"
-        )
+    def _names(self, effect: str, resource: str) -> bool:
+        return any(_matches(pattern, resource) for pattern in self._resources[effect])
 
 
-def _out_of_date(signed_at: datetime, now: datetime) -> Denial | None:
-    earliest, latest = now - _CLOCK_SKEW, now + _CLOCK_SKEW
-    if earliest <= signed_at <= latest:
-        return None
-    if signed_at < earliest:
-        problem, bound = "expired: {} is now earlier than {}", earliest
-    else:
-        problem, bound = "not yet current: {} is still later than {}", latest
-    times = [f"{time:{_TIME_FORMAT}}" for time in (signed_at, bound)]
-    return Denial("InvalidSignatureException", "Signature " + problem.format(*times))
+def _matches(pattern: str, text: str) -> bool:
+    """Return whether a text fits a pattern: ``*`` is any text in it, ``?`` any letter."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, text) is not None
 
 
-@functools.lru_cache(maxsize=8)
-def _moment(timestamp: str) -> datetime | None:
-    try:
-        return datetime.strptime(timestamp, _TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

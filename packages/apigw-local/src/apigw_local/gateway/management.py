@@ -1,4 +1,4 @@
-"""The ``@connections`` API: post to a connection, look at it, close it.
+"""Management API ``@connections``: posts to a connection, describes it, closes it.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
@@ -16,12 +16,11 @@ from websockets.http11 import Response
 
 from apigw_local.console import hints
 from apigw_local.faults import PostFault
-from apigw_local.gateway import identifiers
 from apigw_local.gateway.api import Api
-from apigw_local.gateway.call import Call
-from apigw_local.gateway.connection import Connection
-from apigw_local.gateway.iam import METHODS
-from apigw_local.gateway.responses import iso, response
+from apigw_local.gateway.connection import WebSocketConnection
+from apigw_local.gateway.events import is_connection_id, new_request_id
+from apigw_local.gateway.http import HttpRequest, iso, response
+from apigw_local.gateway.request_authorizer import METHODS
 from apigw_local.lambda_ import invocation_chain
 
 SEGMENT = "@connections"
@@ -31,56 +30,56 @@ _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def manage(api: Api, call: Call) -> Response | None:
+def manage(api: Api, request: HttpRequest) -> Response | None:
     """Answer one request to ``@connections``.
 
     Args:
         api: The API that the request addresses.
-        call: The request.
+        request: The request.
 
     Returns:
         The response, None if the caller gets none: its TCP connection is to be reset.
     """
-    answer = _answer(api, call)
+    answer = _answer(api, request)
     status = answer.status_code if answer else 0
-    api.journal.calls.add(call.method, status, call.segments[-1], len(call.body))
+    api.activity_log.calls.add(request.method, status, request.segments[-1], len(request.body))
     if answer is None:
         return None
     answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
-    answer.headers["x-amz-apigw-id"] = identifiers.request_id()
+    answer.headers["x-amz-apigw-id"] = new_request_id()
     answer.headers["X-Amzn-Trace-Id"] = invocation_chain.new_trace()
     return answer
 
 
-def _answer(api: Api, call: Call) -> Response | None:
-    *way, connection_id = call.segments
-    if way != [api.stage, SEGMENT] or call.method not in METHODS:
+def _answer(api: Api, request: HttpRequest) -> Response | None:
+    *way, connection_id = request.segments
+    if way != [api.stage, SEGMENT] or request.method not in METHODS:
         return _error(HTTPStatus.FORBIDDEN, "ForbiddenException", "Forbidden")
-    if api.guard and (denial := api.guard.denial(call, datetime.now(UTC))):
+    if api.authorizer and (denial := api.authorizer.denial(request, datetime.now(UTC))):
         return _error(HTTPStatus.FORBIDDEN, *denial)
     if not api.throttle.admits_request(time.monotonic()):
         return _throttled()
-    if not identifiers.is_connection_id(connection_id):
+    if not is_connection_id(connection_id):
         message = f"Invalid connectionId: {connection_id}"
         return _error(HTTPStatus.BAD_REQUEST, "BadRequestException", message)
     connection = api.connections.get(connection_id)
     if connection is None:
         if connection_id in api.connecting:
-            api.journal.hint(hints.POST_FROM_CONNECT)
+            api.activity_log.hint(hints.POST_FROM_CONNECT)
         # botocore raises GoneException only if the error type stands in the header.
         return _error(HTTPStatus.GONE, "GoneException")
-    if call.method == "POST":
-        return _post(api, connection, call.body)
-    if call.method == "GET":
+    if request.method == "POST":
+        return _post(api, connection, request.body)
+    if request.method == "GET":
         return _get(connection)
     # Neither code nor reason can be chosen: https://github.com/aws/aws-sdk-js/issues/3636
     connection.close(CloseCode.NORMAL_CLOSURE, "Connection Closed Normally")
     return response(HTTPStatus.NO_CONTENT)
 
 
-def _post(api: Api, connection: Connection, body: bytes) -> Response | None:
-    if len(body) > api.limits.post_bytes:
-        message = f"The payload exceeds {api.limits.post_bytes} bytes"
+def _post(api: Api, connection: WebSocketConnection, body: bytes) -> Response | None:
+    if len(body) > api.quotas.post_bytes:
+        message = f"The payload exceeds {api.quotas.post_bytes} bytes"
         return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PayloadTooLargeException", message)
     fault = api.faults.post()
     if fault is PostFault.THROTTLED:
@@ -97,7 +96,7 @@ def _post(api: Api, connection: Connection, body: bytes) -> Response | None:
     return response(HTTPStatus.OK)
 
 
-def _get(connection: Connection) -> Response:
+def _get(connection: WebSocketConnection) -> Response:
     client = connection.client
     identity = {"sourceIp": client.source_ip}
     if client.user_agent is not None:
@@ -124,7 +123,7 @@ def _error(status: HTTPStatus, kind: str, message: str | None = None) -> Respons
 
 
 def _as_text(body: bytes) -> bytes:
-    """The body as UTF-8, since only text goes to clients."""
+    """Return the body as UTF-8, since only text goes to clients."""
     try:
         body.decode()
     except UnicodeDecodeError:

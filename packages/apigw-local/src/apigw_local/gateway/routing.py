@@ -1,4 +1,4 @@
-"""Which route a message takes.
+"""Routes of a WebSocket API, and their selection by a message.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
 """
@@ -27,7 +27,7 @@ _EXPRESSION = re.compile(rf"(?:{_PART}|[^$\\])+")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a route leads to.
+    """Route: a function, and whether its result answers the client.
 
     Attributes:
         function: Its integration.
@@ -41,10 +41,10 @@ class Route:
 
 
 class Routes:
-    """The routes of an API by their keys, and the expression that selects one.
+    """Routes of an API by their keys, and the expression that selects one.
 
     Args:
-        routes: Those that the API has, ``$connect`` and ``$disconnect`` among them.
+        routes: The routes, ``$connect`` and ``$disconnect`` among them.
         expression: The API's route selection expression.
 
     Raises:
@@ -57,20 +57,20 @@ class Routes:
 
     @classmethod
     def of_chalice(cls, functions: Functions) -> "Routes":
-        """The routes that Chalice makes for the handlers of an app."""
+        """Return the routes that Chalice makes for the handlers of an app."""
         found = {key: functions.websocket(key) for key in (CONNECT, DEFAULT, DISCONNECT)}
         return cls({key: Route(function) for key, function in found.items() if function})
 
     def get(self, route_key: str) -> Route | None:
-        """The route with this key."""
+        """Return the route with this key."""
         return self._routes.get(route_key)
 
     def key_of(self, body: str, *, reserved: bool) -> str:
-        """The key of a message's route: what the expression selects, else ``$default``.
+        """Return the key of a message's route: the selected one, else ``$default``.
 
         Args:
             body: The message.
-            reserved: Whether that may be ``$connect`` or ``$disconnect``.
+            reserved: Whether the key may be ``$connect`` or ``$disconnect``.
         """
         key = self._select(body)
         selectable = key in self._routes and (reserved or key not in RESERVED)
@@ -78,10 +78,10 @@ class Routes:
 
 
 def selector(expression: str) -> Callable[[str], str]:
-    r"""The function that evaluates a route selection expression for a message's body.
+    r"""Return a function that evaluates a route selection expression for a message's body.
 
-    Parts like ``$request.body.a.b`` or ``${request.body.a}`` are replaced by what the body has
-    there, or by nothing where it has nothing; ``\$`` stands for a dollar sign, and all else for
+    Parts like ``$request.body.a.b`` or ``${request.body.a}`` are replaced by the body's value
+    there, or by nothing where it has none; ``\$`` stands for a dollar sign, and all else for
     itself. A body that is not JSON selects ``$default``.
 
     Raises:

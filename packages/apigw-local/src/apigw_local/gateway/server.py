@@ -1,4 +1,4 @@
-"""A WebSocket API of API Gateway, served from this machine."""
+"""Server of one stage of a WebSocket API, in a thread of its own."""
 
 import asyncio
 import contextlib
@@ -11,19 +11,19 @@ from typing import Any
 
 from websockets.frames import CloseCode
 
-from apigw_local.console.log_events import Fact
-from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.console.log_events import LogEvent
+from apigw_local.faults import NO_FAULTS, FaultInjector, FaultSettings
 from apigw_local.gateway.api import Api
-from apigw_local.gateway.http_server import Front
-from apigw_local.gateway.iam import Access
-from apigw_local.gateway.quotas import AWS_LIMITS, Limits
+from apigw_local.gateway.http_server import HttpServerProtocol
+from apigw_local.gateway.iam import IamIdentity
+from apigw_local.gateway.quotas import AWS_QUOTAS, Quotas
 from apigw_local.gateway.routing import Routes
 from apigw_local.lambda_.functions import Functions
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 _log = logging.getLogger("apigw_local.gateway")
 
-# Where upgrades wait while the loop is busy: after a restart all clients come at once.
+# Upgrades wait here while the loop is busy: after a restart all clients come at once.
 _BACKLOG = 1024
 
 # Cutting TCP at once could destroy a close frame that the client has not read yet.
@@ -31,13 +31,13 @@ _GOODBYE_SECONDS = 1.0
 
 
 class Gateway:
-    """One stage of a WebSocket API and its ``@connections``, served by a thread of its own.
+    """Local API Gateway: serves one stage of a WebSocket API and its ``@connections``.
 
     Attributes:
-        url: Where clients connect, e.g. ``ws://127.0.0.1:8001/api``.
-        endpoint: Where posts go, e.g. ``http://127.0.0.1:8001/api``: the ``endpoint_url`` of an
-            ``apigatewaymanagementapi`` client.
-        faults: What went wrong on purpose.
+        url: The clients' URL, e.g. ``ws://127.0.0.1:8001/api``.
+        endpoint: The ``endpoint_url`` of an ``apigatewaymanagementapi`` client, e.g.
+            ``http://127.0.0.1:8001/api``.
+        faults: The injector, with counts of the injected faults.
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class Gateway:
         port: int = 8001,
         api_id: str = "local00api",
         region: str = "us-east-1",
-        limits: Limits = AWS_LIMITS,
-        chaos: Chaos = NO_CHAOS,
-        access: Access | None = None,
+        quotas: Quotas = AWS_QUOTAS,
+        fault_settings: FaultSettings = NO_FAULTS,
+        iam_identity: IamIdentity | None = None,
         routes: Routes | None = None,
         mappings: Sequence[EventSourceMapping] = (),
     ) -> None:
-        self.faults = Faults(chaos)
+        self.faults = FaultInjector(fault_settings)
         self._api = Api(
             api_id,
             region,
             stage,
             functions,
             routes or Routes.of_chalice(functions),
-            limits,
+            quotas,
             self.faults,
-            access,
+            iam_identity,
             mappings,
         )
         self._address = (host, port)
@@ -109,25 +109,25 @@ class Gateway:
 
     async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(_tell_defect)
+        self._loop.set_exception_handler(_log_defect)
         self._stopping: asyncio.Future[float] = self._loop.create_future()
         server = await self._loop.create_server(
-            lambda: Front(self._api), sock=listener, backlog=_BACKLOG
+            lambda: HttpServerProtocol(self._api), sock=listener, backlog=_BACKLOG
         )
         ready.set_result(None)
         timeout = await self._stopping
         await self._drain(timeout)
         server.close()
         await self._hang_up()
-        self._api.journal.calls.tell()
+        self._api.activity_log.calls.flush()
 
     async def _drain(self, timeout: float) -> None:
-        """Close what is open, and what a `$connect` under way still opens."""
+        """Close every open connection, and those that a `$connect` under way still opens."""
         self._api.closing.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:
-                    for connection in self._api.connections:
+                    for connection in list(self._api.connections.values()):
                         connection.close(CloseCode.GOING_AWAY, "Going away")
                     await self._api.idle()
                     if not self._api.connections:
@@ -136,7 +136,7 @@ class Gateway:
     async def _hang_up(self) -> None:
         """Close every TCP connection, after clients had time to answer the close frame."""
         for transport in self._api.transports:
-            if isinstance(transport.get_protocol(), Front):
+            if isinstance(transport.get_protocol(), HttpServerProtocol):
                 transport.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
@@ -150,7 +150,7 @@ class Gateway:
             await asyncio.sleep(0.002)
 
 
-def _tell_defect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what a task or callback has raised: a defect of the gateway's, which goes on."""
-    fact = Fact("defect", detail=context["message"], failed=True)
-    _log.error(fact, exc_info=context.get("exception"))
+def _log_defect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an exception of a task or callback: a defect of the gateway, which goes on."""
+    log_event = LogEvent("defect", detail=context["message"], failed=True)
+    _log.error(log_event, exc_info=context.get("exception"))

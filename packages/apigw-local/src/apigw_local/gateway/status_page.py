@@ -1,11 +1,24 @@
-"""The status as a page, without scripts and without anything from elsewhere."""
+"""Status of an API: as data for programs, and as a page without scripts or foreign content."""
 
+import asyncio
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from html import escape
 from typing import Any
 from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from apigw_local.gateway.activity_log import ActivityLog
+from apigw_local.gateway.api import Api
+from apigw_local.gateway.connection import WebSocketConnection
+from apigw_local.gateway.http import iso
+from apigw_local.lambda_.functions import Function
+from apigw_local.sqs import queues
+from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 _SHOWN = 100
 _REFRESH_SECONDS = 2
@@ -37,11 +50,34 @@ HEADERS = {
 }
 
 
+async def snapshot(api: Api) -> dict[str, Any]:
+    """Return the status of an API and its queues; waits for SQS to report the queues' depths."""
+    queues = await asyncio.gather(*(asyncio.to_thread(_queue_row, each) for each in api.mappings))
+    faults = (api.faults, api.functions.faults, *(mapping.faults for mapping in api.mappings))
+    return {
+        "stage": api.stage,
+        "started_at": iso(api.activity_log.started_at),
+        "connections": [_connection_row(each) for each in api.connections.values()],
+        "functions": [_function_row(each) for each in api.functions],
+        "queues": queues,
+        "schedules": [
+            {"name": name, "expression": schedule.expression}
+            for name, schedule in api.functions.schedules().items()
+        ],
+        "counts": {
+            **_counters(api.activity_log),
+            "chaos": dict(sum((each.counts for each in faults), start=Counter())),
+        },
+        "limits": asdict(api.quotas),
+        "chaos": asdict(api.faults.settings),
+    }
+
+
 def render(status: Mapping[str, Any]) -> str:
-    """The whole page, which loads itself again after a moment.
+    """Return the status as an HTML page that reloads itself.
 
     Args:
-        status: What the JSON has.
+        status: The result of `snapshot`.
     """
     connections = status["connections"]
     counts = [
@@ -74,6 +110,43 @@ def render(status: Mapping[str, Any]) -> str:
     )
 
 
+def _connection_row(connection: WebSocketConnection) -> dict[str, Any]:
+    return {
+        "id": connection.id,
+        "since": iso(connection.client.connected_at / 1000),
+        "last_active": iso(connection.last_active),
+        "source": connection.client.source_ip,
+    }
+
+
+def _function_row(function: Function) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "in_flight": function.counters.in_flight,
+        "invocations": function.counters.invocations,
+        "failures": function.counters.failures,
+    }
+
+
+def _queue_row(mapping: EventSourceMapping) -> dict[str, Any]:
+    try:
+        return asdict(queues.depth(mapping.client, mapping.queue_url))
+    except (BotoCoreError, ClientError) as error:
+        return {"error": str(error)}
+
+
+def _counters(activity_log: ActivityLog) -> dict[str, Any]:
+    calls: dict[str, dict[str, int]] = {}
+    for (method, status), count in sorted(activity_log.calls.counts.items()):
+        calls.setdefault(method, {})[str(status)] = count
+    return {
+        "connects": {str(int(status)): n for status, n in sorted(activity_log.connects.items())},
+        "messages": dict(activity_log.messages),
+        "calls": calls,
+        "closes": {str(int(code)): n for code, n in sorted(activity_log.closes.items())},
+    }
+
+
 class _Markup(str):
     """Text that is HTML already."""
 
@@ -104,7 +177,7 @@ def _cell(value: Any) -> str:
 
 
 def _counts(counts: Mapping[str, Any], *path: str) -> Iterable[tuple[str, str, int]]:
-    """The leaves of nested counts: of what, how it went, how often."""
+    """Yield the leaves of nested counts: subject, outcome, number."""
     for name, value in counts.items():
         if isinstance(value, Mapping):
             yield from _counts(value, *path, name)

@@ -1,4 +1,4 @@
-"""The processes that handlers run in when time is frozen between invocations, as on Lambda.
+"""Frozen containers: processes that stand still between a handler's invocations, as on Lambda.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apigw_local.lambda_.frozen_worker import Order
+from apigw_local.lambda_.frozen_worker import WorkerSpec
 from apigw_local.lambda_.invocation import FunctionError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ _MOST = 8
 _NOT_INHERITED = {"AWS_CHALICE_CLI_MODE", "PYTHONSAFEPATH"}
 
 
-class Containers:
-    """The containers of one function: started as invocations need them, then used again."""
+class FrozenContainers:
+    """Containers of one function, started on demand and used again."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class Containers:
             project: the folder of app.py.
             handler: the handler's name in the app.
             configuration: the function's.
-            environment: what it adds to this process's environment.
-            most: how many may run side by side.
+            environment: variables added to this process's environment.
+            most: the most containers that run side by side.
         """
         self._project = project
         self._handler = handler
@@ -62,8 +62,8 @@ class Containers:
         self._environment = environment
         self._slots = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
-        self._idle: list[Container] = []
-        self._busy: set[Container] = set()
+        self._idle: list[FrozenContainer] = []
+        self._busy: set[FrozenContainer] = set()
 
     def run(self, event: dict[str, Any], trace_header: str) -> Any:
         """Run the handler in a container that is free, or in a new one.
@@ -71,8 +71,8 @@ class Containers:
         Waits while as many run as may side by side.
 
         Args:
-            event: what the handler gets.
-            trace_header: what the messages that it sends carry.
+            event: the handler's event.
+            trace_header: the trace header of the messages that it sends.
 
         Returns:
             The handler's result, as JSON would carry it.
@@ -101,8 +101,8 @@ class Containers:
             while self._idle:
                 self._idle.pop().close()
 
-    def _launch(self) -> Container:
-        order = Order(
+    def _launch(self) -> FrozenContainer:
+        spec = WorkerSpec(
             parent=os.getpid(),
             project=str(self._project),
             path=sys.path,
@@ -110,14 +110,14 @@ class Containers:
             configuration=self._configuration,
         )
         inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-        return Container(order, {**inherited, **self._environment})
+        return FrozenContainer(spec, {**inherited, **self._environment})
 
 
-class Container:
-    """One process with the app loaded, stopped but for its invocations."""
+class FrozenContainer:
+    """Process with the app loaded, stopped but for its invocations."""
 
-    def __init__(self, order: Order, environment: Mapping[str, str]) -> None:
-        self._configuration = order.configuration
+    def __init__(self, spec: WorkerSpec, environment: Mapping[str, str]) -> None:
+        self._configuration = spec.configuration
         self._socket, theirs = socket.socketpair()
         self._answers = self._socket.makefile("rb")
         with theirs:
@@ -128,7 +128,7 @@ class Container:
                     "-m",
                     "apigw_local.lambda_.frozen_worker",
                     str(theirs.fileno()),
-                    order.to_text(),
+                    spec.to_text(),
                 ],
                 cwd=_HOME,
                 env=environment,
@@ -140,7 +140,7 @@ class Container:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process has not ended."""
+        """True until the process ends."""
         return self._process.poll() is None
 
     def invoke(self, event: dict[str, Any], trace_header: str) -> Any:
@@ -176,7 +176,7 @@ class Container:
         self._process.wait()
 
     def close(self) -> None:
-        """End the process and free what belongs to it; for when no invocation is waiting."""
+        """End the process and close its channel; no invocation may be waiting."""
         self.kill()
         self._answers.close()
         self._socket.close()

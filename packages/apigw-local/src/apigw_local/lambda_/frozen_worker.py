@@ -1,4 +1,4 @@
-"""The program of one frozen container: `python -m apigw_local.lambda_.frozen_worker`.
+"""Program of one frozen container: `python -m apigw_local.lambda_.frozen_worker`.
 
 It loads the app once, then takes invocations and gives answers, one JSON value a line.
 """
@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apigw_local.aws.management_hook import Reroute
-from apigw_local.console.formatter import Lines
+from apigw_local.aws.botocore_hooks import ManagementHook
+from apigw_local.console.formatter import LineFormatter
 from apigw_local.lambda_.invocation import Configuration, FunctionError, run
-from apigw_local.lambda_.invocation_chain import Lineage
+from apigw_local.lambda_.invocation_chain import TraceHeaderHook
 
 if TYPE_CHECKING:
     from apigw_local.lambda_.invocation import Handler
@@ -28,13 +28,13 @@ _SIGNAL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 @dataclass(frozen=True)
-class Order:
-    """Which handler a container is for.
+class WorkerSpec:
+    """Specification of a worker: its handler and its parent.
 
     Attributes:
-        parent: the process it must not outlive.
+        parent: the process that it must not outlive.
         project: the folder of app.py.
-        path: where the parent finds modules.
+        path: the parent's `sys.path`.
         handler: the handler's name in the app.
         configuration: its function's.
     """
@@ -46,12 +46,12 @@ class Order:
     configuration: Configuration
 
     def to_text(self) -> str:
-        """Write it as one argument of a command."""
+        """Return the specification as one argument of a command."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_text(cls, text: str) -> Order:
-        """Read it back."""
+    def from_text(cls, text: str) -> WorkerSpec:
+        """Return the specification of a text."""
         fields = json.loads(text)
         fields["configuration"] = Configuration(**fields["configuration"])
         return cls(**fields)
@@ -59,15 +59,15 @@ class Order:
 
 def main() -> None:
     """Serve invocations until the channel, an open socket, ends."""
-    channel, order = int(sys.argv[1]), Order.from_text(sys.argv[2])
-    _end_with(order.parent)
+    channel, spec = int(sys.argv[1]), WorkerSpec.from_text(sys.argv[2])
+    _end_with(spec.parent)
     with socket.socket(fileno=channel).makefile("rw", encoding="utf-8") as lines:
-        handler = _load(order)
-        trace = Lines(Path(order.project))
+        handler = _load(spec)
+        trace = LineFormatter(Path(spec.project))
         _answer(lines, None)
         for line in lines:
             try:
-                answer = {"result": run(handler, order.configuration, **json.loads(line))}
+                answer = {"result": run(handler, spec.configuration, **json.loads(line))}
             except FunctionError as error:
                 answer = {"error": trace.traceback(error.__cause__ or error)}
             _answer(lines, answer)
@@ -87,16 +87,16 @@ def _end_with(parent: int) -> None:
         sys.exit()
 
 
-def _load(order: Order) -> Handler:
+def _load(spec: WorkerSpec) -> Handler:
     """Import the app as Chalice does: the project's folder first, ``vendor/`` last."""
-    os.chdir(order.project)
-    sys.path[:] = [order.project, *order.path, str(Path(order.project, "vendor"))]
-    Lineage().fit()
+    os.chdir(spec.project)
+    sys.path[:] = [spec.project, *spec.path, str(Path(spec.project, "vendor"))]
+    TraceHeaderHook().install()
     if gateway := os.environ.get("WEBSOCKET_ENDPOINT"):
-        reroute = Reroute()
-        reroute.lead_to(gateway)
-        reroute.fit()
-    handler: Handler = importlib.import_module("app").app.handler_map[order.handler]
+        hook = ManagementHook()
+        hook.redirect_to(gateway)
+        hook.install()
+    handler: Handler = importlib.import_module("app").app.handler_map[spec.handler]
     return handler
 
 

@@ -1,8 +1,6 @@
-"""The Lambda functions of one Chalice app, invoked as Lambda would invoke them."""
+"""Lambda functions of a Chalice app, invoked as Lambda would invoke them."""
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -16,13 +14,17 @@ from chalice.config import Config
 from chalice.constants import DEFAULT_LAMBDA_MEMORY_SIZE, DEFAULT_LAMBDA_TIMEOUT
 
 from apigw_local.console import hints
-from apigw_local.console.log_events import Fact
-from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.console.log_events import LogEvent
+from apigw_local.faults import NO_FAULTS, FaultInjector, FaultSettings
 from apigw_local.lambda_ import invocation_chain
-from apigw_local.lambda_.background_threads import alive, work_since
-from apigw_local.lambda_.counters import Tally
-from apigw_local.lambda_.frozen_containers import START_SECONDS, Containers
-from apigw_local.lambda_.invocation import Configuration, FunctionError, run
+from apigw_local.lambda_.frozen_containers import START_SECONDS, FrozenContainers
+from apigw_local.lambda_.invocation import (
+    Configuration,
+    FunctionError,
+    InvocationCounters,
+    run,
+)
+from apigw_local.lambda_.worker_threads import WorkerThreads, alive, work_since
 
 _log = logging.getLogger("apigw_local.lambda_.functions")
 
@@ -41,14 +43,14 @@ Run = Callable[[dict[str, Any], str], Any]
 
 
 class Function:
-    """One Lambda function.
+    """Lambda function.
 
     Attributes:
         name: The name in the Chalice config, e.g. ``websocket_connect``.
         timeout: Seconds after which Lambda would end an invocation.
-        patience: Seconds after which whoever waits for one gives it up: the timeout, and what
-            chaos lets pass before a handler starts.
-        tally: How often it was invoked, and how that went.
+        patience: Seconds after which a caller gives an invocation up: the timeout, and the
+            delay that faults add before a handler starts.
+        counters: Counters of its invocations.
     """
 
     def __init__(
@@ -57,15 +59,15 @@ class Function:
         run: Run,
         timeout: float,
         project: str | None,
-        workers: "_Workers",
-        faults: Faults,
+        workers: WorkerThreads,
+        faults: FaultInjector,
     ) -> None:
         self.name = name
         self.timeout = timeout
-        self.patience = timeout + faults.chaos.reorder_seconds
-        if faults.chaos.frozen:
+        self.patience = timeout + faults.settings.reorder_seconds
+        if faults.settings.frozen:
             self.patience += START_SECONDS
-        self.tally = Tally()
+        self.counters = InvocationCounters()
         self._run = run
         self._project = project
         self._workers = workers
@@ -75,7 +77,7 @@ class Function:
         """Run the handler in a thread of its own and return at once.
 
         Args:
-            event: What the handler gets; it sees a copy made through JSON.
+            event: Its event, of which the handler gets a copy made through JSON.
 
         Returns:
             A future of the handler's result, as JSON would carry it. It raises
@@ -83,7 +85,7 @@ class Function:
             was free never runs; one that runs cannot be stopped.
         """
         invocation = partial(self._invoke, event, self._faults.start_delay())
-        return self.tally.follow(self._workers.submit(invocation))
+        return self.counters.count(self._workers.submit(invocation))
 
     def _invoke(self, event: dict[str, Any], delay: float) -> Any:
         time.sleep(delay)
@@ -94,8 +96,8 @@ class Function:
         except FunctionError as error:
             cause = error.__cause__  # which a container can only tell of
             detail = "" if cause else str(error)
-            fact = Fact("error", function=self.name, detail=detail, failed=True)
-            _log.error(fact, exc_info=cause)
+            log_event = LogEvent("error", function=self.name, detail=detail, failed=True)
+            _log.error(log_event, exc_info=cause)
             raise
         finally:
             # A thread does not tell which invocation has started it, unless there was one only.
@@ -109,13 +111,13 @@ class Function:
 
 @dataclass(frozen=True)
 class SqsSource:
-    """A queue that a function reads.
+    """Queue that a function reads.
 
     Attributes:
         function: The reader.
-        queue: The queue's name or ARN, whichever the decorator named.
+        queue: The queue's name or ARN, as the decorator has it.
         batch_size: The most records of one invocation.
-        window_seconds: How long Lambda may wait for a batch to fill.
+        window_seconds: The batching window.
         maximum_concurrency: The most invocations at a time, None for no limit of its own.
     """
 
@@ -128,10 +130,10 @@ class SqsSource:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function that EventBridge runs at certain times.
+    """Schedule of a function, EventBridge's rule on AWS.
 
     Attributes:
-        function: What is run.
+        function: The scheduled function.
         expression: When, e.g. ``rate(1 hour)``.
         rule: The name of the rule that Chalice makes for it.
     """
@@ -142,25 +144,27 @@ class Schedule:
 
 
 class Functions:
-    """The Lambda functions of one app, as its decorators declare and its config sizes them.
+    """Lambda functions of an app, from its decorators and its configuration.
 
     Attributes:
-        faults: What goes wrong on purpose.
+        faults: The injector of faults.
     """
 
-    def __init__(self, app: Chalice, config: Config, chaos: Chaos = NO_CHAOS) -> None:
+    def __init__(
+        self, app: Chalice, config: Config, fault_settings: FaultSettings = NO_FAULTS
+    ) -> None:
         """Describe the functions.
 
         Args:
             app: The app.
             config: Its config, which has to know the project's folder if time is to be frozen.
-            chaos: What goes wrong on purpose.
+            fault_settings: The faults to inject.
         """
-        self.faults = Faults(chaos)
+        self.faults = FaultInjector(fault_settings)
         self._app = app
         self._config = config
-        self._workers = _Workers(CONCURRENT_EXECUTIONS)
-        self._containers: list[Containers] = []
+        self._workers = WorkerThreads(CONCURRENT_EXECUTIONS)
+        self._containers: list[FrozenContainers] = []
         self._made: dict[str, Function] = {}
         self._websocket = {
             route_key: self._function(_WEBSOCKET_NAMES[route_key], route.name)
@@ -168,15 +172,15 @@ class Functions:
         }
 
     def websocket(self, route_key: str) -> Function | None:
-        """The function of ``$connect``, ``$default`` or ``$disconnect``, None without one."""
+        """Return the function of ``$connect``, ``$default`` or ``$disconnect``, or None."""
         return self._websocket.get(route_key)
 
     def __iter__(self) -> Iterator[Function]:
-        """Every function that something can invoke here."""
+        """Iterate over the functions that an event source here can invoke."""
         return iter(list(self._made.values()))
 
     def sqs(self) -> list[SqsSource]:
-        """Every queue the app reads, in the order of its decorators."""
+        """Return the queues that the app reads, in the order of its decorators."""
         return [
             SqsSource(
                 self._function(source.name, source.name),
@@ -190,7 +194,7 @@ class Functions:
         ]
 
     def schedules(self) -> dict[str, Schedule]:
-        """Every scheduled function by its name."""
+        """Return the scheduled functions by name."""
         prefix = f"{self._config.app_name}-{self._config.chalice_stage}"
         return {
             source.name: Schedule(
@@ -201,6 +205,14 @@ class Functions:
             for source in self._app.event_sources
             if isinstance(source, ScheduledEventConfig)
         }
+
+    def not_run(self) -> list[str]:
+        """Return the functions that nothing triggers here, each with its kind of event source."""
+        return [
+            f"{source.name} ({type(source).__name__.removesuffix('EventConfig')})"
+            for source in self._app.event_sources
+            if not isinstance(source, SQSEventConfig | ScheduledEventConfig)
+        ]
 
     def shutdown(self, timeout: float) -> bool:
         """Wait for the invocations in flight.
@@ -236,63 +248,17 @@ class Functions:
         return self._made[name]
 
     def _run(self, handler_name: str, configuration: Configuration, config: Config) -> Run:
-        """What runs a handler: this process, or frozen ones of its own."""
-        if not self.faults.chaos.frozen:
+        """Return a handler's runner: in this process, or in frozen ones of its own."""
+        if not self.faults.settings.frozen:
             return partial(run, self._app.handler_map[handler_name], configuration)
         # The stage's variables are in this process, where some lead to the local AWS by now.
         own = config.environment_variables.items() - self._config.environment_variables.items()
-        containers = Containers(Path(config.project_dir), handler_name, configuration, dict(own))
+        containers = FrozenContainers(
+            Path(config.project_dir), handler_name, configuration, dict(own)
+        )
         self._containers.append(containers)
         return containers.run
 
 
 def _expression(schedule: str | ScheduleExpression) -> str:
     return schedule if isinstance(schedule, str) else schedule.to_string()
-
-
-class _Workers:
-    """Daemon threads, started on demand and used again.
-
-    `concurrent.futures.ThreadPoolExecutor` would do, but the interpreter joins its threads at
-    exit, so one handler that hangs would keep Ctrl-C from ending the process.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._changed = threading.Condition()
-        self._threads = 0
-        self._in_flight = 0
-        self._submitted = 0
-
-    def submit(self, job: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        with self._changed:
-            self._in_flight += 1
-            self._submitted += 1
-            if self._threads < min(self._in_flight, self._limit):
-                self._threads += 1
-                threading.Thread(target=self._work, name="lambda", daemon=True).start()
-        self._jobs.put((future, job))
-        return future
-
-    def sole(self) -> int | None:
-        """The number of the only job in flight, None if there are several."""
-        return self._submitted if self._in_flight == 1 else None
-
-    def wait(self, timeout: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._in_flight == 0, timeout)
-
-    def _work(self) -> None:
-        while True:
-            future, job = self._jobs.get()
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(job())
-                except FunctionError as error:
-                    future.set_exception(error)
-            del future, job
-            with self._changed:
-                self._in_flight -= 1
-                self._changed.notify_all()

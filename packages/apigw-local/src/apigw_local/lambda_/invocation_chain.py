@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from apigw_local.aws.botocore_hooks import Hook
+from apigw_local.aws.botocore_hooks import BotocoreHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _current: ContextVar[str | None] = ContextVar("trace_header", default=None)
 
 
 def length(event: Mapping[str, Any], function: str) -> int:
-    """Return how often a function was invoked in the chain that has led to an event.
+    """Return the invocations of a function in the chain that has led to an event.
 
     Of a batch the longest chain counts, which is inferred.
     """
@@ -44,7 +44,7 @@ def length(event: Mapping[str, Any], function: str) -> int:
 def trace_header(event: Mapping[str, Any], function: str) -> str:
     """Return the header of an invocation of a function by an event.
 
-    The form of `Lineage` is Lambda's own affair; this one is only read here.
+    The form of `Lineage` is internal to Lambda; this one is only read here.
     https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
     """
     counts = _counts(event)
@@ -68,8 +68,8 @@ def carrying(header: str | None) -> Iterator[None]:
         _current.reset(token)
 
 
-class Lineage(Hook):
-    """Puts the trace header of the invocation at hand on each message that it sends to a queue."""
+class TraceHeaderHook(BotocoreHook):
+    """Hook that puts an invocation's trace header on each message that it sends to a queue."""
 
     def __init__(self) -> None:
         super().__init__(

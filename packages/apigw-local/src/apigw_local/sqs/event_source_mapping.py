@@ -1,4 +1,4 @@
-"""The event source mapping: what AWS Lambda does between an SQS queue and a function."""
+"""Event source mapping: Lambda's pollers between an SQS queue and a function."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from apigw_local.console import hints
-from apigw_local.console.log_events import Fact, count
-from apigw_local.faults import NO_CHAOS, Chaos, Faults
+from apigw_local.console.log_events import LogEvent, count
+from apigw_local.faults import NO_FAULTS, FaultInjector, FaultSettings
 from apigw_local.lambda_ import invocation_chain
 from apigw_local.sqs import records
-from apigw_local.sqs.queue_depth import Depth, measure
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -27,7 +26,7 @@ _RECEIVE_LIMIT = 10  # SQS hands out no more at a time
 
 
 class Function(Protocol):
-    """What a mapping needs of a Lambda function."""
+    """Lambda function, as a mapping invokes it."""
 
     name: str
     patience: float
@@ -37,7 +36,7 @@ class Function(Protocol):
 
 
 class EventSourceMapping:
-    """Hands a queue's messages to a function, in batches, until it is stopped.
+    """Event source mapping: hands a queue's messages to a function in batches until it stops.
 
     Pollers take turns at the queue: the one that receives a batch leaves its turn to the next
     and sees its batch through. The queue keeps a FIFO group's later messages back for as long,
@@ -46,10 +45,12 @@ class EventSourceMapping:
     visibility timeout or moves it to the dead-letter queue.
 
     The queue is asked without waiting, since a long poll that is abandoned may still receive
-    messages for nobody, and MiniStack looks only each 100 ms in one. `ring` makes up for it.
+    messages for nobody, and MiniStack looks only each 100 ms in one. `poll_now` makes up for it.
 
     Attributes:
-        faults: what went wrong on purpose.
+        client: the SQS client.
+        queue_url: the queue.
+        faults: the injector, with counts of the injected faults.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class EventSourceMapping:
         *,
         batch_size: int = 10,
         maximum_concurrency: int | None = None,
-        chaos: Chaos = NO_CHAOS,
+        fault_settings: FaultSettings = NO_FAULTS,
         idle_seconds: float = 0.1,
         retry_seconds: float = 1.0,
     ) -> None:
@@ -69,19 +70,18 @@ class EventSourceMapping:
         Args:
             client: an SQS client of its own, with at least `maximum_concurrency` connections.
             queue_url: the queue.
-            function: what gets the batches.
+            function: the function that gets the batches.
             batch_size: the most records of one batch; beyond 10 counts as 10.
             maximum_concurrency: the most batches in flight, 10 if None.
-            chaos: what goes wrong on purpose, and whether an answer's `batchItemFailures` is
-                heeded.
+            fault_settings: the faults to inject, and whether `batchItemFailures` are heeded.
             idle_seconds: from one look into an empty queue to the next, which is how late it sees
                 what it isn't told of: a message from another process, or one that has become
                 visible again.
-            retry_seconds: how long a poller leaves alone a queue that can't be used.
+            retry_seconds: the pause of a poller after an error of the queue.
         """
-        self.faults = Faults(chaos)
-        self._client = client
-        self._queue_url = queue_url
+        self.faults = FaultInjector(fault_settings)
+        self.client = client
+        self.queue_url = queue_url
         self._function = function
         self._batch_size = min(batch_size, _RECEIVE_LIMIT)
         self._idle_seconds = idle_seconds
@@ -91,7 +91,7 @@ class EventSourceMapping:
             for _ in range(maximum_concurrency or 10)
         ]
         self._turn = threading.Lock()
-        self._bell = threading.Event()
+        self._wake_up = threading.Event()
         self._stopping = threading.Event()
         self._cut_off: Future[None] = Future()
         self._queue_arn = ""
@@ -102,24 +102,16 @@ class EventSourceMapping:
         Raises:
             botocore.exceptions.ClientError: there is no such queue.
         """
-        answer = self._client.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=["QueueArn"]
+        answer = self.client.get_queue_attributes(
+            QueueUrl=self.queue_url, AttributeNames=["QueueArn"]
         )
         self._queue_arn = answer["Attributes"]["QueueArn"]
         for poller in self._pollers:
             poller.start()
 
-    def depth(self) -> Depth:
-        """How much waits in the queue.
-
-        Raises:
-            botocore.exceptions.ClientError: the queue is gone.
-        """
-        return measure(self._client, self._queue_url)
-
-    def ring(self) -> None:
-        """Look into the queue now: something was sent to it, or to another."""
-        self._bell.set()
+    def poll_now(self) -> None:
+        """Poll now: a message was sent to this queue, or to another."""
+        self._wake_up.set()
 
     def stop(self, timeout: float) -> None:
         """Receive nothing more and let the batches in flight finish.
@@ -130,7 +122,7 @@ class EventSourceMapping:
         """
         deadline = time.monotonic() + timeout
         self._stopping.set()
-        self.ring()
+        self.poll_now()
         for poller in self._pollers:
             poller.join(max(0.0, deadline - time.monotonic()))
         if not self._cut_off.done():
@@ -142,7 +134,7 @@ class EventSourceMapping:
         while not self._stopping.is_set():
             try:
                 if messages := self._receive():
-                    self._see_through(messages)
+                    self._process(messages)
             except (BotoCoreError, ClientError) as error:
                 _log.warning("%s can't use its queue: %s", self._function.name, error)
                 self._stopping.wait(self._retry_seconds)
@@ -150,9 +142,9 @@ class EventSourceMapping:
     def _receive(self) -> list[MessageTypeDef]:
         with self._turn:
             while not self._stopping.is_set():
-                self._bell.clear()  # before looking, so that no ring is missed
-                answer = self._client.receive_message(
-                    QueueUrl=self._queue_url,
+                self._wake_up.clear()  # before looking, so that no call of `poll_now` is missed
+                answer = self.client.receive_message(
+                    QueueUrl=self.queue_url,
                     MaxNumberOfMessages=self._batch_size,
                     MessageSystemAttributeNames=["All"],
                     MessageAttributeNames=["All"],
@@ -160,10 +152,10 @@ class EventSourceMapping:
                 )
                 if messages := answer.get("Messages"):
                     return messages
-                self._bell.wait(self._idle_seconds)
+                self._wake_up.wait(self._idle_seconds)
         return []
 
-    def _see_through(self, messages: list[MessageTypeDef]) -> None:
+    def _process(self, messages: list[MessageTypeDef]) -> None:
         if delay := self.faults.delivery_delay():
             self._stopping.wait(delay)
         started = time.perf_counter()
@@ -174,10 +166,10 @@ class EventSourceMapping:
             outcome = "fail, not handed over: a recursive loop"
         else:
             outcome = self._deliver(messages, event)
-        self.ring()  # the groups of this batch may have more
+        self.poll_now()  # the groups of this batch may have more
         status, comma, more = outcome.partition(",")
         _log.info(
-            Fact(
+            LogEvent(
                 "batch",
                 function=self._function.name,
                 status=status,
@@ -193,11 +185,11 @@ class EventSourceMapping:
         return self._queue_arn.rpartition(":")[2]
 
     def _ends_chain(self, event: dict[str, Any]) -> bool:
-        """Point out a recursive loop, and decide whether it stops here."""
+        """Hint at a recursive loop; return whether the batch is withheld."""
         if invocation_chain.length(event, self._function.name) < invocation_chain.LIMIT:
             return False
         _log.info(hints.recursive_loop(self._function.name, self._queue, invocation_chain.LIMIT))
-        return self.faults.chaos.stop_recursive_loops
+        return self.faults.settings.stop_recursive_loops
 
     def _deliver(self, messages: list[MessageTypeDef], event: dict[str, Any]) -> str:
         invocation = self._function.invoke(event)
@@ -212,7 +204,7 @@ class EventSourceMapping:
         if invocation.exception() is not None:
             return "fail"
         failed: set[str] = set()
-        if self.faults.chaos.report_batch_item_failures:
+        if self.faults.settings.report_batch_item_failures:
             failed = records.unprocessed(
                 invocation.result(), {message["MessageId"] for message in messages}
             )
@@ -223,8 +215,8 @@ class EventSourceMapping:
             self._hand_back(done)
             return "ok, to come again"
         if done:
-            self._client.delete_message_batch(
-                QueueUrl=self._queue_url,
+            self.client.delete_message_batch(
+                QueueUrl=self.queue_url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
                     for index, message in enumerate(done)
@@ -237,8 +229,8 @@ class EventSourceMapping:
         return receipts == {"1"} and self.faults.repeats_delivery()
 
     def _hand_back(self, messages: list[MessageTypeDef]) -> str:
-        self._client.change_message_visibility_batch(
-            QueueUrl=self._queue_url,
+        self.client.change_message_visibility_batch(
+            QueueUrl=self.queue_url,
             Entries=[
                 {"Id": str(index), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": 0}
                 for index, m in enumerate(messages)

@@ -1,4 +1,4 @@
-"""What a function gets from a queue, and how its answer is read: pure shapes."""
+"""Events of SQS records, and the failures in a function's answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, Any]:
-    """Build the event that Lambda would hand over for messages received from a queue.
+    """Build the event that Lambda hands over for messages received from a queue.
 
     The shape is that of https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html: keys in
     camel case, and every attribute a string.

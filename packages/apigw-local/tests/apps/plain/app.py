@@ -13,13 +13,13 @@ from chalice.app import CloudWatchEvent, SNSEvent, SQSEvent, WebsocketEvent
 from chalicelib import WELCOME  # type: ignore[attr-defined] # mypy finds the repository's own
 
 VERSION = 1
-QUEUE = "guest-errands"
+QUEUE = "plain-errands"
 
-app = Chalice(app_name="guest")
+app = Chalice(app_name="plain")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = boto3.session.Session()
 
-visits = boto3.resource("dynamodb").Table(os.environ["GUEST_TABLE"])
+visits = boto3.resource("dynamodb").Table(os.environ["PLAIN_TABLE"])
 sqs = boto3.client("sqs")
 
 

@@ -1,3 +1,3 @@
-"""The guest's own modules."""
+"""Modules of the app."""
 
-WELCOME = "the guest's own"
+WELCOME = "the app's own"

@@ -1,33 +1,54 @@
-"""What besides HTTP and WebSockets runs an app's functions: queues, schedules and the rest."""
+"""Queues that functions read: found or created, mapped to the function, measured."""
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.config import Config as ClientConfig
-from chalice.app import ScheduledEventConfig, SQSEventConfig
 
 from apigw_local.console import hints
 from apigw_local.sqs.event_source_mapping import EventSourceMapping
 
 if TYPE_CHECKING:
     import boto3
-    from chalice.app import Chalice
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-    from apigw_local.faults import Chaos
+    from apigw_local.faults import FaultSettings
     from apigw_local.lambda_.functions import SqsSource
 
-_log = logging.getLogger("apigw_local.sqs.event_sources")
+_log = logging.getLogger("apigw_local.sqs.queues")
 
 _MAXIMUM_CONCURRENCY = 64  # batches in flight; one poller at a time asks the queue
 _RECEIVE_LIMIT = 10
 
 
-def map_queue(session: boto3.Session, source: SqsSource, chaos: Chaos) -> EventSourceMapping:
-    """Make the mapping between a queue and its function; a queue that is missing is made too.
+@dataclass(frozen=True)
+class Depth:
+    """Messages in a queue; SQS calls each figure approximate.
+
+    Attributes:
+        queue: the queue's name.
+        visible: messages that can be received.
+        in_flight: messages received and neither deleted nor made visible again.
+        delayed: messages that can't be received yet.
+        dead_letters: messages visible in its dead-letter queue, None if it has none.
+    """
+
+    queue: str
+    visible: int
+    in_flight: int
+    delayed: int
+    dead_letters: int | None
+
+
+def map_queue(
+    session: boto3.Session, source: SqsSource, fault_settings: FaultSettings
+) -> EventSourceMapping:
+    """Return the mapping of a queue to its function; a missing queue is created.
 
     Raises:
         botocore.exceptions.ClientError: the queue can't be had.
@@ -53,12 +74,12 @@ def map_queue(session: boto3.Session, source: SqsSource, chaos: Chaos) -> EventS
         source.function,
         batch_size=source.batch_size,
         maximum_concurrency=concurrency,
-        chaos=chaos,
+        fault_settings=fault_settings,
     )
 
 
 def queue_url(client: SQSClient, source: SqsSource) -> str:
-    """Return the URL of a source's queue, which is made as its name tells if there is none.
+    """Return the URL of a source's queue, created if there is none.
 
     Raises:
         botocore.exceptions.ClientError: it can't be made.
@@ -78,15 +99,30 @@ def queue_url(client: SQSClient, source: SqsSource) -> str:
     return client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
 
-def not_run(app: Chalice) -> list[str]:
-    """Name the functions that nothing here runs, each with what would run it on AWS."""
-    return [
-        f"{source.name} ({type(source).__name__.removesuffix('EventConfig')})"
-        for source in app.event_sources
-        if not isinstance(source, SQSEventConfig | ScheduledEventConfig)
+def depth(client: SQSClient, queue_url: str) -> Depth:
+    """Ask SQS for the depth of a queue.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: it does not answer.
+        botocore.exceptions.ClientError: it knows no such queue.
+    """
+    attributes = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])[
+        "Attributes"
     ]
+    dead_letters = None
+    if policy := attributes.get("RedrivePolicy"):
+        name = json.loads(policy)["deadLetterTargetArn"].rpartition(":")[2]
+        url = client.get_queue_url(QueueName=name)["QueueUrl"]
+        dead_letters = depth(client, url).visible
+    return Depth(
+        attributes["QueueArn"].rpartition(":")[2],
+        int(attributes["ApproximateNumberOfMessages"]),
+        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        int(attributes["ApproximateNumberOfMessagesDelayed"]),
+        dead_letters,
+    )
 
 
 def _name(source: SqsSource) -> str:
-    """The name of a source's queue, which its decorator gives as it is or in an ARN."""
+    """Return the name of a source's queue, which its decorator gives as it is or in an ARN."""
     return source.queue.rpartition(":")[2]

@@ -6,33 +6,33 @@ from collections.abc import Callable
 
 import pytest
 
-from apigw_local.console.log_events import Fact
-from apigw_local.gateway.call_log import Calls
-from gateway_support import noted_events
+from apigw_local.console.log_events import LogEvent
+from apigw_local.gateway.activity_log import CallLog
+from gateway_support import logged_events
 
 
-def told(caplog: pytest.LogCaptureFixture, happen: Callable[[Calls], None]) -> list[Fact]:
+def told(caplog: pytest.LogCaptureFixture, happen: Callable[[CallLog], None]) -> list[LogEvent]:
     """The lines about some calls, until they were told."""
     caplog.set_level(logging.INFO, "apigw_local")
 
     async def main() -> None:
-        calls = Calls()
+        calls = CallLog()
         happen(calls)
-        calls.tell()
-        calls.tell()
+        calls.flush()
+        calls.flush()
 
     asyncio.run(main())
-    return [*noted_events.facts(caplog, "post"), *noted_events.facts(caplog, "get")]
+    return [*logged_events.log_events(caplog, "post"), *logged_events.log_events(caplog, "get")]
 
 
 def test_a_broadcast_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """Posts to many connections are summed up, those that failed in a line of their own."""
 
-    def broadcast(calls: Calls) -> None:
+    def broadcast(calls: CallLog) -> None:
         for number in range(2_000):
             calls.add("POST", 200 if number % 100 else 410, f"id {number}", 200)
 
-    sent, gone = sorted(told(caplog, broadcast), key=lambda fact: fact.status)
+    sent, gone = sorted(told(caplog, broadcast), key=lambda log_event: log_event.status)
     assert sent.detail == "1,980 posts to 1,980 connections, 396,000 bytes"
     assert (gone.status, gone.detail, gone.failed) == (
         "410",
@@ -44,7 +44,7 @@ def test_a_broadcast_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
 def test_one_connection_is_named(caplog: pytest.LogCaptureFixture) -> None:
     """A single call, or several to one connection, say which it was."""
 
-    def answer(calls: Calls) -> None:
+    def answer(calls: CallLog) -> None:
         calls.add("GET", 200, "abc", 0)
         calls.add("POST", 200, "abc", 1)
         calls.add("POST", 200, "abc", 2)
@@ -64,9 +64,9 @@ def test_a_call_without_an_answer_has_failed(caplog: pytest.LogCaptureFixture) -
 def test_what_is_not_told_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Without anybody to read lines there is nothing but the counts."""
     caplog.set_level(logging.WARNING, "apigw_local")
-    calls = Calls()
+    calls = CallLog()
     calls.add("POST", 200, "abc", 5)
-    calls.tell()
+    calls.flush()
 
     assert calls.counts == {("POST", 200): 1}
     assert caplog.records == []
@@ -77,9 +77,9 @@ def test_a_line_comes_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "apigw_local")
 
     async def main() -> None:
-        Calls().add("POST", 200, "abc", 5)
+        CallLog().add("POST", 200, "abc", 5)
         async with asyncio.timeout(5):
-            while not noted_events.facts(caplog, "post"):
+            while not logged_events.log_events(caplog, "post"):
                 await asyncio.sleep(0.01)
 
     asyncio.run(main())

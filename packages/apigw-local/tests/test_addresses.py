@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from apigw_local.ports import origin, public_origin, refusal
+from apigw_local.addresses import origin, public_origin, refusal
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Queues that functions read, and what else may trigger a function."""
+"""Queues that functions read, and other event sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 
 from apigw_local.lambda_.functions import Functions, SqsSource
-from apigw_local.sqs import event_sources
+from apigw_local.sqs import queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,7 +29,7 @@ def source(queue: str | None = None, queue_arn: str | None = None) -> SqsSource:
 
 @pytest.mark.parametrize(("suffix", "fifo"), [("", None), (".fifo", "true")])
 @pytest.mark.parametrize("prefix", ["", "arn:aws:sqs:eu-central-1:123456789012:"])
-def test_a_queue_that_is_missing_is_made(
+def test_a_missing_queue_is_created(
     sqs: SQSClient, caplog: pytest.LogCaptureFixture, prefix: str, suffix: str, fifo: str | None
 ) -> None:
     """By name or ARN, of the kind that its name tells, and said, as AWS needs it to be there."""
@@ -37,7 +37,7 @@ def test_a_queue_that_is_missing_is_made(
     reader = source(queue_arn=prefix + name) if prefix else source(queue=name)
 
     with caplog.at_level(logging.INFO, "apigw_local"):
-        url = event_sources.queue_url(sqs, reader)
+        url = queues.queue_url(sqs, reader)
 
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert url.endswith(f"/{name}")
@@ -49,12 +49,12 @@ def test_a_queue_that_is_missing_is_made(
 def test_a_queue_that_exists_is_taken_as_it_is(
     sqs: SQSClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a template has made keeps its attributes, and nothing is said."""
+    """A queue of a template keeps its attributes, without a hint."""
     name = uuid.uuid4().hex
     url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "77"})["QueueUrl"]
 
     with caplog.at_level(logging.INFO, "apigw_local"):
-        assert event_sources.queue_url(sqs, source(queue=name)) == url
+        assert queues.queue_url(sqs, source(queue=name)) == url
 
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
     assert attributes["Attributes"] == {"VisibilityTimeout": "77"}
@@ -65,7 +65,7 @@ def test_batches_of_a_standard_queue_run_side_by_side(
     sqs: SQSClient, function: ScriptedFunction, start_mapping: StartMapping
 ) -> None:
     """Nothing keeps a batch back while another is in flight, so that no order is promised."""
-    url = event_sources.queue_url(sqs, source(queue=uuid.uuid4().hex))
+    url = queues.queue_url(sqs, source(queue=uuid.uuid4().hex))
     for text in ("one", "two", "three"):
         sqs.send_message(QueueUrl=url, MessageBody=text)
     start_mapping(url, batch_size=1)
@@ -92,7 +92,7 @@ def test_what_nothing_triggers_here_is_named() -> None:
     app.on_dynamodb_record(stream_arn="arn:aws:dynamodb:x", name="written")(lambda _: None)
     app.on_cw_event({"source": ["aws.ec2"]}, name="watched")(lambda _: None)
 
-    assert event_sources.not_run(app) == [
+    assert Functions(app, Config(config_from_disk={"app_name": "app"})).not_run() == [
         "told (SNS)",
         "stored (S3)",
         "streamed (Kinesis)",

@@ -1,6 +1,7 @@
-"""HTTP answers of the gateway."""
+"""HTTP requests and responses of the gateway."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -15,14 +16,35 @@ _MESSAGES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """Request as it came over the wire.
+
+    Attributes:
+        method: The HTTP method.
+        target: Path and query, percent-encoded as sent.
+        segments: The path's segments, decoded, the first one after the leading slash.
+        headers: Names in lower case, and values; the last one of a repeated name.
+        body: The body; of one that is too long, more than is allowed.
+        body_hash: The SHA-256 of the whole body, in hexadecimal digits.
+    """
+
+    method: str
+    target: bytes
+    segments: list[str]
+    headers: dict[str, str]
+    body: bytes
+    body_hash: str
+
+
 def iso(seconds: float) -> str:
-    """A time in seconds since 1970 as API Gateway writes it."""
+    """Return a time in seconds since 1970 as API Gateway writes it."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def response(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Response:
-    """An answer with its length and, unless it is empty or has another type, JSON as its type."""
+    """Return a response with its length; its type is JSON unless the headers have another."""
     fields = Headers(headers or {})
     if status != HTTPStatus.NO_CONTENT:
         if "Content-Type" not in fields:
@@ -32,7 +54,7 @@ def response(status: int, body: bytes = b"", headers: dict[str, str] | None = No
 
 
 def refusal(status: int, **more: str) -> Response:
-    """The last answer on a TCP connection, its body the status in API Gateway's words.
+    """Return the last response of a TCP connection, its body the status in API Gateway's words.
 
     Args:
         status: The HTTP status.
@@ -44,7 +66,7 @@ def refusal(status: int, **more: str) -> Response:
 
 
 def _phrase(status: int) -> str:
-    """The reason phrase of a status, empty for one that has none."""
+    """Return the reason phrase of a status, empty for one that has none."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
