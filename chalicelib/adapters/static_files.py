@@ -1,4 +1,4 @@
-"""The page's files, from static/ in the project and in the Lambda zip alike."""
+"""Static files of the page, from static/ in the project and in the Lambda zip alike."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What browsers are told about every answer of the HTTP side."""
+"""Security headers of every HTTP response."""
 
 
 def policy(websocket_url: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The jobs that wait in the queue, as their records hold them."""
+"""Jobs of the broadcast, and their encoding as records of the queue."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ A few broadcasts keep the account's quota of posts busy; the others are for room
 
 
 class QueueDepth(Record, frozen=True):
-    """How many records are in the queue and among the dead letters, those in flight included."""
+    """Number of records in the queue and of dead letters, those in flight included."""
 
     queued: int = 0
     dead_letters: int = 0

@@ -1,4 +1,4 @@
-"""How much one connection and one user may do, and what becomes of one that does more.
+"""Limits of a connection and a user, and the rate limiter's arithmetic.
 
 The rate is limited by GCRA, the generic cell rate algorithm
 (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm): each frame has a price, in time, and
@@ -41,7 +41,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 
 
 class Limits(Record, frozen=True):
-    """What the settings allow a connection and a user.
+    """Limits that the settings give a connection and a user.
 
     Attributes:
         bounds: what a frame may hold.
@@ -77,7 +77,7 @@ class Limits(Record, frozen=True):
         return now - _ms(self.burst)
 
     def wait(self, arrival_time: int, now: int, price: int) -> int:
-        """How long until a frame of this price will be taken; 0 if this one is."""
+        """Return the time until a frame of this price conforms; 0 if this one does."""
         return 0 if arrival_time <= now else arrival_time + price - now
 
     def is_abuse(self, arrival_time: int, now: int) -> bool:
@@ -102,7 +102,7 @@ LIMITS: Final = Limits()
 
 
 def price(per_second: float, count: int = 1) -> int:
-    """What some frames cost, where so many a second are allowed."""
+    """Return the price of some frames at a rate of so many a second."""
     return round(1000 * count / per_second)
 
 

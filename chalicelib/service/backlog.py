@@ -1,4 +1,4 @@
-"""Rooms that can't keep up are given no more to do."""
+"""Backlog: refuses messages to a room whose broadcasts can't keep up."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Backlog:
             copy = self._copies.get(room)
         if copy and now - copy.read_at < COPY_LIFE:
             return copy, now
-        head = self._store.glance(room)
+        head = self._store.head(room, consistent=False)
         with self._lock:
             old = self._copies.get(room)
             copy = _Copy(head, now)

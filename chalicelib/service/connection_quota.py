@@ -1,4 +1,4 @@
-"""A user may have so many connections, and none for a while after a flood."""
+"""Connection quota: connections per user, and none for a while after a flood."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""
 
 INQUIRY_SECONDS: Final = 2.0
-"""How long it may wait for the answers."""
+"""Timeout of the inquiry, in seconds."""
 
 INQUIRY_INTERVAL: Final = 10_000
 """Milliseconds from one inquiry to the next of the same user, however many handshakes there are."""

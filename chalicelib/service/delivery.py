@@ -1,4 +1,4 @@
-"""Delivery of what a room is told to its members, and what follows from posts that fail."""
+"""Delivery: posts a room update to its members, and handles failed posts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.service.runtime import Runtime
 
 ATTEMPTS: Final = 3
-"""How often missed posts are tried again; after that the client's gap detection is left."""
+"""Retries of missed posts; after them the client's gap detection remains."""
 
 FORGOTTEN_AT_ONCE: Final = 25
 """Members that are forgotten before the next batch of a room: a call for each, and a few more.

@@ -1,4 +1,4 @@
-"""A client reads what is kept of a room: its history, and its members."""
+"""Reading of a room: its history, its members and its newest number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The members of rooms, kept in memory for as long as nobody has come or gone."""
+"""Member cache: the members of rooms, kept until their version changes."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class MemberCount:
         """
         count = self._lately(room)
         if count is None:
-            return self.of(room, self._store.glance(room))
+            return self.of(room, self._store.head(room, consistent=False))
         return count.lowest + count.spread
 
     def _lately(self, room: RoomId) -> _Count | None:
@@ -241,7 +241,7 @@ class MemberCount:
 
 
 class _Count(Record, frozen=True):
-    """How many members a large room had at a time: at the lowest level, and above it."""
+    """Number of members of a large room at a time: at the lowest level, and above it."""
 
     at: float
     lowest: int

@@ -1,4 +1,4 @@
-"""A client joins and leaves rooms."""
+"""Membership: joining and leaving rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A moderator keeps order in a room."""
+"""Moderation: kick, ban, mute and delete."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.protocol import Act
+    from chalicelib.core.protocol import ModerationRequest
     from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.membership import Membership
     from chalicelib.service.runtime import Runtime
 
 POST_SECONDS: Final = 2.0
-"""How long it may take to tell somebody who is put out; the room hears of it in any case."""
+"""Timeout of the `left` frame to a removed user, in seconds; the room is told in any case."""
 
 
 class Moderation(Record, frozen=True):
@@ -42,7 +42,7 @@ class Moderation(Record, frozen=True):
     closer: ConnectionCloser
     runtime: Runtime
 
-    def moderate(self, moderator: Connection, request: Act) -> ModeratedFrame:
+    def moderate(self, moderator: Connection, request: ModerationRequest) -> ModeratedFrame:
         """Do what a moderator asks for, who need not be in the room.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Others learn who comes and who goes."""
+"""Presence: tells rooms who joins and leaves."""
 
 from __future__ import annotations
 

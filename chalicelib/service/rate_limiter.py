@@ -1,4 +1,4 @@
-"""Frames are let in as fast as the limits allow."""
+"""Rate limiter: admits frames as fast as the limits allow."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class RateLimiter(Record, frozen=True):
             self.debts.learn(connection_id, entry.connection.user.user_id, entry.arrival_time)
 
     def _price(self, request: Request | None) -> int:
-        """What a frame costs: more, if the table has to read much for it, or a token is checked."""
+        """Return the price of a frame: more for long reads and for checking a token."""
         frames = self.limits.frames
         match request:
             case Join():

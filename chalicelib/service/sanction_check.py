@@ -1,4 +1,4 @@
-"""Who is banned from a room does not get in, and who is muted there does not speak."""
+"""Sanction check: keeps banned users out of a room, and muted users silent."""
 
 from __future__ import annotations
 

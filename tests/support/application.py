@@ -25,7 +25,7 @@ PROJECT_FILES: Final = (
     "app.py",
     "chalicelib",
     "infra",
-    "apigw_local",
+    "packages",
     "requirements.txt",
     "static",
     "vendor",

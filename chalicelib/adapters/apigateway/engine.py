@@ -1,4 +1,4 @@
-"""The loop that keeps many sockets busy from one thread."""
+"""Engine: an event loop that keeps many sockets busy from one thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OK: Final = HTTPStatus.OK.value
 MULTIPLE_CHOICES: Final = HTTPStatus.MULTIPLE_CHOICES.value
 
 TRIES: Final = 4
-"""How often a post is sent that is answered 5xx, or 429 when others are not."""
+"""Attempts for a post that is answered 5xx, or 429 when others are not."""
 
 BACKOFF: Final = 0.1
 LONGEST_BACKOFF: Final = 2.0

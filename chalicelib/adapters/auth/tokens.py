@@ -1,4 +1,4 @@
-"""Whoever an issuer's token names, with the rights that it grants."""
+"""Token authentication: verifies a JSON Web Token and reads the rights that it grants."""
 
 from __future__ import annotations
 

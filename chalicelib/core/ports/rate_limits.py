@@ -1,4 +1,4 @@
-"""What the use cases ask of the books that are kept of connections and users."""
+"""Rate limit port: the charges of connections and users."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Account(Record, frozen=True):
 
 
 class RateLimitStore(Protocol):
-    """Where frames are charged, by connection and by user.
+    """Store of charges, by connection and by user.
 
     Moments are milliseconds since 1970, prices milliseconds; `core/limits.py` tells what
     they mean. Every method raises `UnavailableError` when the table can't be reached or throttles.
