@@ -33,7 +33,7 @@ INQUIRY_INTERVAL: Final = 10_000
 
 
 class ConnectionQuota(Record, frozen=True):
-    """Lets a user's connections in, up to a number.
+    """Admits a user's connections up to the quota.
 
     Attributes:
         choose: takes so many of some addresses; by chance, so that none is passed over for good.
@@ -47,7 +47,7 @@ class ConnectionQuota(Record, frozen=True):
     choose: Callable[[Sequence[Address], int], list[Address]] = random.sample
 
     def admit(self, connection: Connection) -> None:
-        """Let a connection in, or not.
+        """Admit a connection, or refuse its handshake.
 
         Two that come at the same moment may both be the last one allowed.
 

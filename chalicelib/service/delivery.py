@@ -41,7 +41,7 @@ ENDED_AT_ONCE: Final = 100
 
 
 class Delivery(Record, frozen=True):
-    """Posts to members, forgets who is gone, and has tried again what members have missed."""
+    """Posts to members, forgets those that are gone, and queues retries of missed posts."""
 
     store: Store
     job_queue: JobQueue
@@ -83,7 +83,7 @@ class Delivery(Record, frozen=True):
         attempt: int,
         deadline: float,
     ) -> None:
-        """Tell members what they have missed; `attempt` counts the times that this was tried.
+        """Post missed messages again; `attempt` counts the tries.
 
         Raises:
             UnavailableError: a single member has not been let in yet; its job must come again.

@@ -53,7 +53,7 @@ class Erased:
 
 
 class Erasure(Record, frozen=True):
-    """Takes the texts, names, connections and memberships of a user out of the table.
+    """Deletes the texts, names, connections and memberships of a user from the table.
 
     The user id stays with the messages that are empty now, and in sanctions, which would else be
     lifted. Numbers and keys stay, so that no room has a hole and what is sent again gets the same

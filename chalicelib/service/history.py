@@ -21,7 +21,7 @@ WHO_PAGE: Final = 100
 
 
 class RoomReader(Record, frozen=True):
-    """Reads pages for members."""
+    """Reads history, members and heads for members of a room."""
 
     store: Store
     charge_reads: ChargeReads

@@ -44,7 +44,7 @@ REPLY_SECONDS: Final = 5.0
 
 
 class MessageHandler(Record, frozen=True):
-    """Hands each frame to what its action is for, and answers its sender."""
+    """Decodes and charges each frame, calls its use case, and replies to the sender."""
 
     rate_limiter: RateLimiter
     poster: Callable[[ApiStage], Poster]

@@ -30,7 +30,7 @@ POST_SECONDS: Final = 2.0
 
 
 class Moderation(Record, frozen=True):
-    """Puts users out of rooms, bans and mutes them, and takes their messages away.
+    """Kicks, bans and mutes users, and deletes their messages.
 
     Each act may be done again: what a death or a failure has left undone is done then.
     """
@@ -43,7 +43,7 @@ class Moderation(Record, frozen=True):
     runtime: Runtime
 
     def moderate(self, moderator: Connection, request: ModerationRequest) -> ModeratedFrame:
-        """Do what a moderator asks for, who need not be in the room.
+        """Carry out a moderator's request; the moderator need not be a member.
 
         Raises:
             FrameError: `forbidden`, or `bad_frame` where there is no such message.

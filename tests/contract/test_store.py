@@ -1,4 +1,4 @@
-"""What every store must do: the DynamoDB one, and its twin in memory."""
+"""Contract of stores: the DynamoDB one, and its fake in memory."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final
 from chalicelib.core.model import ApiStage, Connection, ConnectionId, Protocol, User, UserId
 
 START: Final = 1_795_543_903.0
-"""When they opened, in seconds since 1970."""
+"""Moment at which they opened, in seconds since 1970."""
 
 
 def connection(name: str, user: str = "ada") -> Connection:

@@ -616,7 +616,7 @@ def _slot(connection_id: ConnectionId) -> str:
 
 
 class MemoryTraces:
-    """What a store in dictionaries holds of a user."""
+    """Traces of a user in a store of dictionaries."""
 
     def __init__(self, store: MemoryStore, announce: Announce = silence) -> None:
         self._store = store

@@ -35,7 +35,7 @@ def ec_key(name: str) -> ec.EllipticCurvePrivateKey:  # noqa: ARG001 - one for e
 
 
 def claims(**others: Any) -> dict[str, Any]:
-    """What a good token says, with other claims set, or left out where they are `...`."""
+    """Claims of a good token, with others set, or left out where they are `...`."""
     now = int(time.time())
     good = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada@example.com", "exp": now + 600, "iat": now}
     return {name: value for name, value in (good | others).items() if value is not ...}

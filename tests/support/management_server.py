@@ -147,7 +147,7 @@ class Connections:
 
     @property
     def open(self) -> int:
-        """How many sockets are open."""
+        """Number of open sockets."""
         with self.lock:
             return len(self._open)
 

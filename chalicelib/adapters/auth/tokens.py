@@ -79,7 +79,7 @@ class TokenAuthenticator(Record, frozen=True):
         if not token or len(token) > TOKEN_LIMIT:
             raise _refusal("no token" if not token else "the token is too long")
         try:
-            # Which key it is to be checked with is all that is read of it before that.
+            # Only the key id and the algorithm are read before the signature is verified.
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self.algorithms:
                 raise _refusal("the algorithm is not one of ours")

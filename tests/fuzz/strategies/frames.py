@@ -1,4 +1,4 @@
-"""What may come as a frame, or as the body of a request."""
+"""Frames and bodies of requests, right ones and broken ones."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _right(request: type[msgspec.Struct]) -> st.SearchStrategy[Document]:
 
 
 publications: Final = _right_fields(protocol.Publication)
-"""What a server may say over HTTP."""
+"""Right bodies of publications."""
 
 right_frames: Final = st.one_of([_right(request) for request in get_args(protocol.Request)])
 """Frames of every action that there is, with the fields that they have."""
