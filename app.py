@@ -23,7 +23,7 @@ app.experimental_feature_flags.add("WEBSOCKETS")
 
 @app.on_ws_connect()
 def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
-    """Let a client in, or answer why not by a status alone: 400 to 429, or 503."""
+    """Admit a client, or refuse the handshake by a status alone: 400 to 429, or 503."""
     with telemetry.invocation("connect", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
@@ -50,7 +50,7 @@ def on_ws_connect(event: WebsocketEvent) -> dict[str, Any]:
 
 @app.on_ws_message()
 def on_ws_message(event: WebsocketEvent) -> None:
-    """Take what a client says, or tell it why not."""
+    """Carry out a client's frame, or post the reason of its refusal."""
     with telemetry.invocation("message", event.context) as meter:
         gateway_event = events.gateway_event(event.to_dict())
         meter.note(connection_id=gateway_event.request_context.connection_id)
@@ -78,7 +78,7 @@ def on_ws_disconnect(event: WebsocketEvent) -> None:
     name="broadcast",
 )
 def broadcast(event: SQSEvent) -> dict[str, Any]:
-    """Post a batch of accepted messages to the members of their rooms; return what failed of it."""
+    """Number and post a batch of accepted messages; return the failed records."""
     with telemetry.invocation("broadcast", event.context) as meter:
         queue_event = events.queue_event(event.to_dict())
         meter.note(records=len(queue_event.records))
@@ -90,7 +90,7 @@ def broadcast(event: SQSEvent) -> dict[str, Any]:
 
 @app.middleware("http")
 def harden(event: Any, respond: Callable[[Any], Response]) -> Response:
-    """Tell browsers to be careful with every answer of the HTTP side, errors included."""
+    """Add the security headers to every HTTP response, errors included."""
     response = respond(event)
     response.headers.update(static_files.HEADERS)
     return response
@@ -122,7 +122,7 @@ def client_module(name: str) -> Response:
 
 @app.route("/config.json")
 def config() -> Response:
-    """Tell the page where the WebSocket API is."""
+    """Serve the URL of the WebSocket API to the page."""
     url = settings.load().websocket_url
     if url is None:
         message = "WEBSOCKET_URL is not set: it takes the wss:// URL of the WebSocket API."
@@ -132,7 +132,7 @@ def config() -> Response:
 
 @app.route("/rooms/{room}/messages", methods=["POST"])
 def publish(room: str) -> Response:
-    """Take a message for a room from a server that has a token."""
+    """Queue a message for a room, from a server that has a token."""
 
     def take(token: str | None, body: str) -> dict[str, Any]:
         # Chalice hands on what stands between the slashes as it is (aws/chalice issue 511).
@@ -144,7 +144,7 @@ def publish(room: str) -> Response:
 
 @app.route("/users/{user_id}/messages", methods=["POST"])
 def notify(user_id: str) -> Response:
-    """Tell a user something, from a server that has a token."""
+    """Post a notice to a user, from a server that has a token."""
 
     def take(token: str | None, body: str) -> dict[str, Any]:
         notice_id, delivered = container.use_cases().user_notifier.notify(token, user_id, body)
@@ -177,7 +177,7 @@ def _is_misrouted(meter: Meter, event: GatewayEvent, expected: EventType) -> boo
 
 
 def _publication(take: Callable[[str | None, str], dict[str, Any]]) -> Response:
-    """Answer what a server publishes: 202, or why not."""
+    """Respond to a publication: 202, or the reason of its refusal."""
     request = cast("Request", app.current_request)
     token = http.bearer(request.headers.get("authorization"))
     with telemetry.invocation("publish", app.lambda_context) as meter:

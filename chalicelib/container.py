@@ -1,4 +1,4 @@
-"""Builds the object graph on first use, once per container; importing it imports little.
+"""Container: builds the object graph on first use, once; importing it imports little.
 
 On Lambda `app.py` prepares it at once, but for the function that serves the page: that needs no
 AWS client, and does not wait for one.

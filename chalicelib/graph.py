@@ -1,4 +1,4 @@
-"""The object graph of one container: the use cases, on clients that they share."""
+"""Object graph of one container: AWS clients, adapters over them, and the use cases."""
 
 from __future__ import annotations
 

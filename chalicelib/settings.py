@@ -1,4 +1,4 @@
-"""The one reader of the environment."""
+"""Settings: the one reader of the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Settings(Record, frozen=True):
-    """What the functions are told by their environment, checked.
+    """Settings of the functions, checked.
 
     Attributes:
         table: name of the DynamoDB table (`FANFARE_TABLE`).

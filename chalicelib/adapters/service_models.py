@@ -14,7 +14,7 @@ import msgspec
 from botocore.loaders import JSONFileLoader, Loader
 
 SERVICES: Final = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sqs", "ssm")
-"""What clients are made for."""
+"""Services that get clients."""
 
 _Services = TypedDict(
     "_Services",
@@ -41,7 +41,7 @@ class _Partition(TypedDict, total=False):
 
 
 class _Endpoints(TypedDict, total=False):
-    """What is kept of endpoints.json: 1.2 MB, nearly all of it about other services."""
+    """Partitions of endpoints.json; the rest of its 1.2 MB is about other services."""
 
     version: Any
     partitions: list[_Partition]

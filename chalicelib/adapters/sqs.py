@@ -1,4 +1,4 @@
-"""The SQS FIFO queue between accepting something and telling it to the members of a room."""
+"""SQS FIFO queue of jobs, between accepting a message and its broadcast."""
 
 from __future__ import annotations
 

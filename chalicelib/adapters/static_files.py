@@ -1,4 +1,4 @@
-"""The page's and the browser client's files, from static/ in the project and in the Lambda zip."""
+"""Static files of the page and the browser client, from static/ in the project or the zip."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What browsers are told about every answer of the HTTP side."""
+"""Security headers of every HTTP response."""
 
 
 def policy(websocket_url: str | None) -> str:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMESPACE: Final = "Fanfare"
-"""Where CloudWatch keeps the metrics, by `service`; what is refused, by `code` too."""
+"""CloudWatch namespace of the metrics, by `service`; refusals by `code` too."""
 
 logger: Final = Logger(utc=True)
 
 
 class Invocation:
-    """What one invocation counts and notes until it ends."""
+    """Counts and notes of one invocation."""
 
     def __init__(self, function: str, request_id: str) -> None:
         self._fields: dict[str, str | int | float | None] = {

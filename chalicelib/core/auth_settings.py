@@ -1,4 +1,4 @@
-"""What the settings say about who gets in."""
+"""Authentication settings: the mode, its keys, private rooms and allowed origins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AuthMode(StrEnum):
-    """How a client proves who it is."""
+    """Method by which a client proves its identity."""
 
     ANONYMOUS = "anonymous"
     HS256 = "hs256"
@@ -23,7 +23,7 @@ class AuthMode(StrEnum):
 
 
 class AuthSettings(Record, frozen=True):
-    """Who gets in, and where.
+    """Settings of authentication and of access to rooms.
 
     Attributes:
         mode: how a client proves who it is (`FANFARE_AUTH`).

@@ -1,4 +1,4 @@
-"""What can go wrong: the exception tree, and the table of error codes that clients see.
+"""Errors: the exception tree, and the error codes that clients see.
 
 FanfareError
 ├── SettingsError        the environment lacks a key, or holds a value that can't be
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Retry(StrEnum):
-    """What a client does after an error, as the page's own client does it."""
+    """Advice to a client after an error."""
 
     NEVER = "never"
     """The same frame will be refused again."""

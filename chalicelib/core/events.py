@@ -1,4 +1,4 @@
-"""What API Gateway and SQS hand to the functions, typed; only what is read.
+"""Events of API Gateway and SQS, typed as far as they are read.
 
 Shapes: https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html
 and https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
@@ -15,7 +15,7 @@ from chalicelib.core.model import ConnectionId
 
 
 class EventType(StrEnum):
-    """What a WebSocket event tells of, whichever route has led to the function."""
+    """Kind of a WebSocket event, whichever route has led to the function."""
 
     CONNECT = "CONNECT"
     MESSAGE = "MESSAGE"
@@ -60,12 +60,12 @@ class QueueRecord(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def receive_count(self) -> int:
-        """How often it has been delivered, this time included."""
+        """Number of deliveries, this one included."""
         return int(self.attributes["ApproximateReceiveCount"])
 
     @property
     def sent_at(self) -> int:
-        """When it was queued, in milliseconds since 1970."""
+        """Moment of queueing, in milliseconds since 1970."""
         return int(self.attributes["SentTimestamp"])
 
 

@@ -1,4 +1,4 @@
-"""How a room's posts are shared among workers, and gathered over time; pure decisions."""
+"""Fan-out: the split of a room's posts among workers, and their batching over time."""
 
 from __future__ import annotations
 

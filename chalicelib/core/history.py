@@ -1,4 +1,4 @@
-"""A room's past: pages of it, what a client that comes back has missed, and erased messages."""
+"""History of a room: pages, recovery of missed messages, and erased messages."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def page(messages: Iterable[SequencedMessage], *, newest_first: bool, last: int)
 
 
 class Recovery(Record, frozen=True):
-    """What a client that comes back is given; `reason` is None when it is all it missed."""
+    """Messages that a returning client gets; `reason` is None if they are all it missed."""
 
     messages: tuple[SequencedMessage, ...]
     reason: Literal["more", "expired", "epoch"] | None

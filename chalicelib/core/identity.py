@@ -1,4 +1,4 @@
-"""Who somebody is proven to be, and what they may do in which rooms."""
+"""Identity: a proven user, the user's rights in rooms, and the end of the proof."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from chalicelib.core.model import RoomId, User
 
 WARNED_SECONDS: Final = 300
-"""How long before a token's end its connection is warned with every answer.
+"""Seconds before a token's end in which every answer warns its connection.
 
 It is longer than a client's pings lie apart, so that even one that says nothing else hears of it.
 """
 
 GRACE_SECONDS: Final = 60
-"""How long a connection outlives its token, for no other use than to bring a new one."""
+"""Seconds that a connection outlives its token, only to bring a new one."""
 
 PATTERNS_LIMIT: Final = 50
 """Patterns of one right; they are kept with each connection."""
@@ -68,7 +68,7 @@ class Rights(Record, frozen=True):
 
 
 class Identity(Record, frozen=True):
-    """Who opens a connection.
+    """User that opens a connection, as far as proven.
 
     Attributes:
         user: who they are to others.

@@ -1,4 +1,4 @@
-"""The jobs that wait in the queue, as their records hold them."""
+"""Jobs of the broadcast, and their encoding as records of the queue."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ A few broadcasts keep the account's quota of posts busy; the others are for room
 
 
 class QueueDepth(Record, frozen=True):
-    """How many records are in the queue and among the dead letters, those in flight included."""
+    """Number of records in the queue and of dead letters, those in flight included."""
 
     queued: int = 0
     dead_letters: int = 0
 
 
 class _Job(msgspec.Struct, frozen=True):
-    """Something to tell a room.
+    """Job about a room.
 
     Attributes:
         room: the room to tell.
@@ -69,7 +69,7 @@ class _Job(msgspec.Struct, frozen=True):
 
 
 class MessageJob(_Job, frozen=True, tag="message"):
-    """Number a message, and tell it."""
+    """Number a message, and post it."""
 
     message: Message
 
@@ -84,20 +84,20 @@ class _LiveJob(_Job, frozen=True):
 
 
 class SignalJob(_LiveJob, frozen=True, tag="signal"):
-    """Tell a signal."""
+    """Post a signal."""
 
     signal: SignalSent
 
 
 class PresenceJob(_LiveJob, frozen=True, tag="presence"):
-    """Tell who came and who went."""
+    """Post joins and leaves."""
 
     joined: tuple[User, ...] = ()
     left: tuple[User, ...] = ()
 
 
 class FanoutJob(_Job, frozen=True, tag="fanout"):
-    """Tell a update to the members of a slot range, as they are by a census that counts them."""
+    """Post an update to the members of a slot range, as of a membership version."""
 
     update: RoomUpdate = msgspec.field(name="bulletin")
     slots: SlotRange = msgspec.field(name="span")
@@ -115,7 +115,7 @@ class FanoutJob(_Job, frozen=True, tag="fanout"):
 
 
 class RetryJob(_Job, frozen=True, tag="retry"):
-    """Tell some members again what they could not be told before."""
+    """Post messages again to members that missed them."""
 
     messages: tuple[SequencedMessage, ...]
     members: tuple[Member, ...]

@@ -1,11 +1,10 @@
-"""How much one connection and one user may do, and what becomes of one that does more.
+"""Limits of a connection and a user, and the rate limiter's arithmetic.
 
 The rate is limited by GCRA, the generic cell rate algorithm
 (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm): each frame has a price, in time, and
-all that has to be kept of a connection is up to when its frames have been paid for. DynamoDB adds
-the price in the very write that reads the connection; whether the frame was one too many is decided
-here afterwards. So a refused frame is paid for as well, and one that goes on regardless gets ever
-further ahead of the clock, until it is plain that it won't heed.
+only the theoretical arrival time of each connection is stored. DynamoDB adds the price in the write
+that reads the connection; whether the frame conforms is decided here afterwards. So a refused frame
+is charged as well, and a client that keeps sending goes further into debt until it is closed.
 
 Times are in milliseconds, since 1970 where they are moments.
 """
@@ -41,7 +40,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 
 
 class Limits(Record, frozen=True):
-    """What the settings allow a connection and a user.
+    """Limits that the settings give a connection and a user.
 
     Attributes:
         bounds: what a frame may hold.
@@ -73,15 +72,15 @@ class Limits(Record, frozen=True):
     bar: float = 60
 
     def start(self, now: int) -> int:
-        """Up to when the frames of a newcomer are paid for: the whole burst is still to come."""
+        """Return the arrival time of a new connection, which has its whole burst left."""
         return now - _ms(self.burst)
 
     def wait(self, arrival_time: int, now: int, price: int) -> int:
-        """How long until a frame of this price will be taken; 0 if this one is."""
+        """Return the time until a frame of this price conforms; 0 if this one does."""
         return 0 if arrival_time <= now else arrival_time + price - now
 
     def is_abuse(self, arrival_time: int, now: int) -> bool:
-        """Whether a connection has gone on so long regardless that it is to be closed."""
+        """Whether a connection is so far in debt that it is closed."""
         return arrival_time - now > _ms(self.abuse)
 
     def user_price(self, price: int) -> int:
@@ -89,7 +88,7 @@ class Limits(Record, frozen=True):
         return math.ceil(price * self.frames / self.user_frames)
 
     def cut(self, arrival_time: int, now: int) -> int | None:
-        """Up to when to count an idle one's frames as paid; None where that is well as it is.
+        """Return the arrival time to raise an idle connection to; None if it needs no raise.
 
         Without this, two silent hours would buy a flood. It takes a write of its own, as DynamoDB
         knows no maximum; so it is done at twice the burst, and a connection that says little pays
@@ -102,7 +101,7 @@ LIMITS: Final = Limits()
 
 
 def price(per_second: float, count: int = 1) -> int:
-    """What some frames cost, where so many a second are allowed."""
+    """Return the price of some frames at a rate of so many a second."""
     return round(1000 * count / per_second)
 
 

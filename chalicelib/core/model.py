@@ -1,4 +1,4 @@
-"""The nouns: connections, rooms and their members, and messages."""
+"""Model: connections, rooms, members and messages."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LOBBY: Final = RoomId("lobby")
 
 
 class Protocol(StrEnum):
-    """What a connection speaks, decided when it opens."""
+    """Form of the protocol that a connection speaks, decided when it opens."""
 
     PLAIN = "plain"
     V1 = "v1"
 
 
 class Sanction(StrEnum):
-    """What a moderator may lay on a user in a room, for a time."""
+    """Restriction of a user in a room, for a time."""
 
     BAN = "ban"
     MUTE = "mute"
@@ -48,7 +48,7 @@ class ApiStage(Record, frozen=True):
 
 
 class Address(Record, frozen=True):
-    """Where one of a user's connections is reached, and since when, in milliseconds since 1970."""
+    """Address of a user's connection; `connected_at` in milliseconds since 1970."""
 
     id: ConnectionId
     api_stage: ApiStage
@@ -56,7 +56,7 @@ class Address(Record, frozen=True):
 
 
 class User(Record, frozen=True):
-    """Who somebody is to others."""
+    """User as others see it."""
 
     user_id: UserId
     username: str
@@ -169,7 +169,7 @@ class SlotRange(Record, frozen=True, order=True):
 
 
 class MembershipVersion(Record, frozen=True):
-    """Which members a room has, by the version of its lowest shard, and about how many.
+    """Version of a room's members in the lowest shard, and their approximate number.
 
     Attributes:
         members: how many there are in all, or in the part at hand.
@@ -186,7 +186,7 @@ class MembershipVersion(Record, frozen=True):
 
 
 class Wait(Record, frozen=True):
-    """How long records of a room have waited in the queue, as a broadcast found it.
+    """Time that records of a room waited in the queue, as a broadcast found it.
 
     Attributes:
         longest: of the oldest record of a batch, in milliseconds.
@@ -198,7 +198,7 @@ class Wait(Record, frozen=True):
 
 
 class RoomHead(Record, frozen=True):
-    """Where a room stands.
+    """Head of a room: its newest number and its members' version.
 
     Attributes:
         epoch: random, made with the head; a new one means that the numbers begin at 1 again.
@@ -227,7 +227,7 @@ MessageType = Literal["chat", "delete", "deleted"]
 
 
 class Message(Record, frozen=True):
-    """What somebody said in a room, accepted and on its way to the members.
+    """Message to a room, accepted and on its way to the members.
 
     Attributes:
         id: the client's own name for it, unique for its user.
@@ -251,7 +251,7 @@ class Message(Record, frozen=True):
 
     @property
     def key(self) -> MessageKey:
-        """What makes two messages of a room the same one."""
+        """Key by which two messages of a room are the same one."""
         return message_key(self.user.user_id, self.id)
 
 

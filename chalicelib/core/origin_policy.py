@@ -1,4 +1,4 @@
-"""Which web pages may open connections."""
+"""Origin policy: the web pages that may open connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bounded memory of what was noted last."""
+"""Bounded cache that drops the entry noted longest ago."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a room is told at once, and what each member receives of it."""
+"""Room update: messages, signals and presence told at once, and each member's frames of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SignalSent(Record, frozen=True):
 
 
 class Presence(Record, frozen=True):
-    """Who came and who went, and how many there are now."""
+    """Users who joined and left, and the number of members now."""
 
     joined: tuple[User, ...]
     left: tuple[User, ...]

@@ -69,7 +69,7 @@ WHOLE: Final = Shard(0, SlotRange())
 
 
 class ShardState(Record, frozen=True):
-    """Which members a shard has, by version, and how many; zeros before the first.
+    """State of a shard: its versions and its number of members; zeros before the first.
 
     Attributes:
         version: changes with every join and leave.

@@ -1,4 +1,4 @@
-"""Text as people see it."""
+"""Visible text: one spelling for what looks the same."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Use cases: one for each Lambda function and request, each a noun with one verb."""
+"""Use cases: the Lambda functions, the requests of clients, and what they share."""

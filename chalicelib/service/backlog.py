@@ -1,4 +1,4 @@
-"""Rooms that can't keep up are given no more to do."""
+"""Backlog: refuses messages to a room whose broadcasts can't keep up."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Copy(Struct):
 
 
 class Backlog:
-    """Bounds what waits for a room, whatever its members send."""
+    """Refuses messages and signals to a room whose records wait too long."""
 
     def __init__(self, store: Store, clock: Callable[[], float], limit: int = 10_000) -> None:
         self._store = store
@@ -69,7 +69,7 @@ class Backlog:
         self._copies: Recent[RoomId, _Copy] = Recent(limit)
 
     def take_message(self, room: RoomId) -> None:
-        """Take a message for a room.
+        """Admit a message to a room.
 
         Raises:
             FrameError: `slow_down`; the room can't keep up.
@@ -84,7 +84,7 @@ class Backlog:
             copy.taken_at = now
 
     def take_signal(self, room: RoomId) -> None:
-        """Take a signal for a room; raises likewise."""
+        """Admit a signal to a room; raises as `take_message`."""
         copy, now = self._copy(room)
         _require_pace(copy.head.signalling, SIGNALS_WAIT, now)
 
@@ -94,7 +94,7 @@ class Backlog:
             copy = self._copies.get(room)
         if copy and now - copy.read_at < COPY_LIFE:
             return copy, now
-        head = self._store.glance(room)
+        head = self._store.head(room, consistent=False)
         with self._lock:
             old = self._copies.get(room)
             copy = _Copy(head, now)

@@ -1,4 +1,4 @@
-"""Broadcast: numbers a batch of accepted messages, and delivers what rooms are told."""
+"""Broadcast: numbers a batch of accepted messages, and delivers updates to rooms."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from chalicelib.service.tokens import TokenExpiry
 
 POSTING_SHARE: Final = 0.8
-"""How much of an invocation's time goes to posting; the rest is for what comes after."""
+"""Share of an invocation's time for posting; the rest is for what comes after."""
 
 BATCH_TIME: Final = 200
 """Milliseconds in which a full batch is done: docs/scale.md reckons 157 in a room of 1,000."""
@@ -57,7 +57,7 @@ LATE: Final = 250
 """Milliseconds that a batch has waited before its room may have a backlog: a burst makes none."""
 
 MOST_TIMES: Final = 10
-"""How many times as long as the oldest has waited the next ones are reckoned to wait at most."""
+"""Bound of the estimated wait, as a multiple of the oldest record's wait."""
 
 LONGEST_DELAY: Final = 60
 """Seconds at most until a batch that could not be numbered comes again."""
@@ -71,7 +71,7 @@ class _Group(Struct):
 
     @property
     def sent_at(self) -> int:
-        """When the oldest was queued, in milliseconds since 1970."""
+        """Moment at which the oldest was queued, in milliseconds since 1970."""
         return min(record.sent_at for record in self.records)
 
     def backlog(self, now: float) -> Wait:

@@ -1,4 +1,4 @@
-"""A client asks for a connection."""
+"""Connect: the handler of `$connect`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user may have so many connections, and none for a while after a flood."""
+"""Connection quota: connections per user, and none for a while after a flood."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ INQUIRIES: Final = 10
 """Connections that a handshake asks after, at most: it must not cost a hundred calls."""
 
 INQUIRY_SECONDS: Final = 2.0
-"""How long it may wait for the answers."""
+"""Timeout of the inquiry, in seconds."""
 
 INQUIRY_INTERVAL: Final = 10_000
 """Milliseconds from one inquiry to the next of the same user, however many handshakes there are."""
 
 
 class ConnectionQuota(Record, frozen=True):
-    """Lets a user's connections in, up to a number.
+    """Admits a user's connections up to the quota.
 
     Attributes:
         choose: takes so many of some addresses; by chance, so that none is passed over for good.
@@ -47,7 +47,7 @@ class ConnectionQuota(Record, frozen=True):
     choose: Callable[[Sequence[Address], int], list[Address]] = random.sample
 
     def admit(self, connection: Connection) -> None:
-        """Let a connection in, or not.
+        """Admit a connection, or refuse its handshake.
 
         Two that come at the same moment may both be the last one allowed.
 

@@ -1,4 +1,4 @@
-"""Tabs: a container's memory of the connections and users that it has charged."""
+"""Debt cache: a container's memory of the connections and users that it has charged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FOREVER: Final = 2**53
 
 
 class _ConnectionDebt(Struct):
-    """How far a connection's frames are paid for at least, and what is still to be charged."""
+    """Lower bound of a connection's arrival time, and the debt still to be charged."""
 
     user_id: UserId | None
     arrival_time: int
@@ -108,7 +108,7 @@ class DebtCache:
 
 
 class _UserDebt(Struct):
-    """How far a user's frames are paid for at least, and what has been owed since when."""
+    """Lower bound of a user's arrival time, and the debt still to be charged."""
 
     arrival_time: int
     owed: int = 0

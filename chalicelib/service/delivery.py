@@ -1,4 +1,4 @@
-"""Delivery of what a room is told to its members, and what follows from posts that fail."""
+"""Delivery: posts a room update to its members, and handles failed posts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.service.runtime import Runtime
 
 ATTEMPTS: Final = 3
-"""How often missed posts are tried again; after that the client's gap detection is left."""
+"""Retries of missed posts; after them the client's gap detection remains."""
 
 FORGOTTEN_AT_ONCE: Final = 25
 """Members that are forgotten before the next batch of a room: a call for each, and a few more.
@@ -41,7 +41,7 @@ ENDED_AT_ONCE: Final = 100
 
 
 class Delivery(Record, frozen=True):
-    """Posts to members, forgets who is gone, and has tried again what members have missed."""
+    """Posts to members, forgets those that are gone, and queues retries of missed posts."""
 
     store: Store
     job_queue: JobQueue
@@ -83,7 +83,7 @@ class Delivery(Record, frozen=True):
         attempt: int,
         deadline: float,
     ) -> None:
-        """Tell members what they have missed; `attempt` counts the times that this was tried.
+        """Post missed messages again; `attempt` counts the tries.
 
         Raises:
             UnavailableError: a single member has not been let in yet; its job must come again.

@@ -1,4 +1,4 @@
-"""A connection has ended."""
+"""Disconnect: the handler of `$disconnect`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasure: takes a user's data away."""
+"""Erasure: deletes a user's data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.service.runtime import Runtime
 
 FUNCTION_SECONDS: Final = 30
-"""How long a function may go on with what a client has sent: the gateway waits for 29 s.
+"""Longest run of a function for a client's frame, in seconds: the gateway waits for 29.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 """
@@ -30,7 +30,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 
 @dataclass
 class Erased:
-    """What became of a user's data.
+    """Outcome of an erasure.
 
     Attributes:
         messages: messages that have lost their text and their author's name.
@@ -53,7 +53,7 @@ class Erased:
 
 
 class Erasure(Record, frozen=True):
-    """Takes the texts, names, connections and memberships of a user out of the table.
+    """Deletes the texts, names, connections and memberships of a user from the table.
 
     The user id stays with the messages that are empty now, and in sanctions, which would else be
     lifted. Numbers and keys stay, so that no room has a hole and what is sent again gets the same

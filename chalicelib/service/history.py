@@ -1,4 +1,4 @@
-"""A client reads what is kept of a room: its history, and its members."""
+"""Reading of a room: its history, its members and its newest number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHO_PAGE: Final = 100
 
 
 class RoomReader(Record, frozen=True):
-    """Reads pages for members."""
+    """Reads history, members and heads for members of a room."""
 
     store: Store
     charge_reads: ChargeReads

@@ -38,7 +38,7 @@ POST_SECONDS: Final = 10.0
 
 
 class PublisherCheck(Record, frozen=True):
-    """Lets in who has a token, as fast as the limits allow.
+    """Authenticates servers that publish, and limits their rate.
 
     Attributes:
         authenticator: checks tokens; None where clients need none, and could publish as anybody.
@@ -48,7 +48,7 @@ class PublisherCheck(Record, frozen=True):
     rate_limiter: RateLimiter
 
     def authenticate(self, token: str | None) -> Identity:
-        """Return who publishes.
+        """Return the identity of a publisher.
 
         Raises:
             HandshakeError: the token proves nothing.
@@ -63,7 +63,7 @@ class PublisherCheck(Record, frozen=True):
 
 
 class HttpPublisher(Record, frozen=True):
-    """Queues messages that come over no connection, under the rules for those that do."""
+    """Queues messages that come over HTTP, under the rules for those over connections."""
 
     publisher_check: PublisherCheck
     job_queue: JobQueue
@@ -105,7 +105,7 @@ class HttpPublisher(Record, frozen=True):
 
 
 class UserNotifier(Record, frozen=True):
-    """Posts notices, which belong to no room, have no number, and are not kept."""
+    """Posts notices to users; a notice belongs to no room, has no number, and is not kept."""
 
     publisher_check: PublisherCheck
     store: Store
@@ -114,7 +114,7 @@ class UserNotifier(Record, frozen=True):
     runtime: Runtime
 
     def notify(self, token: str | None, name: str, body: str) -> tuple[str, int]:
-        """Tell a user something; return the notice's id, and how many connections have taken it.
+        """Post a notice to a user; return its id and the number of connections that took it.
 
         Raises:
             HandshakeError: the token proves nothing.

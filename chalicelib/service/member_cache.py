@@ -1,4 +1,4 @@
-"""The members of rooms, kept in memory for as long as nobody has come or gone."""
+"""Member cache: the members of rooms, kept until their version changes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COUNT_LIFE: Final = 10.0
 
 
 class MemberCache:
-    """Reads members of a part of a shard only when its version is another than at the last reading.
+    """Reads the members of a part of a shard only if its version has changed.
 
     That is exact: whoever comes or goes writes the member first and changes the version after
     that, so what was read under a version, or after it, lacks nobody of that version. A renewed
@@ -142,7 +142,7 @@ class MemberCache:
     def _mend(
         self, room: RoomId, shard: Shard, part: SlotRange, state: ShardState, found: int
     ) -> None:
-        """Set a shard's number of members right, where what was read says that it is wrong.
+        """Repair a shard's number of members if it differs from the members read.
 
         A part of a shard can't tell exactly. One with less than half of its share tells that there
         are too few to mind counting them.
@@ -186,7 +186,7 @@ def _by_part(
 
 
 class MemberCount:
-    """Tells how many members a room has: exactly while it is small, as of lately when it is large.
+    """Counts a room's members: exactly in a small room, up to ten seconds late in a large one.
 
     The shards of a large room have counts of their own; adding them up for each message, join or
     leave would cost more than it tells.
@@ -222,7 +222,7 @@ class MemberCount:
         """
         count = self._lately(room)
         if count is None:
-            return self.of(room, self._store.glance(room))
+            return self.of(room, self._store.head(room, consistent=False))
         return count.lowest + count.spread
 
     def _lately(self, room: RoomId) -> _Count | None:
@@ -241,7 +241,7 @@ class MemberCount:
 
 
 class _Count(Record, frozen=True):
-    """How many members a large room had at a time: at the lowest level, and above it."""
+    """Number of members of a large room at a time: at the lowest level, and above it."""
 
     at: float
     lowest: int
@@ -249,7 +249,7 @@ class _Count(Record, frozen=True):
 
 
 class LastCount:
-    """Remembers which number of members a room was last told."""
+    """Remembers the number of members that each room was last told."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""A client joins and leaves rooms."""
+"""Membership: joining and leaving rooms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Membership(Record, frozen=True):
-    """Puts connections into rooms, with what they missed, and takes them out."""
+    """Makes connections members of rooms, with the messages they missed, and removes them."""
 
     store: Store
     notifier: PresenceNotifier

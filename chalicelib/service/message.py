@@ -1,4 +1,4 @@
-"""A client sent a frame."""
+"""Message: the handler of `$default`, which hands each frame to its use case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from chalicelib.core import protocol
 from chalicelib.core.errors import FrameError, UnansweredError, UnavailableError, unavailable
 from chalicelib.core.model import ApiStage, Protocol
 from chalicelib.core.ports.meter import Metric
-from chalicelib.core.protocol import Join, Leave, Ping, ReadHistory, Renew, Say, Signal, Who
+from chalicelib.core.protocol.requests import (
+    Join,
+    Leave,
+    Ping,
+    ReadHistory,
+    Renew,
+    Say,
+    Signal,
+    Who,
+)
 from chalicelib.core.record import Record
 
 if TYPE_CHECKING:
@@ -20,7 +29,8 @@ if TYPE_CHECKING:
     from chalicelib.core.model import Connection
     from chalicelib.core.ports.meter import Meter
     from chalicelib.core.ports.poster import Poster
-    from chalicelib.core.protocol import Act, Frame
+    from chalicelib.core.protocol import Frame
+    from chalicelib.core.protocol.requests import RoomRequest
     from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.history import RoomReader
     from chalicelib.service.membership import Membership
@@ -29,14 +39,12 @@ if TYPE_CHECKING:
     from chalicelib.service.sending import MessageSender
     from chalicelib.service.tokens import TokenRenewal
 
-    Action = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Act
-
 REPLY_SECONDS: Final = 5.0
-"""How long a reply to the sender may take."""
+"""Timeout of a reply to the sender, in seconds."""
 
 
 class MessageHandler(Record, frozen=True):
-    """Hands each frame to what its action is for, and answers its sender."""
+    """Decodes and charges each frame, calls its use case, and replies to the sender."""
 
     rate_limiter: RateLimiter
     poster: Callable[[ApiStage], Poster]
@@ -83,7 +91,7 @@ class MessageHandler(Record, frozen=True):
         answers = [self._perform(connection, request), self.token_renewal.warning(connection)]
         return [answer for answer in answers if answer]
 
-    def _perform(self, connection: Connection, request: Action) -> Frame | None:
+    def _perform(self, connection: Connection, request: RoomRequest) -> Frame | None:
         match request:
             case Say():
                 return self.message_sender.say(connection, request)

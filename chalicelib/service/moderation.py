@@ -1,4 +1,4 @@
-"""A moderator keeps order in a room."""
+"""Moderation: kick, ban, mute and delete."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.job_queue import JobQueue
     from chalicelib.core.ports.poster import Poster
     from chalicelib.core.ports.store import Store
-    from chalicelib.core.protocol import Act
+    from chalicelib.core.protocol import ModerationRequest
     from chalicelib.service.connections import ConnectionCloser
     from chalicelib.service.membership import Membership
     from chalicelib.service.runtime import Runtime
 
 POST_SECONDS: Final = 2.0
-"""How long it may take to tell somebody who is put out; the room hears of it in any case."""
+"""Timeout of the `left` frame to a removed user, in seconds; the room is told in any case."""
 
 
 class Moderation(Record, frozen=True):
-    """Puts users out of rooms, bans and mutes them, and takes their messages away.
+    """Kicks, bans and mutes users, and deletes their messages.
 
     Each act may be done again: what a death or a failure has left undone is done then.
     """
@@ -42,8 +42,8 @@ class Moderation(Record, frozen=True):
     closer: ConnectionCloser
     runtime: Runtime
 
-    def moderate(self, moderator: Connection, request: Act) -> ModeratedFrame:
-        """Do what a moderator asks for, who need not be in the room.
+    def moderate(self, moderator: Connection, request: ModerationRequest) -> ModeratedFrame:
+        """Carry out a moderator's request; the moderator need not be a member.
 
         Raises:
             FrameError: `forbidden`, or `bad_frame` where there is no such message.

@@ -1,4 +1,4 @@
-"""Others learn who comes and who goes."""
+"""Presence: tells rooms who joins and leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRESENCE_LIMIT: Final = 200
 
 
 class PresenceNotifier(Record, frozen=True):
-    """Queues the news of comings and goings, which the broadcast tells with whatever else there is.
+    """Queues joins and leaves for the broadcast.
 
     Large rooms have none queued: their broadcasts carry the number of members. What the queue does
     not take is left out, since the next news carry the number again.
@@ -34,12 +34,12 @@ class PresenceNotifier(Record, frozen=True):
     runtime: Runtime
 
     def joined(self, connection: Connection, room: RoomId, members: int) -> None:
-        """Tell a room that somebody has come, which now has so many members."""
+        """Queue a join, unless the room is large."""
         if members <= PRESENCE_LIMIT:
             self._tell(room, joined=(connection.user,))
 
     def left(self, departures: Iterable[Departure]) -> None:
-        """Tell rooms who has gone, and nobody where nobody is left."""
+        """Queue the leaves of each room that has members left."""
         by_room: dict[RoomId, list[Departure]] = {}
         for departure in departures:
             by_room.setdefault(departure.room, []).append(departure)

@@ -1,4 +1,4 @@
-"""Frames are let in as fast as the limits allow."""
+"""Rate limiter: admits frames as fast as the limits allow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PING_ROOMS: Final = 10
 
 
 class RateLimiter(Record, frozen=True):
-    """Charges each frame, refuses those too many, and has connections closed that don't heed it.
+    """Charges each frame, refuses those above the rate, and closes connections that go on.
 
     The room never hears of a refused frame, and few of a flood's cost even the write that charges
     them.
@@ -42,7 +42,7 @@ class RateLimiter(Record, frozen=True):
     user_debts: UserDebtCache = field(default_factory=UserDebtCache)
 
     def admit(self, connection_id: ConnectionId, request: Request | None) -> Connection:
-        """Return the connection that a frame came from, of which None was to be made out.
+        """Charge a frame, None if it can't be decoded, and return its connection.
 
         Raises:
             FrameError: `unknown_connection`, or `slow_down`.
@@ -71,7 +71,7 @@ class RateLimiter(Record, frozen=True):
     def charge_reads(
         self, connection_id: ConnectionId, units: float, request: Request | None
     ) -> None:
-        """Charge a connection for what one of its frames has read, beyond what it paid itself.
+        """Charge a connection for the reads of one of its frames, beyond the frame's own price.
 
         Args:
             connection_id: the connection; nothing is charged if it has been forgotten.
@@ -90,7 +90,7 @@ class RateLimiter(Record, frozen=True):
             self.debts.learn(connection_id, entry.connection.user.user_id, entry.arrival_time)
 
     def _price(self, request: Request | None) -> int:
-        """What a frame costs: more, if the table has to read much for it, or a token is checked."""
+        """Return the price of a frame: more for long reads and for checking a token."""
         frames = self.limits.frames
         match request:
             case Join():
@@ -103,7 +103,7 @@ class RateLimiter(Record, frozen=True):
                 return price(frames)
 
     def charge_publisher(self, user_id: UserId) -> None:
-        """Charge a user for what comes over no connection: as much as over one may come.
+        """Charge a user for a message over HTTP, at the rate of a connection.
 
         Raises:
             FrameError: `slow_down`.
@@ -131,7 +131,7 @@ class RateLimiter(Record, frozen=True):
         return wait
 
     def _write(self, user_id: UserId, cost: int, now: int) -> int:
-        """Charge a user in the table; return up to when the frames are paid for then."""
+        """Charge a user in the table; return the new theoretical arrival time."""
         arrival_time = self.store.charge(user_id, cost, self.limits.start(now))
         cut = self.limits.cut(arrival_time, now)
         if cut is not None:

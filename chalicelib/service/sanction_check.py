@@ -1,4 +1,4 @@
-"""Who is banned from a room does not get in, and who is muted there does not speak."""
+"""Sanction check: keeps banned users out of a room, and muted users silent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SanctionCheck(Record, frozen=True):
-    """Holds users to the sanctions that moderators have laid on them."""
+    """Enforces bans and mutes."""
 
     store: Store
     clock: Callable[[], float]
@@ -46,7 +46,7 @@ class SanctionCheck(Record, frozen=True):
         return joined, head
 
     def require_unsanctioned(self, room: RoomId, user_id: UserId) -> None:
-        """Refuse to let somebody speak who need not be in the room for it.
+        """Refuse the message of a user who need not be a member.
 
         Raises:
             FrameError: `banned`, or `muted`.
@@ -62,7 +62,7 @@ class SanctionCheck(Record, frozen=True):
 
 
 def require_voice(muted_until: int | None, now: float) -> None:
-    """Refuse to let somebody speak who is muted.
+    """Refuse the message of a muted user.
 
     Raises:
         FrameError: `muted`.

@@ -1,4 +1,4 @@
-"""A client says something to a room."""
+"""Sending: queues a client's messages and signals."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class TokenRenewal(Record, frozen=True):
-    """Holds connections to their tokens' time, and takes new tokens."""
+    """Refuses frames after a token's end, and takes new tokens."""
 
     store: Store
     membership: Membership
@@ -100,7 +100,7 @@ def _refusal() -> FrameError:
 
 
 class TokenExpiry(Record, frozen=True):
-    """Ends connections whose time is over, in jobs of their own, and forgets who is gone."""
+    """Closes connections whose token has ended, and forgets them, in jobs of their own."""
 
     store: Store
     job_queue: JobQueue

@@ -150,7 +150,7 @@ class Room:
         received = prices["sqs.fifo"].units(size * gathered)
         accepting = 2 * quotas.TABLE_CALL + quotas.QUEUE_CALL
         # Each container looks at the head of a room that it takes messages for once a second.
-        glances = min(load.rate, max(1.0, load.rooms * load.rate * accepting)) / 2
+        heads = min(load.rate, max(1.0, load.rooms * load.rate * accepting)) / 2
         # Each leaf reads the states of the shards that its members may lie in.
         states = sum(max(leaves, len(level)) for level in LEVELS[1 : self.level + 1])
         return Usage(
@@ -164,7 +164,7 @@ class Room:
             queue_requests=self.events * prices["sqs.fifo"].units(size)
             + self.batches * (1 + received)
             + self.batches * (forks + 2 * (leaves + forks - 1)) * received,
-            read_units=glances + load.rate + self.batches * (1 + states) + self.member_reads,
+            read_units=heads + load.rate + self.batches * (1 + states) + self.member_reads,
             # A message charges its sender, and is kept with its key; a batch moves the head.
             write_units=load.rate
             * (

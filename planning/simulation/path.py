@@ -121,7 +121,7 @@ class Path:
 
     def _accept(self, job: Job) -> Process:
         yield self._env.timeout(2 * quotas.TABLE_CALL)
-        # The sender is charged, and what it saved in a silence is cut; the head is glanced at.
+        # The sender is charged, and what it saved in a silence is cut; the head is read.
         self.write_units += 2
         self.read_units += 0.5
         # Published latencies of the queue begin with this call.

@@ -1,4 +1,4 @@
-"""What the queue does with jobs."""
+"""Contract of the job queue."""
 
 from __future__ import annotations
 

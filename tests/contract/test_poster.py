@@ -1,4 +1,4 @@
-"""What every poster must do, against a real HTTP server that misbehaves on request."""
+"""Contract of posters, against a real HTTP server that misbehaves on request."""
 
 from __future__ import annotations
 

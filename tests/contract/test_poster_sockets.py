@@ -1,4 +1,4 @@
-"""What the poster on its own sockets does beyond the contract: keep them, retry, keep pace."""
+"""Socket poster beyond the contract: reuse of sockets, retries, and its rate."""
 
 from __future__ import annotations
 

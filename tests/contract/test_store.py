@@ -1,4 +1,4 @@
-"""What every store must do: the DynamoDB one, and its twin in memory."""
+"""Contract of stores: the DynamoDB one, and its fake in memory."""
 
 from __future__ import annotations
 
@@ -605,7 +605,7 @@ def test_a_table_that_fails_is_unavailable() -> None:
             lambda: list(store.members(LOBBY, WHOLE, SlotRange())),
             lambda: store.shards(LOBBY, LEVELS[1]),
             lambda: store.count(LOBBY, WHOLE),
-            lambda: store.glance(LOBBY),
+            lambda: store.head(LOBBY, consistent=False),
             lambda: store.note_signals(LOBBY, Wait(1, 2)),
             lambda: store.erase(LOBBY, head.epoch, 1),
             lambda: store.sanction(LOBBY, ada.user.user_id, Sanction.BAN, 1),
@@ -989,27 +989,29 @@ def test_members_of_every_level_are_found(store: Store) -> None:
 
 
 @pytest.mark.parametrize("store", ["past"], indirect=True)
-def test_only_a_glance_and_the_count_of_a_large_room_may_be_old(store: Store) -> None:
+def test_only_an_inconsistent_head_and_the_count_of_a_large_room_may_be_old(store: Store) -> None:
     """They tell what is told as approximate, for half the price; all else is as it is now."""
     large_room(store)
     head = say(store, [message(1)])
-    assert store.head(LOBBY) == head != store.glance(LOBBY)
+    assert store.head(LOBBY) == head != store.head(LOBBY, consistent=False)
     assert MemberCount(store).of(LOBBY, head) == head.members
     assert len(cached(store)) == len(LEVELS) + 2 * len(CAPACITY)
 
 
 @pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
-def test_a_glance_shows_where_a_room_stands(store: Store) -> None:
+def test_an_inconsistent_head_tells_of_waits(store: Store) -> None:
     """Where it stood a moment ago, with how long messages and signals have waited."""
     head = store.head(LOBBY)
-    assert store.glance(LOBBY).seq == 0
+    assert store.head(LOBBY, consistent=False).seq == 0
     store.note_signals(LOBBY, Wait(9, NOW))
     assert store.head(LOBBY).signalling == Wait()
     after = replace(head, seq=1, numbering=Wait(1234, NOW * 1000))
     store.append([SequencedMessage(1, head.epoch, message(1))])
     assert store.advance(LOBBY, head, after) == after
     store.note_signals(LOBBY, Wait(2345, NOW * 1000 + 1))
-    assert store.glance(LOBBY) == replace(after, signalling=Wait(2345, NOW * 1000 + 1))
+    assert store.head(LOBBY, consistent=False) == replace(
+        after, signalling=Wait(2345, NOW * 1000 + 1)
+    )
 
 
 @pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)

@@ -1,4 +1,4 @@
-"""What is refused because AWS does not do its part is counted where the alarms look."""
+"""Refusals for failures of AWS, counted under the codes that the alarms watch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message costs: every AWS call that the functions make, counted."""
+"""AWS calls of the functions, counted."""
 
 from __future__ import annotations
 

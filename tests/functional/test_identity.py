@@ -1,4 +1,4 @@
-"""Who gets in, what they may do, and for how long, through the functions."""
+"""Authentication, rights and the end of tokens, through the functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much an invocation logs: the bytes that `python -m planning.cost` reckons with."""
+"""Log size of an invocation: the bytes that `python -m planning.cost` assumes."""
 
 from __future__ import annotations
 

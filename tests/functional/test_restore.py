@@ -1,4 +1,4 @@
-"""What docs/operations.md says of a restored table: without its heads, rooms begin anew."""
+"""Restored tables, as docs/operations.md describes them: without heads, rooms begin anew."""
 
 from __future__ import annotations
 

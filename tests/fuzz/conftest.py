@@ -1,4 +1,4 @@
-"""How much is tried: some thousand inputs with every run of the tests, many more by `make fuzz`."""
+"""Number of inputs: some thousand with every run of the tests, many more by `make fuzz`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much has been tried."""
+"""Counts of tried inputs."""
 
 from collections import Counter
 from typing import Final

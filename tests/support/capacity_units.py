@@ -1,4 +1,4 @@
-"""Capacity units of a table's calls, by the sizes of the items, since the emulations don't tell.
+"""Capacity units of a table's calls, by the sizes of the items: the emulations don't tell.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 """

@@ -374,15 +374,11 @@ class MemoryStore(MemoryLedger):
             kept.shards[shard] = replace(kept.shards[shard], members=state.members)
         self._announce("UpdateItem")
 
-    def head(self, room: RoomId) -> RoomHead:
+    def head(self, room: RoomId, *, consistent: bool = True) -> RoomHead:  # noqa: ARG002 - always is
         """See `Store.head`."""
         head = self.rooms[room].head
         self._announce("GetItem")
         return head or self._new_head()
-
-    def glance(self, room: RoomId) -> RoomHead:
-        """See `Store.glance`."""
-        return self.head(room)
 
     def numbers(
         self, room: RoomId, keys: Collection[MessageKey]

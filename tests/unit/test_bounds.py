@@ -1,4 +1,4 @@
-"""What a frame and a name may hold."""
+"""Bounds of frames and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the broadcast does when something fails, over twins in memory."""
+"""Broadcasts amid failures, over fakes in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many broadcasts may run at a time, wherever that is said."""
+"""Concurrency of broadcasts, the same wherever it is set."""
 
 from __future__ import annotations
 

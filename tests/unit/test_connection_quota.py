@@ -40,8 +40,8 @@ class Asked(MemoryPoster):
         return super().info(connection_id, deadline)
 
 
-class Doorway:
-    """A door, and the gateway behind it, where connections have ended without a word."""
+class Handshakes:
+    """Handshakes of users, and a gateway where connections have ended without `$disconnect`."""
 
     def __init__(self, limits: Limits) -> None:
         self.now = START
@@ -73,84 +73,84 @@ class Doorway:
 
 def test_a_user_has_so_many_connections() -> None:
     """The next one is refused with 429, somebody else's is not, nor one after another's end."""
-    doorway = Doorway(Limits(connections=2))
-    answers = [doorway.open(name) for name in ("1", "2", "3")]
+    handshakes = Handshakes(Limits(connections=2))
+    answers = [handshakes.open(name) for name in ("1", "2", "3")]
     assert answers == [HTTPStatus.OK, HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS]
-    assert doorway.open("4", "bob") is HTTPStatus.OK
-    doorway.store.forget(ConnectionId("1="))
-    assert doorway.open("5") is HTTPStatus.OK
+    assert handshakes.open("4", "bob") is HTTPStatus.OK
+    handshakes.store.forget(ConnectionId("1="))
+    assert handshakes.open("5") is HTTPStatus.OK
 
 
 def test_connections_that_ended_without_a_word_don_t_count() -> None:
     """Where `$disconnect` never came, the gateway is asked, and what is gone is forgotten."""
-    doorway = Doorway(Limits(connections=2))
-    doorway.open("1")
-    doorway.open("2")
-    doorway.now += LATER
-    doorway.gateway.ill[ConnectionId("1=")] = Reason.GONE
-    assert doorway.open("3") is HTTPStatus.OK
-    assert doorway.store.connection(ConnectionId("1=")) is None
-    assert doorway.open("4") is HTTPStatus.TOO_MANY_REQUESTS
+    handshakes = Handshakes(Limits(connections=2))
+    handshakes.open("1")
+    handshakes.open("2")
+    handshakes.now += LATER
+    handshakes.gateway.ill[ConnectionId("1=")] = Reason.GONE
+    assert handshakes.open("3") is HTTPStatus.OK
+    assert handshakes.store.connection(ConnectionId("1=")) is None
+    assert handshakes.open("4") is HTTPStatus.TOO_MANY_REQUESTS
 
 
 def test_the_gateway_is_asked_once_in_an_interval() -> None:
     """Further handshakes of that user are refused without a write, another user's is not."""
-    doorway = Doorway(Limits(connections=1))
+    handshakes = Handshakes(Limits(connections=1))
     for user in ("ada", "bob"):
-        doorway.open(user, user)
-    doorway.now += LATER
+        handshakes.open(user, user)
+    handshakes.now += LATER
     for name in ("1", "2", "3"):
-        assert doorway.open(name) is HTTPStatus.TOO_MANY_REQUESTS
-    assert doorway.gateway.asked == [ConnectionId("ada=")]
-    doorway.calls.clear()
-    doorway.open("4")
-    assert doorway.calls == ["Query"]
-    doorway.gateway.ill[ConnectionId("bob=")] = Reason.GONE
-    assert doorway.open("5", "bob") is HTTPStatus.OK
-    doorway.now += INQUIRY_INTERVAL / 1000
-    doorway.gateway.ill[ConnectionId("ada=")] = Reason.GONE
-    assert doorway.open("6") is HTTPStatus.OK
+        assert handshakes.open(name) is HTTPStatus.TOO_MANY_REQUESTS
+    assert handshakes.gateway.asked == [ConnectionId("ada=")]
+    handshakes.calls.clear()
+    handshakes.open("4")
+    assert handshakes.calls == ["Query"]
+    handshakes.gateway.ill[ConnectionId("bob=")] = Reason.GONE
+    assert handshakes.open("5", "bob") is HTTPStatus.OK
+    handshakes.now += INQUIRY_INTERVAL / 1000
+    handshakes.gateway.ill[ConnectionId("ada=")] = Reason.GONE
+    assert handshakes.open("6") is HTTPStatus.OK
 
 
 def test_of_handshakes_side_by_side_one_asks() -> None:
     """Another that has claimed the inquiry since the account was read leaves nothing to ask."""
-    doorway = Doorway(Limits(connections=1))
-    doorway.open("1")
-    doorway.now += LATER
+    handshakes = Handshakes(Limits(connections=1))
+    handshakes.open("1")
+    handshakes.now += LATER
 
     def overtake(call: str) -> None:
         if call == "Query":
-            doorway.store.claim_inquiry(UserId("ada"), 0, int(doorway.now * 1000))
+            handshakes.store.claim_inquiry(UserId("ada"), 0, int(handshakes.now * 1000))
 
-    store = MemoryStore(lambda: doorway.now, overtake)
-    doorway.store = store
-    doorway.connection_quota = replace(doorway.connection_quota, store=store)
+    store = MemoryStore(lambda: handshakes.now, overtake)
+    handshakes.store = store
+    handshakes.connection_quota = replace(handshakes.connection_quota, store=store)
     store.add(connection("1"))
-    assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
-    assert doorway.gateway.asked == []
+    assert handshakes.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert handshakes.gateway.asked == []
 
 
 def test_stale_connections_behind_live_ones_are_found() -> None:
     """Ten of all are chosen, so that an ended one does not hide behind ten that go on."""
-    doorway = Doorway(Limits(connections=2 * INQUIRIES))
+    handshakes = Handshakes(Limits(connections=2 * INQUIRIES))
     for number in range(2 * INQUIRIES):
-        doorway.open(str(number))
-    doorway.now += LATER
+        handshakes.open(str(number))
+    handshakes.now += LATER
     stale = ConnectionId(f"{2 * INQUIRIES - 1}=")
-    doorway.gateway.ill[stale] = Reason.GONE
-    assert doorway.open("new") is HTTPStatus.OK
-    assert len(doorway.offered) == 2 * INQUIRIES
-    assert len(doorway.gateway.asked) == INQUIRIES
-    assert stale in doorway.gateway.asked
+    handshakes.gateway.ill[stale] = Reason.GONE
+    assert handshakes.open("new") is HTTPStatus.OK
+    assert len(handshakes.offered) == 2 * INQUIRIES
+    assert len(handshakes.gateway.asked) == INQUIRIES
+    assert stale in handshakes.gateway.asked
 
 
 def test_chance_chooses_whom_to_ask_after() -> None:
-    """Left to itself, a door takes other ten each time, none twice in one inquiry."""
-    doorway = Doorway(LIMITS)
+    """Left to itself, the quota asks after another ten each time, none twice in one inquiry."""
+    handshakes = Handshakes(LIMITS)
     connection_quota = ConnectionQuota(
-        doorway.store,
-        doorway.connection_quota.closer,
-        doorway.connection_quota.manager,
+        handshakes.store,
+        handshakes.connection_quota.closer,
+        handshakes.connection_quota.manager,
         LIMITS,
         lambda: START,
     )
@@ -167,31 +167,31 @@ def test_chance_chooses_whom_to_ask_after() -> None:
 
 def test_a_connection_that_may_still_be_in_its_handshake_is_not_asked_after() -> None:
     """Until `$connect` has returned the gateway calls it gone, so it counts, and stays known."""
-    doorway = Doorway(Limits(connections=1))
-    doorway.open("1")
-    doorway.gateway.ill[ConnectionId("1=")] = Reason.GONE
-    doorway.now += LATER - 0.001
-    assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
-    assert doorway.store.connection(ConnectionId("1=")) is not None
-    doorway.now += 0.001
-    assert doorway.open("3") is HTTPStatus.OK
+    handshakes = Handshakes(Limits(connections=1))
+    handshakes.open("1")
+    handshakes.gateway.ill[ConnectionId("1=")] = Reason.GONE
+    handshakes.now += LATER - 0.001
+    assert handshakes.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert handshakes.store.connection(ConnectionId("1=")) is not None
+    handshakes.now += 0.001
+    assert handshakes.open("3") is HTTPStatus.OK
 
 
 def test_who_has_flooded_is_not_let_in_for_a_while() -> None:
     """Until the time is over, and nobody else is kept out by it."""
-    doorway = Doorway(LIMITS)
-    doorway.store.block_user(UserId("ada"), int((START + 60) * 1000))
-    assert doorway.open("1") is HTTPStatus.TOO_MANY_REQUESTS
-    assert doorway.open("2", "bob") is HTTPStatus.OK
-    doorway.now += 60
-    assert doorway.open("3") is HTTPStatus.OK
+    handshakes = Handshakes(LIMITS)
+    handshakes.store.block_user(UserId("ada"), int((START + 60) * 1000))
+    assert handshakes.open("1") is HTTPStatus.TOO_MANY_REQUESTS
+    assert handshakes.open("2", "bob") is HTTPStatus.OK
+    handshakes.now += 60
+    assert handshakes.open("3") is HTTPStatus.OK
 
 
 def test_only_what_says_gone_is_gone() -> None:
     """A gateway that can't be asked proves nothing, so the connection counts."""
-    doorway = Doorway(Limits(connections=1))
-    doorway.open("1")
-    doorway.now += LATER
-    doorway.gateway.ill[ConnectionId("1=")] = Reason.THROTTLED
-    assert doorway.open("2") is HTTPStatus.TOO_MANY_REQUESTS
-    assert doorway.gateway.asked == [ConnectionId("1=")]
+    handshakes = Handshakes(Limits(connections=1))
+    handshakes.open("1")
+    handshakes.now += LATER
+    handshakes.gateway.ill[ConnectionId("1=")] = Reason.THROTTLED
+    assert handshakes.open("2") is HTTPStatus.TOO_MANY_REQUESTS
+    assert handshakes.gateway.asked == [ConnectionId("1=")]

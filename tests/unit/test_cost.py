@@ -140,7 +140,7 @@ def test_a_large_room_is_paid_for_as_a_tree(members: int, broadcasts: int, reque
 def test_a_message_pays_for_its_own_items(members: int, reads: int, parts: int) -> None:
     """It charges its sender twice, after a silence, is kept with its key, and moves the head.
 
-    The head is glanced at, and read with the key; a large room's shards tell their states. A
+    The head is read for the backlog and with the key; a large room's shards tell their states. A
     change has one part of a shard's members read again.
     """
     room = Room(Workload(members=members, rate=1), PRICES)

@@ -1,4 +1,4 @@
-"""How large rooms are shared among workers, and busy ones wait for more."""
+"""Fan-out: the split of large rooms among workers, and the wait of busy ones."""
 
 from __future__ import annotations
 

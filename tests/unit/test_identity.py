@@ -1,4 +1,4 @@
-"""What rights grant, how long they hold, and what the settings demand."""
+"""Rights, the end of tokens, and the settings of authentication."""
 
 from __future__ import annotations
 

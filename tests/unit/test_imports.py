@@ -1,4 +1,4 @@
-"""What a cold start has to import: each function waits for what it needs, and for nothing else."""
+"""Imports of a cold start: each function waits for those that it needs alone."""
 
 from __future__ import annotations
 

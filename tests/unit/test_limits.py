@@ -1,4 +1,4 @@
-"""Who sends too much is slowed down, and closed if that does not help; nobody else is."""
+"""Rate limiter: slows down and closes connections that send too much, and no others."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ rates = st.floats(min_value=0.5, max_value=500)
 steps = st.lists(st.integers(min_value=0, max_value=30_000), max_size=300)
 
 
-class Gate:
-    """One connection's frames before an admission, at a time that the test sets.
+class Sender:
+    """Sender of frames over one connection, at a time that the test sets.
 
     Attributes:
         outcomes: of every frame: `taken`, `told` that it was not, `silent`, or `closed`.
@@ -66,17 +66,17 @@ class Gate:
 
 def test_a_burst_is_taken_and_after_it_the_rate() -> None:
     """Two seconds' worth may come at once; then ten a second are taken, and no more."""
-    gate = Gate()
+    sender = Sender()
     for _ in range(20):
-        assert gate.send() == "taken"
-    assert gate.send() == "told"
+        assert sender.send() == "taken"
+    assert sender.send() == "told"
     # What is refused is paid for as well.
-    gate.now += gate.wait
-    assert gate.wait == 0.2
+    sender.now += sender.wait
+    assert sender.wait == 0.2
     for _ in range(30):
-        assert gate.send() == "taken"
-        assert gate.send() in ("silent", "told")
-        gate.now += 0.2
+        assert sender.send() == "taken"
+        assert sender.send() in ("silent", "told")
+        sender.now += 0.2
 
 
 @given(rates, steps)
@@ -123,85 +123,85 @@ def test_who_waits_as_told_is_taken(rate: float, too_many: int) -> None:
 
 def test_silence_buys_no_flood() -> None:
     """After two hours without a word, no more comes through than twice the burst."""
-    gate = Gate()
-    gate.send()
-    gate.now += 7200
+    sender = Sender()
+    sender.send()
+    sender.now += 7200
     for _ in range(100):
-        gate.send()
-    assert gate.outcomes[1:].count("taken") <= 2 * 20 + 1
+        sender.send()
+    assert sender.outcomes[1:].count("taken") <= 2 * 20 + 1
 
 
 def test_an_idle_ones_credit_is_cut_by_few_writes() -> None:
     """Whoever says something every second pays for a second write once in a burst's time."""
-    gate = Gate()
+    sender = Sender()
     for _ in range(20):
-        gate.now += 1
-        assert gate.send() == "taken"
-    assert len(gate.calls) - 20 <= 20 / TIGHT.burst
+        sender.now += 1
+        assert sender.send() == "taken"
+    assert len(sender.calls) - 20 <= 20 / TIGHT.burst
 
 
 def test_a_flood_is_told_so_and_then_closed() -> None:
     """It is answered once a second, closed when far ahead, and its user is not let in then."""
-    gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=30, bar=60))
+    sender = Sender(Limits(frames=10, joins=2, burst=2, abuse=30, bar=60))
     for number in range(1500):
-        gate.now = START + number / 500
-        gate.send()
-    assert gate.outcomes[:20] == ["taken"] * 20
-    assert gate.outcomes.count("told") == 1
-    [closed] = [number for number, one in enumerate(gate.outcomes) if one == "closed"]
+        sender.now = START + number / 500
+        sender.send()
+    assert sender.outcomes[:20] == ["taken"] * 20
+    assert sender.outcomes.count("told") == 1
+    [closed] = [number for number, one in enumerate(sender.outcomes) if one == "closed"]
     assert closed / 500 < 1
-    assert gate.outcomes[closed + 1 :] == ["silent"] * (1499 - closed)
-    bar = gate.store.account(UserId("ada")).blocked_until
+    assert sender.outcomes[closed + 1 :] == ["silent"] * (1499 - closed)
+    bar = sender.store.account(UserId("ada")).blocked_until
     assert bar == round((START + closed / 500 + 60) * 1000)
 
 
 def test_most_of_a_flood_costs_no_call() -> None:
     """Refused frames are charged together, five times a second, and none of them is forgotten."""
-    gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=1e6))
+    sender = Sender(Limits(frames=10, joins=2, burst=2, abuse=1e6))
     for number in range(2020):
-        gate.now = START + number / 500
-        gate.send()
-    assert gate.outcomes.count("taken") == 20
+        sender.now = START + number / 500
+        sender.send()
+    assert sender.outcomes.count("taken") == 20
     # A write each for what is taken; 4 seconds of charges and of answers after that.
-    assert len(gate.calls) <= 20 + 5 * 4 + 4 + 1
-    gate.now += 0.2
-    gate.send()
-    entry = gate.store.admit(ConnectionId("1="), 0, 0)
+    assert len(sender.calls) <= 20 + 5 * 4 + 4 + 1
+    sender.now += 0.2
+    sender.send()
+    entry = sender.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
     assert entry.arrival_time == round((START - 2) * 1000) + 2021 * 100
 
 
 def test_what_one_container_has_refused_another_one_knows() -> None:
     """The table has what all of them have charged; what each remembers is only ever less."""
-    gate = Gate(Limits(frames=10, joins=2, burst=2, abuse=1e6))
-    other = RateLimiter(gate.store, gate.rate_limiter.limits, lambda: gate.now)
+    sender = Sender(Limits(frames=10, joins=2, burst=2, abuse=1e6))
+    other = RateLimiter(sender.store, sender.rate_limiter.limits, lambda: sender.now)
     for _ in range(10):
         other.admit(ConnectionId("1="), HI)
-    assert [gate.send() for _ in range(11)].count("taken") == 10
+    assert [sender.send() for _ in range(11)].count("taken") == 10
     with pytest.raises(FrameError):
         other.admit(ConnectionId("1="), HI)
 
 
 def test_who_waits_is_never_closed() -> None:
     """However often somebody sends too much, who heeds the answer stays, and gets on."""
-    gate = Gate()
+    sender = Sender()
     for _ in range(2000):
-        if gate.send() == "told":
-            gate.now += gate.wait
-        elif gate.outcomes[-1] == "silent":
-            gate.now += 1
-    assert "closed" not in gate.outcomes
-    assert gate.outcomes.count("taken") > 1000
+        if sender.send() == "told":
+            sender.now += sender.wait
+        elif sender.outcomes[-1] == "silent":
+            sender.now += 1
+    assert "closed" not in sender.outcomes
+    assert sender.outcomes.count("taken") > 1000
 
 
 def test_two_at_the_same_moment_get_one_answer() -> None:
     """Of functions that refuse frames of one connection side by side, one answers."""
-    gate = Gate()
-    while gate.send() != "told":
+    sender = Sender()
+    while sender.send() != "told":
         pass
-    answered = int(gate.now * 1000)
-    assert gate.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
-    assert not gate.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
+    answered = int(sender.now * 1000)
+    assert sender.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
+    assert not sender.store.claim_refusal(ConnectionId("1="), answered, answered + 1000)
 
 
 @pytest.mark.parametrize(
@@ -222,38 +222,38 @@ def test_what_costs_the_table_more_costs_the_client_more(
     request_: Request | None, cost: int
 ) -> None:
     """Joins have a rate of their own, pages and repetitions count double, a ping by its rooms."""
-    gate = Gate()
-    while gate.send(request_) == "taken":
+    sender = Sender()
+    while sender.send(request_) == "taken":
         pass
-    assert gate.outcomes.count("taken") == 20 // cost
+    assert sender.outcomes.count("taken") == 20 // cost
 
 
 def test_a_user_is_limited_over_all_connections() -> None:
     """With a rate for users, a second connection of the same one has nothing more to give."""
-    gate = Gate(Limits(frames=10, burst=2, user_frames=10))
-    gate.store.add(connection("2"))
-    gate.store.add(connection("3", "bob"))
-    sent = [gate.send(name="1") for _ in range(15)] + [gate.send(name="2") for _ in range(15)]
+    sender = Sender(Limits(frames=10, burst=2, user_frames=10))
+    sender.store.add(connection("2"))
+    sender.store.add(connection("3", "bob"))
+    sent = [sender.send(name="1") for _ in range(15)] + [sender.send(name="2") for _ in range(15)]
     assert sent.count("taken") == 20
-    assert gate.send(name="3") == "taken"
-    gate.now += 7200
-    sent = [gate.send(name=str(1 + number % 2)) for number in range(60)]
+    assert sender.send(name="3") == "taken"
+    sender.now += 7200
+    sent = [sender.send(name=str(1 + number % 2)) for number in range(60)]
     assert sent.count("taken") <= 2 * 20 + 1
 
 
 def test_a_user_s_overdraft_closes_no_connection() -> None:
     """Each is told at most once a second, and goes on at the user's rate once there is room."""
-    gate = Gate(Limits(frames=10, burst=2, abuse=3, user_frames=1))
-    gate.store.add(connection("2"))
+    sender = Sender(Limits(frames=10, burst=2, abuse=3, user_frames=1))
+    sender.store.add(connection("2"))
     for number in range(600):
-        gate.now = START + number / 10
-        gate.send(name="1")
-        gate.send(name="2")
-    assert "closed" not in gate.outcomes
-    assert gate.outcomes.count("taken") <= 60 + 2 + 1
-    assert 100 < gate.outcomes.count("told") <= 2 * 60
-    gate.now += 1
-    assert gate.send(name="1") == "taken"
+        sender.now = START + number / 10
+        sender.send(name="1")
+        sender.send(name="2")
+    assert "closed" not in sender.outcomes
+    assert sender.outcomes.count("taken") <= 60 + 2 + 1
+    assert 100 < sender.outcomes.count("told") <= 2 * 60
+    sender.now += 1
+    assert sender.send(name="1") == "taken"
 
 
 def test_most_of_a_user_s_flood_costs_no_call() -> None:
@@ -261,44 +261,44 @@ def test_most_of_a_user_s_flood_costs_no_call() -> None:
 
     None of the frames is forgotten, so a connection that begins to send more is still closed.
     """
-    gate = Gate(LIMITS)
+    sender = Sender(LIMITS)
     names = [str(number) for number in range(1, 51)]
     for name in names[1:]:
-        gate.store.add(connection(name))
-    gate.calls.clear()
+        sender.store.add(connection(name))
+    sender.calls.clear()
     seconds = 10
     for number in range(500 * seconds):
-        gate.now = START + number / 500
-        gate.send(name=names[number % 50])
-    taken, told = gate.outcomes.count("taken"), gate.outcomes.count("told")
+        sender.now = START + number / 500
+        sender.send(name=names[number % 50])
+    taken, told = sender.outcomes.count("taken"), sender.outcomes.count("told")
     assert 60 + 20 * (seconds - 1) <= taken <= 60 + 20 * seconds + 1
     assert 50 * (seconds - 2) <= told <= 50 * seconds
     # A write for each that is taken, two for each that is told, and the user's own.
-    assert len(gate.calls) <= taken + 2 * told + 6 * seconds
-    gate.now += 1
-    gate.send(name="1")
-    entry = gate.store.admit(ConnectionId("1="), 0, 0)
+    assert len(sender.calls) <= taken + 2 * told + 6 * seconds
+    sender.now += 1
+    sender.send(name="1")
+    entry = sender.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
     assert entry.arrival_time == round((START - 3) * 1000) + (10 * seconds + 1) * 100
 
 
 def test_a_user_pays_in_proportion_to_the_rates() -> None:
     """A user of double the rate of a connection has two of them come back to 50 rooms at once."""
-    gate = Gate(LIMITS)
-    gate.store.add(connection("2"))
+    sender = Sender(LIMITS)
+    sender.store.add(connection("2"))
     for name in ("1", "2"):
-        assert [gate.send(Join(room="tea"), name) for _ in range(50)] == ["taken"] * 50
+        assert [sender.send(Join(room="tea"), name) for _ in range(50)] == ["taken"] * 50
 
 
 @pytest.mark.parametrize("limits", [LIMITS, Limits(user_frames=2)])
 def test_one_quiet_connection_costs_its_user_no_write(limits: Limits) -> None:
     """A frame every two seconds is charged to the connection alone, whatever is read with it."""
-    gate = Gate(limits)
+    sender = Sender(limits)
     interval = max(2, FORGIVEN_SHARE / limits.user_frames)
     for _ in range(100):
-        assert gate.send() == "taken"
-        gate.now += interval
-    assert gate.store.charge(UserId("ada"), 0, 0) == 0
+        assert sender.send() == "taken"
+        sender.now += interval
+    assert sender.store.charge(UserId("ada"), 0, 0) == 0
 
 
 class Spread:
@@ -415,63 +415,63 @@ def test_an_old_debt_is_forgiven_when_it_is_small_for_its_age(count: int, early:
 
 def test_without_a_rate_for_users_none_is_kept() -> None:
     """With 0, connections alone are limited."""
-    gate = Gate(Limits(user_frames=0))
+    sender = Sender(Limits(user_frames=0))
     for number in range(2, 12):
-        gate.store.add(connection(str(number)))
-        assert [gate.send(name=str(number)) for _ in range(30)] == ["taken"] * 30
-    assert gate.store.charge(UserId("ada"), 0, 0) == 0
+        sender.store.add(connection(str(number)))
+        assert [sender.send(name=str(number)) for _ in range(30)] == ["taken"] * 30
+    assert sender.store.charge(UserId("ada"), 0, 0) == 0
 
 
 def test_what_is_read_is_charged_beyond_what_the_frame_has_paid() -> None:
     """A small page costs nothing more; of a large one, the rest is charged with a write."""
-    gate = Gate()
+    sender = Sender()
     page = ReadHistory(room="tea")
     paid_units = READ_UNITS_PER_SECOND / TIGHT.frames * 2
-    gate.send(page)
-    gate.calls.clear()
-    gate.rate_limiter.charge_reads(ConnectionId("1="), paid_units, page)
-    assert gate.calls == []
-    gate.rate_limiter.charge_reads(ConnectionId("1="), paid_units + 1.5, page)
-    assert gate.calls == ["UpdateItem"]
-    entry = gate.store.admit(ConnectionId("1="), 0, 0)
+    sender.send(page)
+    sender.calls.clear()
+    sender.rate_limiter.charge_reads(ConnectionId("1="), paid_units, page)
+    assert sender.calls == []
+    sender.rate_limiter.charge_reads(ConnectionId("1="), paid_units + 1.5, page)
+    assert sender.calls == ["UpdateItem"]
+    entry = sender.store.admit(ConnectionId("1="), 0, 0)
     assert entry is not None
     assert entry.arrival_time == round((START - 2) * 1000) + 200 + 10
 
 
 def test_after_a_large_read_frames_are_refused_from_memory() -> None:
     """The container that read takes nothing more before the time is over, and asks no table."""
-    gate = Gate(Limits(frames=10, burst=2, abuse=30))
-    gate.send(ReadHistory(room="tea"))
-    gate.rate_limiter.charge_reads(
+    sender = Sender(Limits(frames=10, burst=2, abuse=30))
+    sender.send(ReadHistory(room="tea"))
+    sender.rate_limiter.charge_reads(
         ConnectionId("1="), 5 * READ_UNITS_PER_SECOND, ReadHistory(room="tea")
     )
-    assert gate.send() == "told"
-    gate.calls.clear()
-    assert gate.send() == "silent"
-    assert gate.calls == []
-    gate.now += 3.3
-    assert gate.send() == "taken"
+    assert sender.send() == "told"
+    sender.calls.clear()
+    assert sender.send() == "silent"
+    assert sender.calls == []
+    sender.now += 3.3
+    assert sender.send() == "taken"
 
 
 def test_what_a_forgotten_connection_read_is_charged_nobody() -> None:
     """It makes no item of one that is gone."""
-    gate = Gate()
-    gate.store.forget(ConnectionId("1="))
-    gate.rate_limiter.charge_reads(ConnectionId("1="), 1e3, HI)
-    assert gate.store.connection(ConnectionId("1=")) is None
+    sender = Sender()
+    sender.store.forget(ConnectionId("1="))
+    sender.rate_limiter.charge_reads(ConnectionId("1="), 1e3, HI)
+    assert sender.store.connection(ConnectionId("1=")) is None
 
 
 @pytest.mark.parametrize("units", [0.5, 6, 40, 250])
 @pytest.mark.parametrize("request_", [ReadHistory(room="tea"), Join(room="tea"), Ping()])
 def test_one_connection_reads_no_more_than_its_share(units: float, request_: Request) -> None:
     """Whatever its frames read, and however it hurries, 150 units a second in the long run."""
-    gate = Gate(replace(LIMITS, abuse=1e6))
+    sender = Sender(replace(LIMITS, abuse=1e6))
     spent, seconds = 0.0, 300
     for _ in range(10 * seconds):
-        if gate.send(request_) == "taken":
+        if sender.send(request_) == "taken":
             spent += units
-            gate.rate_limiter.charge_reads(ConnectionId("1="), units, request_)
-        gate.now += 0.1
+            sender.rate_limiter.charge_reads(ConnectionId("1="), units, request_)
+        sender.now += 0.1
     burst = 2 * LIMITS.burst * READ_UNITS_PER_SECOND
     assert spent <= seconds * READ_UNITS_PER_SECOND + burst + units
     assert reads_price(READ_UNITS_PER_SECOND) == 1000
@@ -479,12 +479,12 @@ def test_one_connection_reads_no_more_than_its_share(units: float, request_: Req
 
 def test_a_forgotten_connection_is_charged_nothing() -> None:
     """What comes from a connection that is gone makes no item, and ends it."""
-    gate = Gate()
-    gate.store.forget(ConnectionId("1="))
+    sender = Sender()
+    sender.store.forget(ConnectionId("1="))
     with pytest.raises(FrameError) as refusal:
-        gate.rate_limiter.admit(ConnectionId("1="), HI)
+        sender.rate_limiter.admit(ConnectionId("1="), HI)
     assert (refusal.value.code, refusal.value.closes) == (Code.UNKNOWN_CONNECTION, True)
-    assert gate.store.connection(ConnectionId("1=")) is None
+    assert sender.store.connection(ConnectionId("1=")) is None
 
 
 def test_what_a_container_remembers_has_a_limit() -> None:

@@ -1,4 +1,4 @@
-"""Which pages may connect, and how the settings say it."""
+"""Origin policy, and its settings."""
 
 from __future__ import annotations
 

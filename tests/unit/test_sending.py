@@ -1,4 +1,4 @@
-"""What is queued of what people and programs say: with its time, and only if the room keeps up."""
+"""Sending over connections and HTTP: messages with their time, and only if the room keeps up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes from others is pinned, licensed, and audited as far as that can be."""
+"""Dependencies: pinned, licensed, and audited as far as possible."""
 
 from __future__ import annotations
 

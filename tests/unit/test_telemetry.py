@@ -1,4 +1,4 @@
-"""What an invocation logs, and what CloudWatch reads from it."""
+"""Log line of an invocation, and the metrics that CloudWatch reads from it."""
 
 from __future__ import annotations
 

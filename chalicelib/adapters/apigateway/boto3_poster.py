@@ -1,4 +1,4 @@
-"""A poster on boto3's client and threads."""
+"""Poster on boto3's client and threads, to compare `SocketPoster` with."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLIENT_CONFIG: Final = Config(
 
 
 class _Outcome(Struct):
-    """How the posts to one connection went; no reason means that all were delivered."""
+    """Outcome of the posts to one connection; no reason means that all were delivered."""
 
     sent: int = 0
     slowest: float = 0.0

@@ -1,4 +1,4 @@
-"""The sockets to one endpoint: opened as they are needed, and kept for the calls to come."""
+"""Connection pool: sockets to one endpoint, opened on demand and reused by later calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ gateways forget a connection, without a word, after 350:
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html"""
 
 ROUNDS: Final = 3
-"""How often all addresses are tried before the endpoint counts as out of reach."""
+"""Rounds over all addresses before the endpoint counts as unreachable."""
 
 PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0

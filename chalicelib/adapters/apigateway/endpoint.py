@@ -1,4 +1,4 @@
-"""Where `@connections` is: the parts of its URL, and the addresses behind its name."""
+"""Endpoint of `@connections`: the parts of its URL, and the addresses behind its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop that keeps many sockets busy from one thread."""
+"""Engine: an event loop that keeps many sockets busy from one thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OK: Final = HTTPStatus.OK.value
 MULTIPLE_CHOICES: Final = HTTPStatus.MULTIPLE_CHOICES.value
 
 TRIES: Final = 4
-"""How often a post is sent that is answered 5xx, or 429 when others are not."""
+"""Attempts for a post that is answered 5xx, or 429 when others are not."""
 
 BACKOFF: Final = 0.1
 LONGEST_BACKOFF: Final = 2.0
@@ -72,7 +72,7 @@ class Engine:
         self._pool = pool
         self._signer = signer
         self._answer_seconds = limits.answer_seconds
-        self._pace = RateController(limits.rate, monotonic())
+        self._rate_controller = RateController(limits.rate, monotonic())
         self._accepted = 0
         self.body = b""
 
@@ -88,7 +88,7 @@ class Engine:
         opened = self._pool.opened
         self._method = method
         self._report = Report()
-        self._lanes = SendQueue(posts, self._report)
+        self._send_queue = SendQueue(posts, self._report)
         self._busy: dict[HttpConnection, Task] = {}
         self._lost: deque[Task] = deque()
         self._sweep_at = started + SWEEP
@@ -103,8 +103,8 @@ class Engine:
             self._pool.rest()
         reason = Reason.REFUSED if self._pool.out_of_reach else Reason.TIMED_OUT
         for task in leftover:
-            self._lanes.fail(task, reason)
-        self._lanes.give_up(reason)
+            self._send_queue.fail(task, reason)
+        self._send_queue.give_up(reason)
         if reason in self._report.failed.values() and self._pool.trouble:
             self._report.complaints.setdefault(reason, self._pool.trouble)
         self._report.sockets_opened = self._pool.opened - opened
@@ -125,12 +125,12 @@ class Engine:
                 return
             self._wall_time = self._clock()
             self._signer.set(credentials, self._wall_time)
-            self._pace.adjust(now, self._accepted)
+            self._rate_controller.adjust(now, self._accepted)
             self._dispatch(now)
             wanted = self._sockets_wanted(now)
             if has_spare or self._lost or not pool.size:
                 pool.grow(wanted, now)
-            if self._lanes.finished(now):
+            if self._send_queue.finished(now):
                 return
             began = self._monotonic()
             wakes_at = self._wakes_at(now, deadline)
@@ -151,15 +151,17 @@ class Engine:
         if self._busy or self._pool.opening:
             moments.append(self._sweep_at)
         # What was due by `now` waits for something else: the other of the two, or a socket.
-        moments += (at for at in (self._pace.due, self._lanes.next_retry) if at > now)
+        moments += (
+            at for at in (self._rate_controller.due, self._send_queue.next_retry) if at > now
+        )
         return min(moments)
 
     def _next(self, now: float) -> Task | None:
-        if self._pace.due > now:
+        if self._rate_controller.due > now:
             return None
-        task = self._lanes.next(now)
+        task = self._send_queue.next(now)
         if task:
-            self._pace.take(now)
+            self._rate_controller.take(now)
         return task
 
     def _dispatch(self, now: float) -> None:
@@ -224,7 +226,7 @@ class Engine:
             self._accepted += 1
             if connection.body:
                 self.body = connection.body
-            self._lanes.done(task)
+            self._send_queue.done(task)
         else:
             self._declined(task, status, connection.body)
         if connection.reusable:
@@ -235,10 +237,10 @@ class Engine:
     def _declined(self, task: Task, status: int, body: bytes) -> None:
         said = f"{status} {body[:500].decode(errors='replace')}".rstrip()
         if status == HTTPStatus.GONE:
-            self._lanes.fail(task, Reason.GONE)
+            self._send_queue.fail(task, Reason.GONE)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._pace.throttled(task.connection_id)
-            if self._pace.is_throttled(self._now, self._accepted) or task.tries < TRIES:
+            self._rate_controller.throttled(task.connection_id)
+            if self._rate_controller.is_throttled(self._now, self._accepted) or task.tries < TRIES:
                 self._retry(task, Reason.THROTTLED)
             elif self._report.delivered:
                 self._fail(task, Reason.SLOW_CONSUMER, said)
@@ -271,10 +273,10 @@ class Engine:
         task.setback = setback
         task.doubtful = setback is Reason.SERVER_ERROR
         wait = full_jitter(task.tries, BACKOFF, LONGEST_BACKOFF)
-        self._lanes.retry(task, self._now + wait)
+        self._send_queue.retry(task, self._now + wait)
 
     def _fail(self, task: Task, reason: Reason, said: str) -> None:
-        self._lanes.fail(task, reason)
+        self._send_queue.fail(task, reason)
         self._report.complaints.setdefault(reason, said)
 
     def _sockets_wanted(self, now: float) -> int:
@@ -282,8 +284,8 @@ class Engine:
         pool = self._pool
         wanted = len(self._lost)
         room = pool.room()
-        if room > 0 and not pool.idle and self._pace.due <= now:
-            wanted += self._lanes.backlog(len(pool.opening) + room, now)
+        if room > 0 and not pool.idle and self._rate_controller.due <= now:
+            wanted += self._send_queue.backlog(len(pool.opening) + room, now)
         return wanted
 
     def _sweep(self, read_at: float) -> None:

@@ -1,4 +1,4 @@
-"""One socket to the gateway: opened once, then used for one request after another."""
+"""HTTP connection to the gateway, kept alive for one request after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a poster may use."""
+"""Limits of a poster: sockets, timeouts and rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast to post, and how long to wait before another try; pure, time comes as an argument."""
+"""Rate of posts (AIMD) and delays of retries; pure, time comes as an argument."""
 
 from __future__ import annotations
 

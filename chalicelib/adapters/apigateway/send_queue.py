@@ -1,4 +1,4 @@
-"""What to send next: posts side by side, but those to one connection one after another."""
+"""Send queue: posts to different connections side by side, to one connection in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.poster import Post, Reason, Report
 
 HELD: Final = 10_000
-"""How many posts may wait behind others to their connection before no more are drawn."""
+"""Posts that may wait behind others to their connection before no more are drawn."""
 
 
 class Task:
@@ -62,7 +62,7 @@ class SendQueue:
 
     @property
     def next_retry(self) -> float:
-        """When the next retry is due; infinity if there is none."""
+        """Moment at which the next retry is due; infinity if there is none."""
         return self._retries[0][0] if self._retries else float("inf")
 
     def next(self, now: float) -> Task | None:

@@ -1,4 +1,4 @@
-"""Signed requests to `@connections`, at a few microseconds each.
+"""Signature Version 4 for requests to `@connections`, at a few microseconds each.
 
 A signature covers the path, and the path has the connection's id: so each request has a signature
 of its own. All that does not depend on the id is prepared beforehand, down to the state of the two
@@ -25,13 +25,13 @@ BLOCK: Final = 64
 """Bytes that SHA-256 takes at a time, to which HMAC fills up its key."""
 
 PAYLOADS: Final = 8
-"""How many payloads have their hash kept: a room is sent a few frames, each to many."""
+"""Payload hashes kept: a room is sent few frames, each to many members."""
 
 _is_plain: Final = re.compile(r"[A-Za-z0-9_=-]*").fullmatch
 
 
 class AwsCredentials(Protocol):
-    """What botocore's `get_frozen_credentials` returns; its keys are never None in practice."""
+    """Result of botocore's `get_frozen_credentials`; its keys are never None in practice."""
 
     @property
     def access_key(self) -> str | None:

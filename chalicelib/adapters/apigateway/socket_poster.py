@@ -1,4 +1,4 @@
-"""A poster on sockets of its own, as fast as one core allows."""
+"""Poster on sockets of its own, as fast as one core allows."""
 
 from __future__ import annotations
 

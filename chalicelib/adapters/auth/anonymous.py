@@ -1,4 +1,4 @@
-"""Anybody is who they say they are."""
+"""Anonymous authentication: a client chooses its name and session."""
 
 from __future__ import annotations
 

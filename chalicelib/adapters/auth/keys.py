@@ -1,4 +1,4 @@
-"""The keys that tokens are checked with."""
+"""Keys that verify tokens: a shared secret, or an issuer's JWKS."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 FETCH_SECONDS: Final = 3
-"""How long an issuer may take to show its keys: a handshake waits for it."""
+"""Timeout of fetching an issuer's keys, in seconds: a handshake waits for it."""
 
 KEPT_SECONDS: Final = 300
-"""How long keys are kept; one that is withdrawn is believed for as long."""
+"""Lifetime of fetched keys, in seconds; a withdrawn key is trusted for as long."""
 
 SECRET_BYTES: Final = 32
 
 COOLDOWN_SECONDS: Final = 30
-"""How often, at most, a token that names an unknown key has the keys fetched again."""
+"""Interval between fetches that tokens with an unknown key cause, in seconds."""
 
 RETRY_SECONDS: Final = 5
-"""How long an issuer is left alone that did not show its keys; nobody new gets in meanwhile."""
+"""Cooldown after a failed key fetch, in seconds; no new client gets in meanwhile."""
 
 
 class Keys(Protocol):
-    """Where keys come from."""
+    """Source of keys."""
 
     def find(self, key_id: str | None) -> Any:
         """Return the key of that id, for `jwt.decode`.

@@ -1,4 +1,4 @@
-"""Names fit to be shown, and user ids that tell nothing."""
+"""Names and user ids: names fit to be shown, and ids that reveal nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever an issuer's token names, with the rights that it grants."""
+"""Token authentication: verifies a JSON Web Token and reads the rights that it grants."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TokenAuthenticator(Record, frozen=True):
         if not token or len(token) > TOKEN_LIMIT:
             raise _refusal("no token" if not token else "the token is too long")
         try:
-            # Which key it is to be checked with is all that is read of it before that.
+            # Only the key id and the algorithm are read before the signature is verified.
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self.algorithms:
                 raise _refusal("the algorithm is not one of ours")

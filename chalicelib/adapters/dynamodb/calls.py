@@ -75,12 +75,12 @@ class Table:
     def _expired(self, item: Item) -> bool:
         return int(item["expires_at"]["N"]) <= self._clock()
 
-    def _get(self, key: Item) -> Item | None:
-        """Read an item as it is now."""
+    def _get(self, key: Item, *, consistent: bool = True) -> Item | None:
+        """Read an item, as it is now or as it was a moment ago."""
         with self._available():
-            return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
-                "Item"
-            )
+            return self._client.get_item(
+                TableName=self._table, Key=key, ConsistentRead=consistent
+            ).get("Item")
 
     def _get_all(self, keys: Sequence[Item], *, consistent: bool = True) -> list[Item]:
         """Read those of some items that are there, in any order."""

@@ -1,4 +1,4 @@
-"""Members of rooms, in the DynamoDB table: joining, leaving, and forgetting who is gone.
+"""Members of rooms in the DynamoDB table: join, leave, and forget.
 
 The order of the writes is what makes them safe; docs/architecture.md has the proof.
 """

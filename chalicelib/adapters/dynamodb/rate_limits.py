@@ -1,4 +1,4 @@
-"""The books of connections and users, in the same DynamoDB table."""
+"""Rate limits of connections and users in the DynamoDB table."""
 
 from __future__ import annotations
 

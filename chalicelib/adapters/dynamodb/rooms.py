@@ -1,4 +1,4 @@
-"""Heads of rooms, their messages, and the numbers of messages' keys, in the DynamoDB table."""
+"""Rooms in the DynamoDB table: their heads, messages, and the numbers of message keys."""
 
 from __future__ import annotations
 
@@ -46,18 +46,12 @@ tell how long they are, and how many more an answer can take.
 class DynamoRooms(Table):
     """Rooms' heads, messages and keys, each room's spread over partitions by what they are."""
 
-    def head(self, room: RoomId) -> RoomHead:
+    def head(self, room: RoomId, *, consistent: bool = True) -> RoomHead:
         """See `Store.head`.
 
         An expired head counts until the table deletes it: all of its messages have expired before.
         """
-        item = self._get(head_key(room))
-        return read_head(item) if item else _new_head()
-
-    def glance(self, room: RoomId) -> RoomHead:
-        """See `Store.glance`."""
-        with self._available():
-            item = self._client.get_item(TableName=self._table, Key=head_key(room)).get("Item")
+        item = self._get(head_key(room), consistent=consistent)
         return read_head(item) if item else _new_head()
 
     def numbers(

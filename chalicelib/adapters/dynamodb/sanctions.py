@@ -1,4 +1,4 @@
-"""The register of sanctions, in the same DynamoDB table."""
+"""Sanctions in the DynamoDB table."""
 
 from __future__ import annotations
 

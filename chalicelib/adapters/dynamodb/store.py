@@ -1,4 +1,4 @@
-"""The store in one DynamoDB table."""
+"""Store over one DynamoDB table, composed of its parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DynamoStore(DynamoMembers, DynamoRateLimits, DynamoSanctions):
-    """The store in one DynamoDB table."""
+    """Store over one DynamoDB table, composed of its parts."""
 
     def __init__(
         self,

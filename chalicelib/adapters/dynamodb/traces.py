@@ -1,4 +1,4 @@
-"""All that the DynamoDB table holds of a user, found by reading the whole table."""
+"""Traces of a user in the DynamoDB table, found by reading the whole table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the use cases ask of authentication."""
+"""Authentication port."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeCredentials:
-    """What a client shows when it connects.
+    """Credentials that a client sends with its handshake.
 
     Attributes:
         token: a JSON Web Token; it is kept out of `repr`, so that no log can hold it.
@@ -25,10 +25,10 @@ class HandshakeCredentials:
 
 
 class Authenticator(Protocol):
-    """Tells who somebody is."""
+    """Checks credentials."""
 
     def authenticate(self, credentials: HandshakeCredentials) -> Identity:
-        """Return who shows these credentials.
+        """Return the identity that these credentials prove.
 
         Raises:
             HandshakeError: they prove nothing (401), or are malformed (400).

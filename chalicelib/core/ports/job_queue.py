@@ -1,4 +1,4 @@
-"""The queue of jobs, between accepting a message and telling it to the members of a room."""
+"""Job queue port: between accepting a message and its broadcast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class JobQueue(Protocol):
-    """Where jobs wait for the broadcast, in order within each group.
+    """Queue of jobs for the broadcast, in order within each group.
 
     Every method raises `UnavailableError` when the queue does not answer, or refuses any part of
     what was asked; the rest may have been done nevertheless. All of it may be asked again.

@@ -1,4 +1,4 @@
-"""What is measured: the catalogue of metrics, and the port through which use cases count."""
+"""Metrics: their catalogue, and the port through which use cases count."""
 
 from __future__ import annotations
 

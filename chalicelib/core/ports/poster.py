@@ -1,4 +1,4 @@
-"""What the use cases ask of a poster, and what it answers."""
+"""Poster port: posts to connections, their report, and the management of connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reason(StrEnum):
 
 
 class Report(Struct):
-    """What became of some posts, by connection.
+    """Report on posts, by connection.
 
     Attributes:
         delivered: connections that took every post meant for them; the gateway took them, which
@@ -97,14 +97,14 @@ class Report(Struct):
 
 
 class ClientIdentity(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a connection comes from, as the gateway saw it when it opened."""
+    """Client of a connection, as the gateway saw it when it opened."""
 
     source_ip: str
     user_agent: str | None = None
 
 
 class ConnectionInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """What the gateway knows of a connection."""
+    """Connection as the gateway knows it."""
 
     connected_at: datetime
     last_active_at: datetime

@@ -1,4 +1,4 @@
-"""What the use cases ask of the books that are kept of connections and users."""
+"""Rate limit port: the charges of connections and users."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class Charge(Record, frozen=True):
-    """A connection as it is after a frame has been charged.
+    """Connection after a charge.
 
     Attributes:
         connection: the connection.
-        paid: up to when its frames are paid for.
+        arrival_time: its theoretical arrival time (GCRA), in milliseconds since 1970.
         answered: when it was last told that a frame was one too many; 0 if never.
     """
 
@@ -29,7 +29,7 @@ class Account(Record, frozen=True):
 
     Attributes:
         addresses: the connections that are open, or may be: not every end is told.
-        barred_until: up to when no further one is let in; 0 if never.
+        blocked_until: up to when no further one is let in; 0 if never.
         asked_at: when the gateway was last asked which of them are open; 0 if never.
     """
 
@@ -39,7 +39,7 @@ class Account(Record, frozen=True):
 
 
 class RateLimitStore(Protocol):
-    """Where frames are charged, by connection and by user.
+    """Store of charges, by connection and by user.
 
     Moments are milliseconds since 1970, prices milliseconds; `core/limits.py` tells what
     they mean. Every method raises `UnavailableError` when the table can't be reached or throttles.
@@ -53,7 +53,7 @@ class RateLimitStore(Protocol):
         """
 
     def charge(self, user_id: UserId, price: int, start: int) -> int:
-        """Charge a user likewise, and return up to when the frames are paid for."""
+        """Charge a user; return the new theoretical arrival time, in milliseconds since 1970."""
 
     def raise_arrival_time(self, connection_id: ConnectionId, arrival_time: int) -> None:
         """Count a connection's frames as paid up to a moment, if they are not up to a later one."""

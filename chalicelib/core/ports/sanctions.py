@@ -1,4 +1,4 @@
-"""What the use cases ask of the register of who may not be in a room, or not speak there."""
+"""Sanction port: bans and mutes by room and user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SanctionStore(Protocol):
-    """Where moderators' sanctions stand, by room and user.
+    """Store of moderators' sanctions, by room and user.
 
     Moments are seconds since 1970; a sanction until one that has passed is none. Every method
     raises `UnavailableError` when the table can't be reached or throttles.

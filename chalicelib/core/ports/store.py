@@ -1,4 +1,4 @@
-"""What the use cases ask of the store."""
+"""Store port: connections, rooms and messages."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Departure(Record, frozen=True):
 
 
 class Store(RateLimitStore, SanctionStore, Protocol):
-    """Where connections, rooms and messages are kept, and the books of what they may do.
+    """Store of connections, rooms, messages, charges and sanctions.
 
     Every method raises `UnavailableError` when the table can't be reached or throttles. Each may
     then be called again, whatever part of it was carried out.
@@ -176,11 +176,11 @@ class Store(RateLimitStore, SanctionStore, Protocol):
         Members that expire, and deaths between two writes of a join, make it drift.
         """
 
-    def head(self, room: RoomId) -> RoomHead:
-        """Return where a room stands; for a new room, a head that is not kept yet."""
+    def head(self, room: RoomId, *, consistent: bool = True) -> RoomHead:
+        """Return a room's head; for a new room, one that is not kept yet.
 
-    def glance(self, room: RoomId) -> RoomHead:
-        """Return where a room stood a moment ago, for half the price."""
+        Read without consistency it may be a moment old, for half the read units.
+        """
 
     def numbers(
         self, room: RoomId, keys: Collection[MessageKey]

@@ -1,4 +1,4 @@
-"""What erasure asks of the table: all that it holds of a user."""
+"""Trace port: everything that the table holds of a user, for erasure."""
 
 from __future__ import annotations
 

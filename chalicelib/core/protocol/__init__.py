@@ -1,4 +1,4 @@
-"""The wire. docs/protocol.md tells the same to the authors of clients."""
+"""Wire protocol; docs/protocol.md describes it for authors of clients."""
 
 from chalicelib.core.protocol.bounds import (
     BOUNDS,
@@ -41,19 +41,16 @@ from chalicelib.core.protocol.frames import (
     timestamp,
     user_frame,
 )
-from chalicelib.core.protocol.moderation import (
+from chalicelib.core.protocol.requests import (
     SANCTION_LIMIT,
-    Act,
     Ban,
     Delete,
-    Kick,
-    Mute,
-    check_user_id,
-)
-from chalicelib.core.protocol.requests import (
     Description,
     Join,
+    Kick,
     Leave,
+    ModerationRequest,
+    Mute,
     Ping,
     Publication,
     ReadHistory,
@@ -64,6 +61,7 @@ from chalicelib.core.protocol.requests import (
     Who,
     action,
     check_room,
+    check_user_id,
     decode,
     decode_publication,
     describe,
@@ -82,7 +80,6 @@ __all__ = [
     "SIGNAL_LIMIT",
     "SUBPROTOCOL",
     "AckFrame",
-    "Act",
     "Ban",
     "Bounds",
     "Delete",
@@ -99,6 +96,7 @@ __all__ = [
     "MessageData",
     "MessageFrame",
     "ModeratedFrame",
+    "ModerationRequest",
     "Mute",
     "NoticeFrame",
     "Ping",

@@ -1,4 +1,4 @@
-"""The figures of the wire protocol."""
+"""Bounds of the wire protocol."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PING_LIMIT: Final = 50
 
 
 class Bounds(Record, frozen=True):
-    """What a client's frame may hold; settings can make it less than the protocol allows.
+    """Bounds of a client's frame; settings can lower what the protocol allows.
 
     Attributes:
         message: bytes of UTF-8 in a message's text (`FANFARE_MESSAGE_BYTES`).

@@ -1,4 +1,4 @@
-"""What the server sends, encoded here only."""
+"""Frames that the server sends, and their encoding."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class UserFrame(msgspec.Struct, frozen=True, rename="camel"):
-    """Who somebody is to others."""
+    """User as others see it."""
 
     user_id: str
     username: str
 
 
 class SelfFrame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who the receiver is, and whether order in the room is theirs to keep."""
+    """Receiver itself, and whether it may moderate the room."""
 
     user_id: str
     username: str
@@ -102,7 +102,7 @@ class ModeratedFrame(
     rename="camel",
     omit_defaults=True,
 ):
-    """What the receiver, a moderator, has asked for is done, or will be in its turn."""
+    """Confirmation that a moderator's request is done or queued."""
 
     action: str
     room: str
@@ -133,7 +133,7 @@ class HistoryFrame(
 
 
 class PresenceFrame(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
-    """Who came and went, and how many there are."""
+    """Users who joined and left, and the number of members."""
 
     room: str
     members: int
@@ -158,7 +158,7 @@ class WhoFrame(msgspec.Struct, frozen=True, tag_field="type", tag="who", omit_de
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a room has come."""
+    """Newest number of a room."""
 
     seq: int
     epoch: str
@@ -218,7 +218,7 @@ Frame = (
     | SignalFrame
     | WhoFrame
 )
-"""Whatever the server may send, told apart by `type`."""
+"""Any frame that the server sends, told apart by `type`."""
 
 
 _encoder = msgspec.json.Encoder()

@@ -1,4 +1,4 @@
-"""What servers that publish send and read over HTTP."""
+"""HTTP form of publishing: the bearer token, and responses to errors."""
 
 from __future__ import annotations
 

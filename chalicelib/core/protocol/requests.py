@@ -1,9 +1,9 @@
-"""What clients send, decoded strictly."""
+"""Requests of clients, decoded strictly."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -16,11 +16,20 @@ from chalicelib.core.protocol.bounds import (
     SIGNAL_LIMIT,
     Bounds,
 )
-from chalicelib.core.protocol.moderation import Act
 from chalicelib.core.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+SANCTION_LIMIT: Final = 365 * 24 * 60 * 60
+"""Seconds that a ban or a mute may last."""
+
+_USER_ID: Final = r"\A[A-Za-z0-9-]{1,64}\Z"
+
+UserRef = Annotated[str, msgspec.Meta(pattern=_USER_ID)]
+"""A `userId`, as others' frames show it."""
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=SANCTION_LIMIT)]
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="action", tag="join"):
@@ -89,19 +98,54 @@ class Renew(msgspec.Struct, frozen=True, tag_field="action", tag="renew"):
         return "Renew()"
 
 
-Request = Join | Leave | Say | ReadHistory | Signal | Who | Ping | Renew | Act
-"""Whatever a client may send, told apart by `action`."""
+class Kick(msgspec.Struct, frozen=True, tag_field="action", tag="kick", rename="camel"):
+    """Put a user out of a room, who may come back."""
+
+    room: str
+    user_id: UserRef
+
+
+class Ban(msgspec.Struct, frozen=True, tag_field="action", tag="ban", rename="camel"):
+    """Put a user out of a room for so long; 0 seconds lets one in again."""
+
+    room: str
+    user_id: UserRef
+    seconds: Seconds
+
+
+class Mute(msgspec.Struct, frozen=True, tag_field="action", tag="mute", rename="camel"):
+    """Let a user only listen for so long; 0 seconds lets one speak again."""
+
+    room: str
+    user_id: UserRef
+    seconds: Seconds
+
+
+class Delete(msgspec.Struct, frozen=True, tag_field="action", tag="delete"):
+    """Take away the text of the message that has this number in this epoch."""
+
+    room: str
+    seq: Annotated[int, msgspec.Meta(ge=1)]
+    epoch: str
+
+
+ModerationRequest = Kick | Ban | Mute | Delete
+
+RoomRequest = Say | Join | Leave | ReadHistory | Signal | Who | Ping | ModerationRequest
+
+Request = RoomRequest | Renew
+"""Any request of a client, told apart by `action`."""
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """What is said over HTTP, in a room or to a user."""
+    """Message over HTTP, to a room or to a user."""
 
     message: str
     id: MessageId | None = None
 
 
 class Description(msgspec.Struct, frozen=True):
-    """What can be read of a refused frame, for the error to name it."""
+    """Readable fields of a refused frame, for the error to name it."""
 
     action: str | None = None
     room: str | None = None
@@ -116,10 +160,7 @@ class _Outline(msgspec.Struct, frozen=True):
     id: msgspec.Raw = msgspec.Raw()
 
 
-_ACTIONS: Final = (
-    *("message", "join", "leave", "history", "signal", "who", "ping", "renew"),
-    *("kick", "ban", "mute", "delete"),
-)
+_ACTIONS: Final = tuple(kind.__struct_config__.tag for kind in get_args(Request))
 
 # It takes a string that does not end for one, and never goes back: a hostile frame costs no more.
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -237,6 +278,18 @@ def check_room(name: str, bounds: Bounds = BOUNDS) -> None:
         raise FrameError(
             Code.BAD_ROOM,
             f"A room's name has 1 to {bounds.room_name} visible characters; spaces stand between.",
+        )
+
+
+def check_user_id(name: str) -> None:
+    """Refuse what can be no user's id.
+
+    Raises:
+        FrameError: `bad_frame`.
+    """
+    if not re.match(_USER_ID, name):
+        raise FrameError(
+            Code.BAD_FRAME, "A user id has 1 to 64 characters of A-Z a-z 0-9 -, as frames show it."
         )
 
 

@@ -1,1 +1,1 @@
-"""What an attacker, an old client or an old version may hand to the functions."""
+"""Inputs of an attacker, an old client or an old version."""

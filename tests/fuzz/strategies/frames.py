@@ -1,4 +1,4 @@
-"""What may come as a frame, or as the body of a request."""
+"""Frames and bodies of requests, right ones and broken ones."""
 
 from __future__ import annotations
 
@@ -60,14 +60,18 @@ _FIELDS: Final = {
     "token": texts,
     "userId": st.sampled_from(("nobody", "0b1f6d3e-52c4-4c0b-9a55-6a0c8b1d7e42")),
 }
-"""What is right in a field, by the field's name."""
+"""Right values of a field, by its name; a field that is not here takes any value of its type."""
 
 
 def _right_fields(struct: type[msgspec.Struct]) -> st.SearchStrategy[Document]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    right = {
+        name: _FIELDS[name] if name in _FIELDS else st.from_type(field.type)
+        for name, field in fields.items()
+    }
     return st.fixed_dictionaries(
-        {name: _FIELDS[name] for name, field in fields.items() if field.required},
-        optional={name: _FIELDS[name] for name, field in fields.items() if not field.required},
+        {name: right[name] for name, field in fields.items() if field.required},
+        optional={name: right[name] for name, field in fields.items() if not field.required},
     )
 
 
@@ -77,7 +81,7 @@ def _right(request: type[msgspec.Struct]) -> st.SearchStrategy[Document]:
 
 
 publications: Final = _right_fields(protocol.Publication)
-"""What a server may say over HTTP."""
+"""Right bodies of publications."""
 
 right_frames: Final = st.one_of([_right(request) for request in get_args(protocol.Request)])
 """Frames of every action that there is, with the fields that they have."""

@@ -1,4 +1,4 @@
-"""What a client may show when it connects."""
+"""Handshakes, right ones and broken ones."""
 
 from __future__ import annotations
 
