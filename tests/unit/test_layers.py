@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AWS = ("boto3", "botocore", "aws_lambda_powertools")
 MODULES = sorted((PROJECT / "chalicelib").rglob("*.py"))
+INFRA = sorted((PROJECT / "infra").rglob("*.py"))
 CORE, SERVICE, ADAPTERS = (
     sorted((PROJECT / "chalicelib" / layer).rglob("*.py"))
     for layer in ("core", "service", "adapters")
@@ -71,3 +72,10 @@ def test_nothing_below_the_edge_knows_chalice_or_the_environment(path: Path) -> 
     forbidden = ("chalice", "apigw_local", "infra", "bench", "tests", "app", *environment)
     for imported in imports(path):
         assert not within(imported, forbidden), f"{path.name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", INFRA)
+def test_deploying_does_not_know_the_local_gateway(path: Path) -> None:
+    """A deployment needs neither the local gateway nor tests nor benchmarks."""
+    for imported in imports(path):
+        assert not within(imported, ("apigw_local", "bench", "tests")), imported

@@ -94,7 +94,7 @@ class Terminal:
         while True:
             with (
                 suppress(URLError, ConnectionError, TimeoutError),
-                urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response,
+                urlopen(f"http://127.0.0.1:{self.port}/", timeout=START_SECONDS) as response,
             ):
                 page: dict[str, Any] = json.load(response)
                 return page
