@@ -10,8 +10,15 @@ from chalicelib.core.model import ApiStage, SlotRange
 ORIGIN = {"api_id": "a1b2c3d4e5", "stage": "api"}
 USER = {"user_id": "9f", "username": "Ada"}
 MESSAGE = {
-    **{"id": "1", "room": "tea", "type": "chat", "text": "hi", "user": USER, "sender": "A="},
-    **{"sent_at": 1, "deletes": None, "origin": ORIGIN},
+    "id": "1",
+    "room": "tea",
+    "type": "chat",
+    "text": "hi",
+    "user": USER,
+    "sender": "A=",
+    "sent_at": 1,
+    "deletes": None,
+    "origin": ORIGIN,
 }
 MEMBER = {"id": "A=", "user": USER, "protocol": "v1", "origin": ORIGIN, "connected_at": 1}
 SEQUENCED = {"seq": 1, "epoch": "e", "message": MESSAGE}
