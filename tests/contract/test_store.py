@@ -14,7 +14,7 @@ from moto import mock_aws
 from msgspec.structs import replace
 
 from chalicelib.adapters.dynamodb.items import head_key, place_key, user_connection_key
-from chalicelib.adapters.dynamodb.members import REFRESH
+from chalicelib.adapters.dynamodb.shards import REFRESH
 from chalicelib.adapters.dynamodb.store import DynamoStore
 from chalicelib.core.errors import Code, FrameError, UnavailableError
 from chalicelib.core.identity import Rights
