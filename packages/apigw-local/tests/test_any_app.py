@@ -64,7 +64,7 @@ def ask(client: ClientConnection, text: str) -> str | bytes:
 
 
 def test_the_app_finds_its_own_folder_and_modules(page: dict[str, Any], terminal: Terminal) -> None:
-    """The app runs in its folder, with its own chalicelib, and no module from where it was typed."""
+    """The app runs in its folder, with its own modules and none from where it was typed."""
     assert page["welcome"] == "the app's own"
     assert page["folder"] == str(terminal.project)
     assert page["strangers"] == []
