@@ -47,7 +47,7 @@ check: $(READY) $(CLIENT) ## Run every check: format, lint, types, tests.
 fuzz: $(READY) ## Give the functions 200,000 inputs that nobody sends by mistake; takes minutes.
 	@$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz --timeout=0
 
-faults: $(READY) ## Try ten times as many histories of deaths, losses and delays; takes half an hour.
+faults: $(READY) ## Try 25 times as many histories of deaths, losses and delays; takes half an hour.
 	@$(BIN)/pytest tests/faults --hypothesis-profile=faults --timeout=0
 
 bench: $(READY) ## Measure everything; takes about five minutes on a quiet machine.

@@ -150,8 +150,20 @@ def test_a_user_is_forgotten(deployment: Deployment) -> None:
 
 def test_what_functions_log_is_read_in_order(deployment: Deployment) -> None:
     """Each line has its time, its function, and the canonical line of the invocation."""
-    lines = deployment.run("logs").splitlines()
-    assert any("fanfare-dev-broadcast" in line and '"records":' in line for line in lines)
+
+    async def talk() -> None:
+        async with meeting(deployment, "log") as (ada, _):
+            await ada.send("log", "noted")
+
+    asyncio.run(asyncio.wait_for(talk(), DEPLOY_SECONDS))
+    lines: list[str] = []
+
+    def broadcast_is_logged() -> bool:
+        lines[:] = deployment.run("logs").splitlines()
+        return any("fanfare-dev-broadcast" in line and '"records":' in line for line in lines)
+
+    # A log is there some time after the invocation, which outlives the post that its client hears.
+    wait_until(broadcast_is_logged, seconds=60)
     assert [line[:8] for line in lines] == sorted(line[:8] for line in lines)
 
 
