@@ -32,7 +32,9 @@ for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CHALICE
 TOGETHER = {"browser", "conformance", "deployed", "examples"}
 """Folders whose tests share servers: one worker runs all of a folder, and starts them once."""
 
-APART = {PROJECT / "tests/deployed/test_documented.py"}
+APART = {
+    PROJECT / "tests/deployed" / name for name in ("test_documented.py", "test_conformance.py")
+}
 """Files of such a folder that share nothing with the others: another worker may run them."""
 
 LONGEST_FIRST = (
@@ -47,6 +49,11 @@ LONGEST_FIRST = (
 
 ALLOCATIONS = 50_000
 """Objects made between two collections: tests make many, and keep few."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run a worker more than there are processors: some tests wait for servers most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,10 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays for the whole run: modules, and the tests.
-
-    Going through them again and again takes a fifth of the processor time of all tests.
-    """
+    """Spare the garbage collector what stays for the whole run: modules, and the tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, 20, 20)
