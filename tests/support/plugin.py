@@ -52,8 +52,8 @@ ALLOCATIONS = 50_000
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run a worker more than there are processors: some tests wait for servers most of the time."""
-    return (os.cpu_count() or 1) + 1
+    """Run two workers for each processor: many tests wait for servers most of the time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
