@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Tally:
+class Arrivals:
     """Arrivals at the clients.
 
     Attributes:
@@ -140,7 +140,7 @@ async def chat(
         Talker([f"{sender}-{number}" for number in range(messages // senders)])
         for sender in range(senders)
     ]
-    tally = Tally()
+    tally = Arrivals()
     expected = {
         (receiver, text)
         for sender, talker in enumerate(talkers)
@@ -168,7 +168,7 @@ async def chat(
 
 
 async def _read(
-    number: int, socket: ClientConnection, tally: Tally, talkers: Sequence[Talker]
+    number: int, socket: ClientConnection, tally: Arrivals, talkers: Sequence[Talker]
 ) -> None:
     sent_at = ChainMap(*(talker.sent_at for talker in talkers))
     async for frame in socket:
@@ -186,14 +186,14 @@ async def _read(
                 print(f"client {number} got {content}")
 
 
-async def _until_complete(tally: Tally, expected: set[tuple[int, str]], timeout: float) -> None:
+async def _until_complete(tally: Arrivals, expected: set[tuple[int, str]], timeout: float) -> None:
     deadline = time.perf_counter() + timeout
     while len(tally.copies) < len(expected) and time.perf_counter() < deadline:
         await asyncio.sleep(0.01)
 
 
 def judge(
-    tally: Tally, expected: set[tuple[int, str]], texts: Sequence[Sequence[str]], seconds: float
+    tally: Arrivals, expected: set[tuple[int, str]], texts: Sequence[Sequence[str]], seconds: float
 ) -> Outcome:
     """Compare what has arrived with what was sent.
 

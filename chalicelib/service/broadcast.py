@@ -158,7 +158,7 @@ class BroadcastHandler(Record, frozen=True):
     def _groups(
         self, records: Iterable[QueueRecord], done: list[QueueRecord], failed: list[_Group]
     ) -> list[_Group]:
-        """Sort a batch into groups, and bury what is no job.
+        """Sort a batch into groups, and send what is no job to the dead letters.
 
         Follow-ups go last: posting again to throttled members may take all of the batch's time.
         """

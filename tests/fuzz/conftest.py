@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 from tests.support import resources
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from chalicelib.settings import Settings
 from tests.fuzz.strategies.handshakes import ORIGINS
 from tests.fuzz.strategies.values import UNSAYABLE
 from tests.support import jwt_issuer, resources
-from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support.fakes import MemoryJobQueue, MemoryPoster, MemoryStore
 from tests.support.project import PROJECT
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Twins(Graph):
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.store = store
-        self.job_queue = MemoryOutbox()
+        self.job_queue = MemoryJobQueue()
         self.gateway = MemoryPoster()
         super().__init__(settings)
 
@@ -115,7 +115,7 @@ class Twins(Graph):
     def _store(self, _: object) -> Store:
         return self.store
 
-    def _job_queue(self) -> MemoryOutbox:
+    def _job_queue(self) -> MemoryJobQueue:
         return self.job_queue
 
     def _read_secret(self, place: str) -> str:  # noqa: ARG002 - there is one

@@ -23,7 +23,7 @@ from tests.fuzz.server import (
     token,
 )
 from tests.fuzz.strategies.frames import Sent, sent
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from tests.fuzz.strategies.handshakes import (
     handshakes,
     odd_tokens,
 )
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.protocol import SUBPROTOCOL
 from tests.fuzz.server import SETTINGS, TableServer, few, serving, token
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Set

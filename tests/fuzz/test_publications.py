@@ -14,7 +14,7 @@ from tests.fuzz.server import SETTINGS, MemoryServer, Server, fuzz, serving, tok
 from tests.fuzz.strategies.frames import ROOMS, publications
 from tests.fuzz.strategies.handshakes import forged_tokens
 from tests.fuzz.strategies.values import ODD_TEXTS, broken, garbage, written
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

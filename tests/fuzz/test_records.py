@@ -37,7 +37,7 @@ from chalicelib.core.protocol import SUBPROTOCOL
 from chalicelib.core.room_update import Presence, RoomUpdate, SignalSent
 from tests.fuzz.server import ANONYMOUS, MemoryServer, fuzz, serving
 from tests.fuzz.strategies.values import broken, garbage, written
-from tests.fuzz.tally import tried
+from tests.fuzz.tried import tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -680,7 +680,7 @@ class MemoryTraces:
         return same
 
 
-class MemoryOutbox:
+class MemoryJobQueue:
     """a job queue that keeps what it is given, if SQS would take it."""
 
     def __init__(self) -> None:

@@ -57,7 +57,7 @@ from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import gateway_id
 from tests.support.fake_meter import FakeMeter
-from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support.fakes import MemoryJobQueue, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ class BrokenStore(MemoryStore):
             pass
 
 
-class BrokenOutbox(MemoryOutbox):
+class BrokenOutbox(MemoryJobQueue):
     """a job queue some of whose methods fail."""
 
     broken: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ class BrokenOutbox(MemoryOutbox):
 
     def dead_letter(self, record: QueueRecord, reason: str) -> None:
         """Fail when told so."""
-        self._check("bury")
+        self._check("dead_letter")
         super().dead_letter(record, reason)
 
     def delete(self, records: Sequence[QueueRecord]) -> None:
@@ -328,7 +328,7 @@ def test_an_unreadable_record_is_buried_at_once(scene: Scene) -> None:
 
 def test_an_unreadable_record_that_cannot_be_buried_comes_again(scene: Scene) -> None:
     """Nothing disappears: what is done is deleted, and the bad record is delivered again."""
-    scene.job_queue.broken = frozenset({"bury"})
+    scene.job_queue.broken = frozenset({"dead_letter"})
     bad, good = record("{", 1), record(said(1), 2)
     with pytest.raises(BatchError):
         scene.run(bad, good)

@@ -16,7 +16,7 @@ from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import START, connection
 from tests.support.fake_meter import FakeMeter
-from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support.fakes import MemoryJobQueue, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Handshakes:
         self.store = MemoryStore(lambda: self.now, lambda call: self.calls.append(call))
         self.gateway = Asked()
         adapters = Adapters(
-            self.store, MemoryOutbox(), lambda _: self.gateway, cast("Authenticator", None)
+            self.store, MemoryJobQueue(), lambda _: self.gateway, cast("Authenticator", None)
         )
         use_cases = UseCases(adapters, Runtime(FakeMeter(), lambda: self.now), limits=limits)
         self.offered: list[Address] = []

@@ -12,7 +12,7 @@ from chalicelib.core.events import QueueEvent, QueueRecord
 from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.fake_meter import FakeMeter
-from tests.support.fakes import MemoryOutbox, MemoryStore
+from tests.support.fakes import MemoryJobQueue, MemoryStore
 from tests.support.strict_sqs import FORBIDDEN
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOW = 1_795_543_903.0
 
 
-class _Outbox(MemoryOutbox):
+class _Outbox(MemoryJobQueue):
     """Buries one record only, and deletes none."""
 
     def dead_letter(self, record: QueueRecord, reason: str) -> None:

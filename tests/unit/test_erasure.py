@@ -40,7 +40,7 @@ from tests.support.builders import START, gateway_id
 from tests.support.fake_meter import FakeMeter
 from tests.support.fakes import (
     Announce,
-    MemoryOutbox,
+    MemoryJobQueue,
     MemoryPoster,
     MemoryStore,
     MemoryTraces,
@@ -73,7 +73,7 @@ class Place:
 
     store: Store
     traces: TraceStore
-    job_queue: MemoryOutbox = field(default_factory=MemoryOutbox)
+    job_queue: MemoryJobQueue = field(default_factory=MemoryJobQueue)
     poster: MemoryPoster = field(default_factory=MemoryPoster)
     slept: list[float] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None

@@ -11,7 +11,7 @@ import sys
 import pytest
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from bench.load.lobby import Tally, chat, judge
+from bench.load.lobby import Arrivals, chat, judge
 from tests.support.project import PROJECT
 
 
@@ -84,7 +84,7 @@ def test_a_refused_message_is_sent_again_when_the_server_says() -> None:
 
 def test_a_message_that_some_have_got_is_lost_to_the_others() -> None:
     """Though its sender was refused another; and so is one whose sender was refused nothing."""
-    tally = Tally()
+    tally = Arrivals()
     tally.copies.update([(2, "0:0"), (1, "0:0"), (1, "0:1")])
     tally.refusals[0] = 1
     texts = [["0:0", "0:1", "0:2"], ["1:0"]]
@@ -96,7 +96,7 @@ def test_a_message_that_some_have_got_is_lost_to_the_others() -> None:
 
 def test_doubled_and_echoed_messages_are_told_apart() -> None:
     """One that comes twice is doubled, one that its sender gets is unexpected; both are wrong."""
-    tally = Tally()
+    tally = Arrivals()
     tally.copies.update([(1, "0:0"), (1, "0:0"), (0, "0:0")])
     outcome = judge(tally, {(1, "0:0")}, [["0:0"], []], seconds=1)
     assert (outcome.refused, outcome.lost, outcome.doubled, outcome.unexpected) == (0, 0, 1, 1)

@@ -24,7 +24,7 @@ from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import START, connection
 from tests.support.fake_meter import FakeMeter
-from tests.support.fakes import MemoryOutbox, MemoryPoster, MemoryStore
+from tests.support.fakes import MemoryJobQueue, MemoryPoster, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.store = MemoryStore(lambda: NOW)
-        self.job_queue, self.poster, self.meter = MemoryOutbox(), MemoryPoster(), FakeMeter()
+        self.job_queue, self.poster, self.meter = MemoryJobQueue(), MemoryPoster(), FakeMeter()
         runtime = Runtime(self.meter, lambda: NOW, lambda: "new")
         adapters = Adapters(self.store, self.job_queue, lambda _: self.poster, self)
         # Any mode but the anonymous one lets servers publish.

@@ -1,4 +1,4 @@
-"""The Python client, over real sockets, against a toy server that loses and refuses on request."""
+"""The Python client, over real sockets, against a small server that loses and refuses on request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client_support.protocol_server import ToyServer
+from client_support.protocol_server import ProtocolServer
 from fanfare_client.client import Client, ClientError, RefusedError, Timing
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 FAST = Timing(reorder=0.02, answer=0.2, backoff=0.02, backoff_limit=0.05)
 
 
-def scenario(test: Callable[[ToyServer], Awaitable[None]]) -> Callable[[], None]:
+def scenario(test: Callable[[ProtocolServer], Awaitable[None]]) -> Callable[[], None]:
     """Run a test in an event loop, with a server."""
 
     async def run() -> None:
-        async with asyncio.timeout(20), ToyServer() as server:
+        async with asyncio.timeout(20), ProtocolServer() as server:
             await test(server)
 
     def runner() -> None:
@@ -62,7 +62,7 @@ def once(wanted: Callable[[Frame], bool]) -> Callable[[Frame], bool]:
 
 
 @scenario
-async def test_two_clients_see_the_same_room(server: ToyServer) -> None:
+async def test_two_clients_see_the_same_room(server: ProtocolServer) -> None:
     """Each gets the other's messages and its own, in one order, and `send` returns the seq."""
     async with Client(server.url, "Ada") as ada, Client(server.url, "Bob") as bob:
         await asyncio.gather(ada.join("tea"), bob.join("tea"))
@@ -75,7 +75,7 @@ async def test_two_clients_see_the_same_room(server: ToyServer) -> None:
 
 
 @scenario
-async def test_dropped_connections_lose_and_double_nothing(server: ToyServer) -> None:
+async def test_dropped_connections_lose_and_double_nothing(server: ProtocolServer) -> None:
     """Clients whose connections are cut in mid-traffic end with every message, in order, once."""
     people = [Client(server.url, name, timing=FAST) for name in ("Ada", "Bob", "Cid")]
 
@@ -98,7 +98,7 @@ async def test_dropped_connections_lose_and_double_nothing(server: ToyServer) ->
 
 
 @scenario
-async def test_lost_acks_are_made_up_by_a_replay(server: ToyServer) -> None:
+async def test_lost_acks_are_made_up_by_a_replay(server: ProtocolServer) -> None:
     """A message whose ack is lost is settled by joining again, and is stored once."""
     server.loses = once(lambda frame: frame["type"] == "ack")
     async with Client(server.url, "Ada", timing=FAST) as ada:
@@ -110,7 +110,7 @@ async def test_lost_acks_are_made_up_by_a_replay(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_lost_message_is_sent_again_as_such(server: ToyServer) -> None:
+async def test_a_lost_message_is_sent_again_as_such(server: ProtocolServer) -> None:
     """A message that never reached the server is sent again with `resend`, in order."""
     server.ignores = once(lambda frame: frame["action"] == "message")
     async with Client(server.url, "Ada", timing=FAST) as ada:
@@ -121,7 +121,7 @@ async def test_a_lost_message_is_sent_again_as_such(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_long_absence_is_read_page_by_page(server: ToyServer) -> None:
+async def test_a_long_absence_is_read_page_by_page(server: ProtocolServer) -> None:
     """A client that missed many pages has them all before its own waiting message is sent."""
     async with Client(server.url, "Ada", timing=FAST) as ada:
         await ada.join("tea")
@@ -137,7 +137,7 @@ async def test_a_long_absence_is_read_page_by_page(server: ToyServer) -> None:
 
 
 @scenario
-async def test_lost_live_messages_are_filled_from_history(server: ToyServer) -> None:
+async def test_lost_live_messages_are_filled_from_history(server: ProtocolServer) -> None:
     """A hole that does not fill itself is read from history, on the same connection."""
     async with Client(server.url, "Ada", timing=FAST) as ada:
         await ada.join("tea")
@@ -150,7 +150,7 @@ async def test_lost_live_messages_are_filled_from_history(server: ToyServer) -> 
 
 
 @scenario
-async def test_gaps_are_events(server: ToyServer) -> None:
+async def test_gaps_are_events(server: ProtocolServer) -> None:
     """A new epoch is told in its place among the messages."""
     async with Client(server.url, "Ada", timing=FAST) as ada:
         await ada.join("tea")
@@ -166,7 +166,7 @@ async def test_gaps_are_events(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_connection_is_replaced_before_its_time_is_over(server: ToyServer) -> None:
+async def test_a_connection_is_replaced_before_its_time_is_over(server: ProtocolServer) -> None:
     """The successor joins before the old one closes, and nobody notices."""
     drawn = iter([0.05, 1000])
 
@@ -189,7 +189,7 @@ async def test_a_connection_is_replaced_before_its_time_is_over(server: ToyServe
 
 
 @scenario
-async def test_silence_is_broken_by_a_ping(server: ToyServer) -> None:
+async def test_silence_is_broken_by_a_ping(server: ProtocolServer) -> None:
     """A silent connection is asked whether it lives, and kept if it does."""
     timing = Timing(ping=0.02, pong=0.3)
     async with Client(server.url, "Ada", timing=timing):
@@ -198,7 +198,7 @@ async def test_silence_is_broken_by_a_ping(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_pong_shows_what_has_passed_by(server: ToyServer) -> None:
+async def test_a_pong_shows_what_has_passed_by(server: ProtocolServer) -> None:
     """The last messages of a room that falls silent, lost on the way, are read all the same."""
     timing = Timing(reorder=0.02, ping=0.05)
     async with Client(server.url, "Ada", timing=timing) as ada:
@@ -210,7 +210,7 @@ async def test_a_pong_shows_what_has_passed_by(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_dead_connection_is_given_up(server: ToyServer) -> None:
+async def test_a_dead_connection_is_given_up(server: ProtocolServer) -> None:
     """A client takes a new connection and resumes if nothing follows a ping."""
     timing = Timing(ping=0.05, pong=0.05, backoff=0.01)
     async with Client(server.url, "Ada", timing=timing) as ada:
@@ -222,7 +222,7 @@ async def test_a_dead_connection_is_given_up(server: ToyServer) -> None:
 
 
 @scenario
-async def test_the_pauses_between_attempts_grow(server: ToyServer) -> None:
+async def test_the_pauses_between_attempts_grow(server: ProtocolServer) -> None:
     """Each attempt waits a random time below a ceiling that doubles up to its limit."""
     ceilings = []
 
@@ -237,7 +237,7 @@ async def test_the_pauses_between_attempts_grow(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_handshake_refused_for_good_is_not_tried_again(server: ToyServer) -> None:
+async def test_a_handshake_refused_for_good_is_not_tried_again(server: ProtocolServer) -> None:
     """A wrong query would be refused for ever: the client ends, and whoever waits is told."""
     server.statuses = [HTTPStatus.BAD_REQUEST]
     with pytest.raises(ClientError, match="400"):
@@ -254,7 +254,7 @@ async def test_a_handshake_refused_for_good_is_not_tried_again(server: ToyServer
 
 
 @scenario
-async def test_refusals_reach_whoever_asked(server: ToyServer) -> None:
+async def test_refusals_reach_whoever_asked(server: ProtocolServer) -> None:
     """A join, a message and a question that are refused for good raise with the code."""
     async with Client(server.url, "Ada", timing=FAST) as ada:
         with pytest.raises(RefusedError, match="bad_room"):
@@ -268,7 +268,7 @@ async def test_refusals_reach_whoever_asked(server: ToyServer) -> None:
 
 
 @scenario
-async def test_what_is_unavailable_is_tried_again(server: ToyServer) -> None:
+async def test_what_is_unavailable_is_tried_again(server: ProtocolServer) -> None:
     """A failed Lambda, in its own words or the gateway's, is no reason to lose a message."""
     later = {"type": "error", "code": "unavailable", "message": "Later.", "retry": "later"}
     gateway = {"message": "Internal server error", "connectionId": "a=", "requestId": "b="}
@@ -284,7 +284,7 @@ async def test_what_is_unavailable_is_tried_again(server: ToyServer) -> None:
 
 
 @scenario
-async def test_who_is_told_to_slow_down_does_and_loses_nothing(server: ToyServer) -> None:
+async def test_who_is_told_to_slow_down_does_and_loses_nothing(server: ProtocolServer) -> None:
     """Messages that are refused for coming too fast are sent again when the server says."""
     refusal = {"type": "error", "code": "slow_down", "message": "Wait.", "retry": "later"}
     server.ignores = once(lambda frame: frame["action"] == "message")
@@ -305,7 +305,7 @@ async def test_who_is_told_to_slow_down_does_and_loses_nothing(server: ToyServer
 
 
 @scenario
-async def test_a_forgotten_connection_is_replaced(server: ToyServer) -> None:
+async def test_a_forgotten_connection_is_replaced(server: ProtocolServer) -> None:
     """An error that asks for a new connection gets one."""
     error = {"type": "error", "code": "unknown_connection", "message": "?", "retry": "reconnect"}
     async with Client(server.url, "Ada", timing=FAST) as ada:
@@ -316,7 +316,7 @@ async def test_a_forgotten_connection_is_replaced(server: ToyServer) -> None:
 
 
 @scenario
-async def test_members_signals_and_history_are_at_hand(server: ToyServer) -> None:
+async def test_members_signals_and_history_are_at_hand(server: ProtocolServer) -> None:
     """`who` reads all pages, signals reach the others, and history goes in either direction."""
     people = [Client(server.url, f"c{n}", timing=FAST) for n in range(5)]
     async with people[0] as ada, people[1] as bob, people[2], people[3], people[4]:
@@ -335,7 +335,7 @@ async def test_members_signals_and_history_are_at_hand(server: ToyServer) -> Non
 
 
 @scenario
-async def test_a_question_outlives_its_connection(server: ToyServer) -> None:
+async def test_a_question_outlives_its_connection(server: ProtocolServer) -> None:
     """A question whose answer was lost with the connection is asked again over the next."""
     async with Client(server.url, "Ada", timing=Timing(backoff=0.01)) as ada:
         await ada.join("tea")
@@ -347,7 +347,7 @@ async def test_a_question_outlives_its_connection(server: ToyServer) -> None:
 
 
 @scenario
-async def test_a_room_that_was_left_is_silent(server: ToyServer) -> None:
+async def test_a_room_that_was_left_is_silent(server: ProtocolServer) -> None:
     """After `leave` nothing of the room arrives, and who still waited there is told."""
     async with Client(server.url, "Ada", timing=FAST) as ada:
         await ada.join("tea")
@@ -363,7 +363,7 @@ async def test_a_room_that_was_left_is_silent(server: ToyServer) -> None:
 
 
 @scenario
-async def test_closing_ends_everything(server: ToyServer) -> None:
+async def test_closing_ends_everything(server: ProtocolServer) -> None:
     """A caller that still waits as the client closes is told, and the events end."""
     server.ignores = lambda frame: frame["action"] == "message"
     async with Client(server.url, "Ada") as ada:
@@ -398,7 +398,7 @@ def offered(connection: ServerConnection) -> str:
 
 
 @scenario
-async def test_each_connection_is_opened_with_a_new_token(server: ToyServer) -> None:
+async def test_each_connection_is_opened_with_a_new_token(server: ProtocolServer) -> None:
     """A token that was refused is not shown again."""
     server.statuses = [HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED]
     async with Client(server.url, "Ada", token=Tokens(), timing=FAST) as ada:
@@ -409,7 +409,7 @@ async def test_each_connection_is_opened_with_a_new_token(server: ToyServer) -> 
 
 
 @scenario
-async def test_a_token_that_can_not_get_better_is_refused_for_good(server: ToyServer) -> None:
+async def test_a_token_that_can_not_get_better_is_refused_for_good(server: ProtocolServer) -> None:
     """A client with one token, or none, does not knock for ever."""
     for token in ("t", None):
         server.statuses = [HTTPStatus.UNAUTHORIZED]
@@ -418,7 +418,7 @@ async def test_a_token_that_can_not_get_better_is_refused_for_good(server: ToySe
 
 
 @scenario
-async def test_a_token_is_renewed_when_the_server_warns(server: ToyServer) -> None:
+async def test_a_token_is_renewed_when_the_server_warns(server: ProtocolServer) -> None:
     """Once, however many warnings there are; a client with one token leaves it at that."""
     tokens = Tokens()
     ada, bob = Client(server.url, "Ada", token=tokens), Client(server.url, "Bob", token="t")

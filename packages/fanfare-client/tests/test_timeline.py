@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_support.protocol_room import ToyRoom, user
+from client_support.protocol_room import ProtocolRoom, user
 from fanfare_client.effects import AskHistory, Deliver, Gap, Join, Rejected, Send, Settle
 from fanfare_client.timeline import OUTBOX_LIMIT, OutboxFullError, Timeline
 
 ADA, BOB = user("Ada"), user("Bob")
 
 
-class Tea(ToyRoom):
+class Tea(ProtocolRoom):
     """A room where Bob talks."""
 
     def hear(self, count: int = 1) -> list[dict[str, object]]:
@@ -304,7 +304,7 @@ def test_any_order_and_any_copies_end_the_same(
     data: st.DataObject, own: set[int], since: int
 ) -> None:
     """Once all of a room's frames have come, everything is there, in order, once."""
-    tea, ada = ToyRoom(page=12), Timeline("tea")
+    tea, ada = ProtocolRoom(page=12), Timeline("tea")
     for _ in range(since):
         tea.say(BOB, f"b{tea.seq}", "old")
     ada.join()

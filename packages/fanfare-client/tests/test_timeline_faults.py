@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from client_support.protocol_room import ToyRoom, user
+from client_support.protocol_room import ProtocolRoom, user
 from fanfare_client.effects import AskHistory, Deliver, Join, Send, Settle
 from fanfare_client.timeline import Timeline
 
@@ -28,7 +28,7 @@ class Way(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tea = ToyRoom()
+        self.tea = ProtocolRoom()
         self.ada = Timeline("tea")
         self.connection = 0
         self.member = False

@@ -1,4 +1,4 @@
-"""A toy room: docs/protocol.md from the server's side, in memory, for tests of clients."""
+"""A room of docs/protocol.md from the server's side, in memory, for tests of clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def user(name: str) -> Frame:
     return {"userId": f"id-of-{name}", "username": name}
 
 
-class ToyRoom:
+class ProtocolRoom:
     """The messages of one room, and what it answers.
 
     Attributes:

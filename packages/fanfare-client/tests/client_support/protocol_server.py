@@ -1,4 +1,4 @@
-"""A toy server of docs/protocol.md on a real socket, which loses and refuses on request."""
+"""A server of docs/protocol.md on a real socket, which loses and refuses on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from client_support.protocol_room import ToyRoom, user
+from client_support.protocol_room import ProtocolRoom, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 100
 
 
-class ToyServer:
+class ProtocolServer:
     """Rooms over WebSockets, in one process.
 
     Attributes:
@@ -41,7 +41,7 @@ class ToyServer:
         self.statuses: list[HTTPStatus] = []
         self.opened: list[ServerConnection] = []
         self._page = page
-        self._rooms: dict[str, ToyRoom] = {}
+        self._rooms: dict[str, ProtocolRoom] = {}
         self._members: dict[str, dict[ServerConnection, Frame]] = {}
 
     async def __aenter__(self) -> Self:
@@ -65,9 +65,9 @@ class ToyServer:
         port = next(iter(self._server.sockets)).getsockname()[1]
         return f"ws://127.0.0.1:{port}/api"
 
-    def room(self, name: str = "tea") -> ToyRoom:
+    def room(self, name: str = "tea") -> ProtocolRoom:
         """A room, made on first use."""
-        return self._rooms.setdefault(name, ToyRoom(name, self._page))
+        return self._rooms.setdefault(name, ProtocolRoom(name, self._page))
 
     def members(self, name: str = "tea") -> list[ServerConnection]:
         """The connections in a room."""
