@@ -1,4 +1,4 @@
-"""The Python client, over real sockets, against a small server that loses and refuses on request."""
+"""The Python client, over real sockets, against a server that loses and refuses."""
 
 from __future__ import annotations
 
