@@ -27,7 +27,7 @@ MEGABYTE: Final = 1024 * 1024
 SCRIPT: Final = """
 import resource, sys
 from pathlib import Path
-from bench import posters
+from bench import alternatives
 
 def peak():
     # On Linux, ru_maxrss starts from the peak of the process that started this one.
@@ -39,7 +39,7 @@ def peak():
 
 name, url, count, pem = sys.argv[1:]
 before = peak()
-getattr(posters, name)(url, int(count), Path(pem))
+getattr(alternatives, name)(url, int(count), Path(pem))
 print(peak() - before)
 """
 

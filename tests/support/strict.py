@@ -34,8 +34,8 @@ INTERRUPT: Final = "TESTS_INTERRUPT_AFTER"
 """The variable that says after how many changing calls a run is interrupted."""
 
 START: Final = (
-    f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r});"
-    " from tests import strict; strict.hurry(); strict.install()"
+    f"import sys; sys.path.append({str(Path(__file__).parents[2])!r});"
+    " from tests.support import strict; strict.hurry(); strict.install()"
 )
 """Code that Python runs as it starts; https://docs.python.org/3/library/site.html has the form."""
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from bench.__main__ import main
 from chalicelib.adapters.dynamodb.items import message_item
 from chalicelib.core import protocol
 from chalicelib.core.model import (
@@ -322,7 +321,7 @@ def test_a_file_replaces_some_prices(tmp_path: Path, capsys: pytest.CaptureFixtu
     posts = msgspec.structs.replace(PRICES["gateway.messages"], tiers=(Tier(2),))
     file = tmp_path / "prices.json"
     file.write_bytes(msgspec.json.encode(PriceList("x", "USD", {"gateway.messages": posts})))
-    main(["cost", "--prices", str(file), "--json"])
+    cost.main(["--prices", str(file), "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert printed["region"] == "x"
     bought = {line["purpose"]: line for line in printed["bills"]["Fanfare"]["lines"]}
