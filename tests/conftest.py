@@ -24,5 +24,5 @@ def fanfare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfare]:
 
 @pytest.fixture(scope="session")
 def page_url(fanfare: Fanfare) -> str:
-    """Where the running application serves its page."""
+    """URL of the page that the running application serves."""
     return fanfare.page_url

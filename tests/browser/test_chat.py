@@ -108,7 +108,7 @@ def test_markup_is_shown_as_text(open_page: OpenPage) -> None:
 
 
 def test_no_name_is_anonymous(open_page: OpenPage) -> None:
-    """Whoever leaves the name empty is Anonymous to the others."""
+    """A user who leaves the name empty is Anonymous to the others."""
     somebody, grace = open_page(), open_page()
     somebody.join("")
     grace.join("Grace")
@@ -156,7 +156,7 @@ def test_disconnect_stays_disconnected(open_page: OpenPage) -> None:
 
 
 def test_what_is_said_while_disconnected_is_there_after(open_page: OpenPage) -> None:
-    """Who connects again in the same window finds what was said meanwhile, once and in order."""
+    """A user who connects again in the same window finds the missed messages, once and in order."""
     ada, grace = open_page(), open_page()
     ada.join("Ada")
     grace.join("Grace")

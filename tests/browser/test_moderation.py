@@ -1,4 +1,4 @@
-"""What a moderator's page offers, and what those see whom it is used on."""
+"""The moderator's dialog of the page, and its effects on the pages of others."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def choose(page: Chat, choice: str) -> None:
 
 
 def menu(page: Chat) -> Locator:
-    """What opens the dialog about a message."""
+    """The button that opens the dialog about a message."""
     return page.messages.get_by_role("button", name="Moderate this message of Grace")
 
 
 def acts(server: StandIn) -> list[dict[str, Any]]:
-    """What a moderator has asked the server for."""
+    """The requests that a moderator has sent to the server."""
     asked = ("kick", "ban", "mute", "delete")
     return [frame for frame in server.received if frame["action"] in asked]
 
@@ -108,7 +108,7 @@ def test_who_is_put_out_sees_why_and_does_not_slip_back(open_page: OpenPage, roo
 
 
 def test_what_the_deleted_said_is_not_shown_from_the_past(open_page: OpenPage, room: str) -> None:
-    """Whoever comes later sees that something was there, who took it away, and no text."""
+    """A later reader sees that a message was there, who took it away, and no text."""
     server = StandIn()
     rude = server.write("", room=room, name="Grace", user="grace-1")
     rude["data"]["type"] = "deleted"

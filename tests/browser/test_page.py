@@ -179,7 +179,7 @@ def test_a_refused_message_can_be_mended(open_page: OpenPage) -> None:
 
 
 def test_too_many_waiting_messages_are_held_back(open_page: OpenPage) -> None:
-    """When 200 messages wait, the next one stays in the box, and the page says why."""
+    """A message after 200 waiting ones stays in the box, and the page says why."""
     server = StandIn()
     server.silent = True
     page = open_page(server=server.accept)

@@ -18,7 +18,7 @@ MESSAGES = 30
 
 
 def test_rooms_are_apart(open_page: OpenPage, room: str) -> None:
-    """What is said in one room is not shown in another, and going back finds it."""
+    """A message of one room is not shown in another, and going back finds it."""
     tea = f"{room} tea"
     ada, grace = open_page(), open_page()
     ada.join("Ada")
@@ -108,7 +108,7 @@ def test_members_come_and_go(open_page: OpenPage) -> None:
 
 
 def test_writing_shows_and_fades(open_page: OpenPage) -> None:
-    """Who writes is named to the others only, until the message comes or nothing more does."""
+    """A user who writes is named to the others only, until the message comes or writing stops."""
     ada, grace = open_page(), open_page()
     grace.page.clock.install()
     ada.join("Ada")
@@ -128,7 +128,7 @@ def test_writing_shows_and_fades(open_page: OpenPage) -> None:
 
 
 def test_the_past_is_read_on_scrolling_up(open_page: OpenPage) -> None:
-    """Who comes later reads the newest page, and older ones by scrolling, without a jump."""
+    """A later reader gets the newest page, and older ones by scrolling, without a jump."""
     ada = open_page()
     ada.join("Ada")
     texts = [f"message {number}" for number in range(1, 71)]
@@ -193,7 +193,7 @@ def test_nothing_is_lost_or_doubled_by_a_lost_network(open_page: OpenPage) -> No
 
 
 def test_a_queue_survives_a_reload(open_page: OpenPage) -> None:
-    """What was not sent when the page is reloaded is sent afterwards, once."""
+    """A message that was not sent when the page is reloaded is sent afterwards, once."""
     ada, grace = open_page(), open_page()
     ada.join("Ada")
     grace.join("Grace")

@@ -1,4 +1,4 @@
-"""What a hostile name, room, text or server can do to the page: nothing, in a real browser."""
+"""Hostile names, rooms, texts and servers can do nothing to the page, in a real browser."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FOREIGN: Final = ", ".join(
         "a:not([href^='#room='])",
     )
 )
-"""What no text may become; all that the page itself holds is something else."""
+"""Elements that no text may become; the page itself holds others only."""
 
 WATCHED: Final = """
 new Promise((resolve) => {
@@ -68,11 +68,11 @@ ATTEMPTS: Final = (
     "add('body', 'iframe', {src: '//x.invalid'})",
     "add('head', 'base', {href: '//x.invalid'})",
 )
-"""What a script does that has got in, or markup that brings one."""
+"""Acts of a script that has got in, or of markup that brings one."""
 
 
 class Watch:
-    """What a page does that it should not: dialogs, and requests to anywhere but its own server."""
+    """Acts of a page that it should not do: dialogs, and requests beyond its own server."""
 
     def __init__(self, page: Page, home: str) -> None:
         self.page = page
@@ -118,7 +118,7 @@ def test_names_rooms_and_texts_are_only_text(open_page: OpenPage, fanfare: Fanfa
 
 
 def test_a_room_is_a_link_to_itself_alone(open_page: OpenPage, fanfare: Fanfare) -> None:
-    """Whatever it is called, and by an address as well, following it shows the room."""
+    """A room of any name is shown by following its link, and by its address as well."""
     page = open_page(server=StandIn().accept)
     watch = Watch(page.page, fanfare.page_url)
     page.join("Ada")

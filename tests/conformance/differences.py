@@ -1,4 +1,4 @@
-"""Where a target is known to differ from AWS: tests that fail there, and why.
+"""Known differences of a target from AWS: tests that fail there, and why.
 
 Each test named here must fail; one that passes again fails the run, so the table stays true.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.conformance.stage import Stage, Visitor
 
 PATIENCE_SECONDS = 30.0
-"""How much later than its quota a gateway may be."""
+"""Seconds by which a gateway may exceed its quota."""
 
 
 @pytest.mark.parametrize(

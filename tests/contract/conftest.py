@@ -26,7 +26,7 @@ CREDENTIALS: Final = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "a sess
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Who vouches for the API."""
+    """The authority that vouches for the API."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 

@@ -314,7 +314,7 @@ def test_a_batch_is_measured_in_bytes(strict: StrictSqs) -> None:
 
 
 def test_records_that_the_queue_neither_deletes_nor_delays_are_noticed(strict: StrictSqs) -> None:
-    """Who asked learns that some come again later than it meant."""
+    """The caller learns that some come again later than it meant."""
     calls: list[Callable[[], None]] = [
         lambda: job_queue(strict).delete(records(2)),
         lambda: job_queue(strict).delay(records(2), 4),

@@ -75,7 +75,7 @@ def queued(*jobs: Job) -> list[Job]:
 
 @given(texts, users)
 def test_a_message_of_any_text_is_one_job(text: str, user: User) -> None:
-    """Whatever is said within the limits fits, and arrives as it was said."""
+    """Any text within the limits fits, and arrives as it was sent."""
     message = numbered(1, text, user).message
     job = MessageJob(ROOM, message.key, message)
     assert list(cut(job)) == queued(job) == [job]
@@ -196,6 +196,6 @@ def test_half_a_surrogate_pair_is_refused_before_it_is_queued() -> None:
 
 
 def told(job: Job) -> RoomUpdate:
-    """What a job tells."""
+    """The update that a job tells."""
     assert isinstance(job, FanoutJob)
     return job.update

@@ -57,7 +57,7 @@ def test_a_large_frame_arrives_whole(connections: Connections, poster: Poster) -
 
 
 def test_an_id_is_escaped_in_the_path(connections: Connections, poster: Poster) -> None:
-    """Whatever an id is made of, it reaches the server as one segment of the path."""
+    """An id of any characters reaches the server as one segment of the path."""
     strange = ConnectionId("a/b+c=%3D ü?#")
     poster.post([(strange, b"hi"), (ADA, b"hi")], soon())
     paths = {request.path.replace("%40", "@") for request in connections.requests}
@@ -170,7 +170,7 @@ def test_a_stuck_post_holds_up_nobody_else(
 
 
 def test_nothing_is_sent_after_the_deadline(connections: Connections, poster: Poster) -> None:
-    """What the deadline leaves over is reported as such."""
+    """Posts that the deadline leaves over are reported as such."""
     report = poster.post([(ADA, b"1"), (BOB, b"1")], soon(-1))
     assert report.failed == {ADA: Reason.TIMED_OUT, BOB: Reason.TIMED_OUT}
     assert report.posts == 0
@@ -179,7 +179,7 @@ def test_nothing_is_sent_after_the_deadline(connections: Connections, poster: Po
 
 @pytest.mark.timeout(30)
 def test_no_posts_take_no_time(poster: Poster) -> None:
-    """Where there is nobody to post to, the report comes at once, and not at the deadline."""
+    """A report on no posts comes at once, and not at the deadline."""
     for _ in range(2):
         report = poster.post([], soon(3600))
         assert (report.posts, report.delivered, report.failed) == (0, set(), {})

@@ -264,7 +264,7 @@ def test_posts_are_drawn_as_they_are_sent(
 def test_a_call_may_die_while_posts_are_drawn(
     connections: Connections, poster: SocketPoster
 ) -> None:
-    """What the caller's iterator raises reaches the caller, and the next call is not disturbed."""
+    """An error of the caller's iterator reaches the caller, and disturbs no next call."""
     connections.acts[ADA] = [gateway_faults.hang]
 
     def posts() -> Iterator[Post]:
@@ -316,7 +316,7 @@ def test_throttling_is_waited_out(connections: Connections, poster: SocketPoster
 
 
 def test_the_deadline_ends_retries(connections: Connections, poster: SocketPoster) -> None:
-    """What is still throttled at the deadline is reported as that."""
+    """A post that is still throttled at the deadline is reported as that."""
     for to in CROWD:
         connections.ill[to] = HTTPStatus.TOO_MANY_REQUESTS
     report = poster.post(to_all(b"1"), soon(0.4))
@@ -373,7 +373,7 @@ def test_credentials_are_asked_for_each_call(
 def test_nothing_is_lost_doubled_or_sent_astray(
     connections: Connections, poster: SocketPoster
 ) -> None:
-    """Whatever goes wrong: who is reported as delivered has every frame, in order, and once.
+    """Under any faults a connection reported as delivered has every frame, in order, and once.
 
     But for what is counted: a frame that was taken, though its answer was lost.
     """

@@ -259,7 +259,7 @@ def test_pages_of_members_hold_everyone_once(store: Store) -> None:
 
 
 def test_a_page_goes_on_with_the_very_next_hash(store: Store) -> None:
-    """Whatever the ids are of two members whose hashes follow each other, none is left out."""
+    """Two members whose hashes follow each other are both found, whatever their ids."""
     names = {slot(gateway_id(name)): name for name in map(str, range(3000))}
     one, other = next(
         (name, names[at + 1])
@@ -274,7 +274,7 @@ def test_a_page_goes_on_with_the_very_next_hash(store: Store) -> None:
 
 
 def test_every_join_and_leave_changes_the_version(store: Store) -> None:
-    """Whoever has read the members can tell by the version whether they are still the same."""
+    """A reader of the members can tell by the version whether they are still the same."""
     ada, bob = added(store, "Ada"), added(store, "Bob")
     heads = [store.join(ada, LOBBY)[1]]
     bob, head = store.join(bob, LOBBY)
@@ -336,7 +336,7 @@ def test_leaving_after_the_disconnect_revives_nothing(store: Store) -> None:
 
 
 def test_forgetting_removes_the_connection_from_every_room(store: Store) -> None:
-    """What is forgotten is neither a connection nor a member any more."""
+    """A forgotten connection is neither a connection nor a member any more."""
     ada = added(store, "Ada", LOBBY, ATTIC)
     added(store, "Bob", LOBBY)
     departures = store.forget(ada.id)
@@ -386,7 +386,7 @@ def aged(store: Store, clock: Clock, *ages: int) -> RoomHead:
 
 
 def test_a_page_is_full_of_messages_that_are_kept(store: Store, clock: Clock) -> None:
-    """What has expired and is not deleted yet takes nobody's place, from either end."""
+    """An expired message that is not deleted yet takes nobody's place, from either end."""
     head = aged(store, clock, *[HISTORY_LIFE] * 30, *[60] * 30)
     for limit in (1, 2, 7, 30, 100):
         count = min(limit, 30)
@@ -462,7 +462,7 @@ def test_history_is_read_in_both_directions_and_between_bounds(store: Store) -> 
 
 
 def test_another_epochs_messages_are_not_mixed_in(store: Store) -> None:
-    """What is left of a room before it was started anew is never read as new."""
+    """The rest of a room before it was started anew is never read as new."""
     head = say(store, [message(1), message(2)])
     assert list(store.messages(LOBBY, Epoch("other"), above=0, below=9, limit=9)) == []
     assert read(store, head) == [1, 2]
@@ -532,7 +532,7 @@ def test_a_message_is_found_by_its_key(store: Store, clock: Clock) -> None:
 
 
 def test_the_number_of_a_worker_that_died_is_not_believed(store: Store) -> None:
-    """What it wrote before it moved the head is worth nothing, nor is it after others moved it."""
+    """Keys of a worker that died before it moved the head count for nothing, then or later."""
     head = say(store, [message(1)])
     store.append(
         [SequencedMessage(2, head.epoch, message(2)), SequencedMessage(3, head.epoch, message(3))]
@@ -555,7 +555,7 @@ def test_of_two_keys_of_one_number_that_of_the_message_counts(store: Store) -> N
 
 
 def test_a_number_of_another_epoch_is_none(store: Store) -> None:
-    """What was numbered before a room was started anew gets a new number in it."""
+    """A message numbered before a room was started anew gets a new number in it."""
     store.append([SequencedMessage(1, Epoch("another"), message(1))])
     head = store.head(LOBBY)
     store.append([SequencedMessage(1, head.epoch, message(2))])
@@ -709,7 +709,7 @@ def test_a_mute_that_has_ended_is_forgotten_with_the_next(store: Store, clock: C
 
 
 def test_an_ended_mute_that_is_laid_anew_stays(containers: Containers, clock: Clock) -> None:
-    """Whoever clears up leaves it alone if another moderator has laid it again meanwhile."""
+    """A cleaner leaves a sanction alone that another moderator has laid again meanwhile."""
     store = containers.new()
     ada = added(store, "Ada")
     client = resources.client("dynamodb")
@@ -729,7 +729,7 @@ def test_an_ended_mute_that_is_laid_anew_stays(containers: Containers, clock: Cl
 
 
 def test_a_join_mutes_in_the_write_that_lets_one_speak(store: Store) -> None:
-    """What the look at the sanctions has found holds from the first moment on, there alone."""
+    """A mute found by the look at the sanctions holds from the first moment on, there alone."""
     ada, _ = store.join(added(store, "Ada"), LOBBY, NOW + 60)
     assert store.connection(ada.id) == ada
     assert (ada.muted_until(LOBBY), ada.muted_until(ATTIC)) == (NOW + 60, None)
@@ -868,7 +868,7 @@ def test_an_entry_of_an_older_version_tells_no_age(clock: Clock) -> None:
 
 
 def test_a_table_that_can_t_be_reached_is_unavailable() -> None:
-    """What botocore itself raises, without any answer of AWS, becomes the project's own error."""
+    """An error of botocore itself, without any answer of AWS, becomes the project's own error."""
     once = Config(retries={"total_max_attempts": 1})  # its backoff of ten takes up to 25 s
     client = boto3.client("dynamodb", config=once)
 
@@ -1000,7 +1000,7 @@ def test_only_an_inconsistent_head_and_the_count_of_a_large_room_may_be_old(stor
 
 @pytest.mark.parametrize("store", ["memory", "dynamo"], indirect=True)
 def test_an_inconsistent_head_tells_of_waits(store: Store) -> None:
-    """Where it stood a moment ago, with how long messages and signals have waited."""
+    """A recent head, with the waits of messages and signals."""
     head = store.head(LOBBY)
     assert store.head(LOBBY, consistent=False).seq == 0
     store.note_signals(LOBBY, Wait(9, NOW))
@@ -1140,7 +1140,7 @@ def test_forgetting_many_again_is_forgetting_them_once(store: Store) -> None:
 
 
 def test_a_member_without_a_note_of_its_place_is_forgotten_too(store: Store) -> None:
-    """What a join that died has left behind goes with the first post that finds it gone."""
+    """The rest of a join that died goes with the first post that finds it gone."""
     for level in range(len(LEVELS)):
         ada = added(store, f"Ada {level}", LOBBY)
         [member] = [member for member in members(store) if member.id == ada.id]

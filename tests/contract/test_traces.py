@@ -97,7 +97,7 @@ class Kept:
         return said
 
     def history(self, room: RoomId = ATTIC, epoch: Epoch = EPOCH) -> list[SequencedMessage]:
-        """What is kept of a room."""
+        """The messages that are kept of a room."""
         return list(self.store.messages(room, epoch, above=0, below=10_000, limit=10_000))
 
     def find(self, user: str) -> list[Trace]:
@@ -178,7 +178,7 @@ def test_what_expired_is_found_until_it_is_deleted(kept: Kept) -> None:
 
 @pytest.mark.parametrize("user", ODD)
 def test_any_id_is_taken_as_it_is(kept: Kept, user: str) -> None:
-    """Whatever an id holds, it names its own user alone."""
+    """An id of any characters names its own user alone."""
     user_id = UserId(user)
     one = kept.add("1", user, ATTIC)
     kept.add("2", "ada", ATTIC)
@@ -270,7 +270,7 @@ def test_a_number_that_went_to_another_message_is_let_alone(kept: Kept) -> None:
 
 
 def test_a_name_like_the_erased_hides_nothing(kept: Kept) -> None:
-    """Whoever is called so is erased like others."""
+    """A user of this name is erased like others."""
     said = kept.say(1, "ada", name=ERASED)
     assert kept.find("ada") == [said]
 

@@ -61,7 +61,7 @@ class Deployment:
         return boto3.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
     def deployed(self, name: str) -> Any:
-        """What Chalice remembers of one of its resources."""
+        """Chalice's record of one of its resources."""
         remembered = json.loads(self._record.read_text())
         return next(each for each in remembered["resources"] if each["name"] == name)
 

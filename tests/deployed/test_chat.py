@@ -57,7 +57,7 @@ def test_two_people_talk(websocket: str, room: str) -> None:
 
 
 def test_nothing_is_lost_over_a_cut(websocket: str, room: str) -> None:
-    """Who is cut off gets what was said meanwhile, once and in order, and so does the history."""
+    """A client that is cut off gets the missed messages, once and in order, and so does history."""
 
     async def talk() -> None:
         async with Client(websocket, "Ada") as ada, Client(websocket, "Bob") as bob:

@@ -36,12 +36,12 @@ ELSEWHERE = {
     "run": "test_a_reader_starts_what_the_other_tests_start",
     "test": "whoever runs this",
 }
-"""Where the other lines for `make` are typed."""
+"""Folder in which the other lines for `make` are typed."""
 
 
 @pytest.mark.timeout(2 * DEPLOY_SECONDS)
 def test_the_documented_lines(tmp_path: Path) -> None:
-    """Where nothing is set but what the documents say, a stage comes, is looked at, and goes.
+    """A stage comes, is looked at, and goes, with nothing set but what the documents say.
 
     However often its deployment is interrupted, one of everything is made, also without a record.
     """
@@ -71,6 +71,6 @@ def test_every_documented_line_is_typed() -> None:
 
 
 def counts(deployment: Deployment) -> dict[str, int]:
-    """How many there are of what Chalice makes."""
+    """Number of resources that Chalice makes."""
     there = held(deployment)
     return {key: len(there[key]) for key in ONE_OF_EACH}

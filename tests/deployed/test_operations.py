@@ -1,4 +1,4 @@
-"""What an operator does with a stage: look, mend, and deploy again while people talk."""
+"""Operations on a stage: looking, mending, and deploying again while people talk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_page_is_served_and_knows_the_api(deployment: Deployment) -> None:
 
 
 def test_the_stage_is_throttled_and_watched(deployment: Deployment) -> None:
-    """What Chalice leaves at its defaults is set: limits, metrics, access logs."""
+    """Settings that Chalice leaves at their defaults are set: limits, metrics, access logs."""
     stage = stage_of(deployment)
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 5000
     assert stage["DefaultRouteSettings"]["DetailedMetricsEnabled"] is True
@@ -86,7 +86,7 @@ def test_posts_are_granted_on_this_api_alone(deployment: Deployment) -> None:
 
 
 def test_dead_letters_get_another_try(deployment: Deployment) -> None:
-    """What is no job is a dead letter with its reason, and after a redrive is one again."""
+    """A record that is no job is a dead letter with its reason, and after a redrive one again."""
     sqs = deployment.client("sqs")
     queue, dead = (
         sqs.get_queue_url(QueueName=name)["QueueUrl"]
@@ -120,7 +120,7 @@ async def meeting(deployment: Deployment, room: str) -> AsyncIterator[tuple[Clie
 
 
 def test_a_user_is_forgotten(deployment: Deployment) -> None:
-    """What was said stays as empty messages, the connection ends, and a second time is nothing."""
+    """Erased messages stay as empty ones, the connection ends, and a second time is nothing."""
 
     async def talk() -> str:
         async with meeting(deployment, "diary") as (ada, bob):

@@ -77,11 +77,11 @@ class Client:
             self._frame(action="delete", room=room, seq=one["seq"], epoch=one["epoch"])
 
     def said_in(self, room: str) -> set[str]:
-        """What it has said since it joined."""
+        """Messages that it has sent since it joined."""
         return self._said[room]
 
     def first_seq(self, room: str) -> int:
-        """How far the room had come when it joined."""
+        """Number of the room's last message when it joined."""
         return self._first[room]
 
     def ping(self) -> None:

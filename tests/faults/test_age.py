@@ -53,7 +53,7 @@ def accept(world: World, client: Client, count: int = 1) -> None:
 
 
 def kept(world: World) -> list[str]:
-    """What history holds, in order; every number is there."""
+    """Messages of the history, in order; every number is there."""
     head = world.observer.head(TEA)
     limit = head.seq + 1
     messages = list(world.observer.messages(TEA, head.epoch, above=0, below=limit, limit=limit))

@@ -48,11 +48,11 @@ PADDINGS = (
         for character in ("a", "ж", "😀", "\x7f", "\ufffe")
     ),
 )
-"""What makes a message as long as it may be, in scripts of every width."""
+"""Parts of messages as long as they may be, in scripts of every width."""
 
 
 def content(message: Message) -> str:
-    """What tells a message from all others: its text, or what that was before it was deleted."""
+    """The text that tells a message from all others, or that it had before it was deleted."""
     name = message.user.username
     match message.type:
         case "chat":
@@ -267,7 +267,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def visibility_runs_out(self) -> None:
-        """What is in flight is delivered again, while its worker may still be at it."""
+        """Jobs in flight are delivered again, while their worker may still be at them."""
         self.workers_overlapped |= bool(self.world.invocations)
         self.world.queue.time_out()
 
@@ -403,7 +403,7 @@ def test_delivery_over_shards_of_members() -> None:
 
 @pytest.mark.timeout(900)
 def test_delivery_where_clients_have_to_slow_down() -> None:
-    """What is refused for coming too fast, with an answer or without, is not lost by it."""
+    """A message refused for coming too fast, with an answer or without, is not lost by it."""
     explore(SlowDelivery, 80)
 
 

@@ -67,7 +67,7 @@ class Run:
 
 
 def history(world: World) -> list[SequencedMessage]:
-    """What is kept of the room."""
+    """Messages that are kept of the room."""
     epoch = world.observer.head(TEA).epoch
     return list(world.observer.messages(TEA, epoch, above=0, below=999, limit=999))
 
@@ -107,7 +107,7 @@ def act(world: World, bob: Client, draw: st.DataObject) -> None:
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_what_was_accepted_is_erased_or_told_of(data: st.DataObject) -> None:
-    """Whatever happens meanwhile: no text is left that was neither waiting nor newer."""
+    """Under any events meanwhile no text is left that was neither waiting nor newer."""
     world, ada, bob = meeting()
     bob.join("tea")
     world.settle(ping=False)

@@ -78,7 +78,7 @@ def read_all(world: World, client: Client) -> None:
 
 
 def heard(client: Client) -> list[tuple[int, Any]]:
-    """What a client has of the room."""
+    """Messages that a client has of the room."""
     return [(one["seq"], one["data"]["message"]) for one in client.timelines["tea"].delivered]
 
 

@@ -68,7 +68,7 @@ def make(make_store: Callable[[], Store], *, joined: bool) -> Store:
 
 
 def check(store: Store) -> None:
-    """Whoever is a member knows it and can be forgotten; whoever is none does not believe to be."""
+    """A member knows it and can be forgotten; a connection that is none does not believe to be."""
     shards = shards_of(SlotRange(), store.head(TEA).level)
     is_member = any(list(store.members(TEA, shard, SlotRange())) for shard in shards)
     assert (TEA in known(store).rooms) == is_member

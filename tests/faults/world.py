@@ -152,7 +152,7 @@ class World:
             client.read(inbox.pop(place % len(inbox)))
 
     def inbox(self, client: Client) -> list[Any]:
-        """What has arrived at a client unread."""
+        """Frames that have arrived at a client unread."""
         return self.gateway.sockets[client.connection].inbox if client.connection else []
 
     # What functions do

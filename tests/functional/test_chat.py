@@ -29,12 +29,12 @@ def table() -> list[dict[str, Any]]:
 
 
 def members() -> int:
-    """How many members the lobby has."""
+    """Number of members of the lobby."""
     return len([item for item in table() if item["sk"]["S"].startswith("M#")])
 
 
 def frames(connections: Connections, connection_id: str) -> list[Any]:
-    """What a connection received, read as JSON."""
+    """Frames that a connection received, read as JSON."""
     return [json.loads(frame) for frame in connections.received[connection_id]]
 
 
@@ -165,7 +165,7 @@ def test_a_sender_that_is_gone_harms_nothing(lambdas: Lambdas, connections: Conn
 def test_an_unreachable_table_is_told_not_raised(
     lambdas: Lambdas, connections: Connections
 ) -> None:
-    """Where the table can't be read, the sender is asked to send again; connecting is refused."""
+    """With an unreadable table the sender is asked to send again, and connecting is refused."""
     lambdas.connect(ADA)
     resources.client("dynamodb").delete_table(TableName=resources.TABLE)
     assert lambdas.message(ADA, HI) == {"statusCode": 200}

@@ -54,7 +54,7 @@ class Diary:
         return records
 
     def heard(self, connection_id: str) -> list[Any]:
-        """What a connection has received."""
+        """Frames that a connection has received."""
         frames = [json.loads(body) for body in self.connections.received[connection_id]]
         return [one for frame in frames for one in (frame if isinstance(frame, list) else [frame])]
 
@@ -93,7 +93,7 @@ def test_the_connection_is_closed_and_forgotten(diary: Diary) -> None:
 
 
 def test_what_is_sent_again_gets_the_same_ack(diary: Diary) -> None:
-    """Who comes back has the same user id, and no second number for an old message."""
+    """A user who comes back has the same id, and no second number for an old message."""
     diary.come(ADA_AGAIN, "Ada")
     diary.say(ADA_AGAIN, "mine", "a-1", resend=True)
     [ack] = [one for one in diary.heard(ADA_AGAIN) if one["type"] == "ack"]

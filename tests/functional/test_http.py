@@ -104,7 +104,7 @@ def test_the_page_learns_the_websocket_url(client: Client) -> None:
 
 
 def test_a_missing_websocket_url_is_said(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody has set the URL, config.json says which key is missing."""
+    """Without the URL among the settings, config.json says which key is missing."""
     monkeypatch.delenv("WEBSOCKET_URL")
     response = client.http.get("/config.json")
     assert response.status_code == 503

@@ -155,7 +155,7 @@ def test_a_page_from_elsewhere_gets_no_connection(
 def test_a_refused_origin_is_in_the_log(
     tokens: Tokens, configure: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever forgot a page in the settings finds it there; a long one is cut."""
+    """A page forgotten in the settings is found in the log; a long one is cut."""
     configure({"FANFARE_ORIGINS": "https://chat.example.com"})
     tokens.lambdas.connect(ADA, None, SUBPROTOCOL, "https://forgotten.example")
     tokens.lambdas.connect(ADA, None, SUBPROTOCOL, "https://" + "x" * 5000)

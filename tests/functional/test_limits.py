@@ -56,7 +56,7 @@ def say(lambdas: Lambdas, connection_id: str, count: int) -> None:
 def test_a_flood_never_reaches_the_queue(
     ada: str, lambdas: Lambdas, connections: Connections
 ) -> None:
-    """What is too much is answered once, says when to go on, and the room never hears of it."""
+    """A frame too many is answered once, with the time to go on, and the room never hears of it."""
     say(lambdas, ada, 4)
     lambdas.broadcast()
     answers(connections, ada)

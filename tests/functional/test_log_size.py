@@ -30,11 +30,11 @@ LAMBDA_BYTES = len(
     f"REPORT RequestId: {REQUEST}\tDuration: 15.74 ms\tBilled Duration: 16 ms\t"
     "Memory Size: 512 MB\tMax Memory Used: 96 MB\t\n"
 )
-"""What Lambda writes itself (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html)."""
+"""Lambda's own lines (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html)."""
 
 
 def access_bytes() -> int:
-    """What the gateway writes for a frame, in the format of infra/merge.json."""
+    """The gateway's line for a frame, in the format of infra/merge.json."""
     merge = json.loads((PROJECT / "infra/merge.json").read_text())
     stage = merge["Resources"]["WebsocketAPIStage"]["Properties"]
     values = {

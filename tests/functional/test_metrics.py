@@ -161,7 +161,7 @@ def test_a_story_tells_its_metrics(
     connections: Connections,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What happens to clients, posts and records is counted under its own name."""
+    """Events of clients, posts and records are counted under their own names."""
     story(lambdas, connections)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line]
     seen = {name for line in lines if "_aws" in line for name in line}

@@ -144,7 +144,7 @@ def test_who_is_banned_stays_out_on_every_connection_until_it_ends(court: Court)
 
 
 def test_a_ban_ends_by_itself(court: Court) -> None:
-    """What stands in the table after its time, as TTL deletes late, keeps nobody out."""
+    """A sanction in the table after its time, as TTL deletes late, keeps nobody out."""
     court.enter(BOB, name="Bob")
     court.rule(action="ban", userId=court.user_id(BOB), seconds=HOUR)
     table = resources.client("dynamodb")
@@ -192,7 +192,7 @@ def test_who_is_muted_listens(court: Court) -> None:
 
 
 def test_leaving_does_not_end_a_mute(court: Court) -> None:
-    """Who leaves and comes back is as mute as before, and so is who connects anew."""
+    """A muted user who leaves and comes back, or connects anew, is as mute as before."""
     court.enter(BOB, "tea", name="Bob")
     court.rule(action="mute", userId=court.user_id(BOB), seconds=HOUR)
     court.chat.send(BOB, action="leave", room="tea")

@@ -59,7 +59,7 @@ def package(project: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def files(package: Path) -> Files:
-    """What its zip holds."""
+    """Names in the zip."""
     return contents(package / "deployment.zip")
 
 
@@ -77,7 +77,7 @@ def architecture(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def built(project: Path, files: Files, architecture: str, runtime: str) -> Files:
-    """What a zip for a runtime and an architecture holds."""
+    """Names in a zip for a runtime and an architecture."""
     if (architecture, runtime) == ("x86_64", OWN):
         return files
     return contents(build(project, architecture, runtime))
@@ -90,7 +90,7 @@ def contents(path: Path) -> Files:
 
 
 def own_files(project: Path) -> Files:
-    """What is to ship of a project, and of Chalice."""
+    """Files to ship of a project, and of Chalice."""
     chalice_app = Path(inspect.getfile(chalice))
     return {
         "app.py": (project / "app.py").read_bytes(),
@@ -106,7 +106,7 @@ def own_files(project: Path) -> Files:
 
 
 def packaged_files(wheels: Path) -> set[tuple[str, str]]:
-    """What the wheels hold: names, as they are when they are installed, and hashes."""
+    """Files of the wheels: names, as they are when they are installed, and hashes."""
     return {
         (re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name), digest(archive.read(name)))
         for wheel in wheels.glob("*.whl")
@@ -127,7 +127,7 @@ def pins() -> set[str]:
 
 @cache
 def imported() -> set[str]:
-    """What the functions import from the zip."""
+    """Modules that the functions import from the zip."""
     names = set()
     for path in [PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -202,7 +202,7 @@ def test_modules_are_compiled_for_the_runtime(files: Files) -> None:
 
 
 def test_no_module_is_compiled_for_another_python(built: Files, runtime: str) -> None:
-    """What this Python compiles another one can't load, so then the zip holds sources alone."""
+    """Files compiled by another Python can't be loaded, so then the zip holds sources alone."""
     compiled = any(name.endswith(".pyc") for name in built)
     assert compiled == (runtime == OWN)
 
@@ -256,7 +256,7 @@ def environment(package: Path) -> dict[str, str]:
 
 
 def test_a_package_with_another_hash_is_not_fetched(tmp_path: Path) -> None:
-    """Whoever swaps a package at its registry does not get it into the zip."""
+    """A package swapped at its registry does not get into the zip."""
     swapped = re.sub(r"sha256:\w{8}", "sha256:00000000", pinned("msgspec"))
     with pytest.raises(DeployError, match=r"HASHES|hashes"):
         fetch(swapped, tmp_path, "x86_64")

@@ -56,7 +56,7 @@ Use = tuple[str, str]
 
 
 def lambdas_own(function: str) -> set[Use]:
-    """What Lambda does in a function's name, beside it: log, and read its queue.
+    """Calls of Lambda in a function's name, beside it: logging, and reading its queue.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
@@ -73,7 +73,7 @@ def lambdas_own(function: str) -> set[Use]:
 
 
 def allowed(function: str) -> set[Use]:
-    """What a function's policy file grants."""
+    """Grants of a function's policy file."""
     document = json.loads((PROJECT / f".chalice/policy-dev-{function}.json").read_text())
     uses: set[Use] = set()
     for statement in document["Statement"]:
@@ -281,7 +281,7 @@ def recorder(
     clock: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Recorder:
-    """What all functions do, on all of their ways."""
+    """Calls of all functions, on all of their ways."""
     recorder = Recorder(client, connections, clock)
     lambdas = Lambdas(recorder, clock)  # type: ignore[arg-type]  # all of the client that it uses
     go_everywhere(lambdas, recorder, connections)

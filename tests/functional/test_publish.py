@@ -40,7 +40,7 @@ OPERATOR: Final = {"sub": "operator", "name": "Operator", "fanfare": {"moderate"
 
 
 class Desk(Tokens):
-    """Where servers hand in what they have to say."""
+    """The route to which servers send their messages."""
 
     def __init__(self, lambdas: Lambdas, connections: Connections, client: Client) -> None:
         super().__init__(lambdas, connections)
@@ -154,7 +154,7 @@ def test_rights_bound_where_a_server_speaks(desk: Desk) -> None:
 
 
 def test_sanctions_hold_over_http_too(desk: Desk) -> None:
-    """Who is banned from a room or muted there can't get around it by publishing."""
+    """A user banned from a room or muted there can't get around it by publishing."""
     desk.enter(BOB, "tea", sub="moderator", fanfare={"moderate": ["tea"]})
     desk.publish({"message": "first"})
     desk.lambdas.broadcast()
@@ -211,7 +211,7 @@ def test_a_notice_reaches_all_connections_of_its_user(desk: Desk) -> None:
 
 
 def test_a_notice_to_nobody_is_delivered_to_nobody(desk: Desk) -> None:
-    """Who has no connection, or can be no user, gets nothing."""
+    """A user without a connection, or an impossible one, gets nothing."""
     desk.connections.ill[ADA] = HTTPStatus.GONE
     assert desk.notify("nobody", {"message": "hi"}).json_body["delivered"] == 0
     assert code(desk.notify("no%20user", {"message": "hi"})) == (400, "bad_frame")

@@ -249,7 +249,7 @@ def test_resuming_brings_what_was_missed_one_s_own_included(chat: Chat) -> None:
 def test_a_long_absence_is_recovered_page_by_page(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not fit into one answer is said so, and history gives the rest."""
+    """An answer that can't hold all says so, and history gives the rest."""
     monkeypatch.setenv("FANFARE_FRAMES_PER_SECOND", "1000")
     monkeypatch.setenv("FANFARE_USER_FRAMES_PER_SECOND", "0")
     chat.lambdas.begin_anew()
@@ -309,7 +309,7 @@ def test_a_page_of_history_fits_into_a_frame(chat: Chat) -> None:
 
 
 def test_an_expired_past_is_said(chat: Chat) -> None:
-    """Where messages after the client's last one are gone, the answer says so."""
+    """An answer says so if messages after the client's last one are gone."""
     chat.enter(ADA, "Ada", "tea")
     for number in range(4):
         chat.say(ADA, str(number))
@@ -350,7 +350,7 @@ def test_presence_tells_who_comes_and_goes(chat: Chat) -> None:
 
 
 def test_a_storm_of_joins_shares_a_frame(chat: Chat) -> None:
-    """Whoever comes within one batch is told at once, apart from what is said meanwhile."""
+    """Joins within one batch are told at once, apart from the messages among them."""
     chat.enter(ADA, "Ada", "tea")
     for number in range(5):
         connection_id = f"PJqF{number}fHsqRcCHlw="

@@ -86,7 +86,7 @@ for _frame in get_args(Frame):
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """The context that Lambda gives a function with its invocation."""
 
     aws_request_id: str = "8b2f"
 

@@ -67,7 +67,7 @@ def is_a_request(body: str) -> bool:
 
 
 def rooms_of(server: Server, who: str) -> list[RoomId]:
-    """Where somebody is."""
+    """The room that somebody is in."""
     connection = server.graph.store.connection(ConnectionId(who))
     assert connection
     # Nothing is new: what comes back is where it has a place.
@@ -75,7 +75,7 @@ def rooms_of(server: Server, who: str) -> list[RoomId]:
 
 
 def require_voice(server: Server, job: Job) -> None:
-    """What is said in a room comes from somebody who is there, and may speak."""
+    """A message in a room comes from a member of it who may speak."""
     if isinstance(job, MessageJob) and job.message.type == "chat":
         assert job.message.sender
         connection = server.graph.store.connection(job.message.sender)

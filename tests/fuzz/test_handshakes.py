@@ -44,7 +44,7 @@ def shake(server: Server, handshake: Handshake) -> int:
 
 
 def origin(handshake: Handshake) -> str | None:
-    """Where a handshake says that its page comes from."""
+    """The origin that a handshake shows."""
     names = [name for name in handshake.headers if name.lower() == "origin"]
     return handshake.headers[names[0]] if names else None
 
@@ -61,7 +61,7 @@ def test_no_forged_token_gets_in(handshakes: Sequence[Handshake]) -> None:
 @fuzz
 @given(attempts(odd_tokens))
 def test_no_odd_claim_breaks_anything(handshakes: Sequence[Handshake]) -> None:
-    """What the issuer has signed is right, or is refused; it never fails."""
+    """A token that the issuer has signed is right, or is refused; it never fails."""
     with serving(MemoryServer(SETTINGS)) as server:
         for handshake in handshakes:
             assert shake(server, handshake) in {200, 401, 403}

@@ -23,10 +23,10 @@ FIRST = {
     "H": "pk sk epoch seq recent version members expires_at",
     "S": "pk sk epoch id key type text user_id username sender sent_at expires_at",
 }
-"""What the first version kept, by the beginning of an item's sort key."""
+"""Attributes of the first version, by the beginning of an item's sort key."""
 
 LATER = ("rights", "until", "paid", "answered", "deletes")
-"""What a later version has added to one item or another, and may not count on."""
+"""Attributes that a later version has added to one item or another, and may not count on."""
 
 ADA, BOB = "ada=", "bob="
 
@@ -35,7 +35,7 @@ extras = st.dictionaries(
     st.sampled_from(({"S": "x"}, {"N": "1"}, {"BOOL": True}, {"M": {}}, {"SS": ["a"]})),
     max_size=3,
 )
-"""What a newer version may have added."""
+"""Attributes that a newer version may have added."""
 
 
 def age(server: TableServer, missing: Set[str], more: dict[str, Any], *, entries: bool) -> None:

@@ -67,7 +67,7 @@ def test_no_publication_breaks_anything(requests: Sequence[tuple[str, str, str]]
 def test_nobody_publishes_without_a_token(
     requests: Sequence[tuple[str, str, str]], data: Any
 ) -> None:
-    """Whatever is asked, it is 401, with no word about what is wrong."""
+    """Any request gets 401, with no word about what is wrong."""
     shown = st.one_of(
         forged_tokens.map(lambda forged: f"Bearer {forged}"),
         st.sampled_from(("", "Bearer", "Bearer  ", "Basic YTpi", "bearer \0", *ODD_TEXTS)),

@@ -94,7 +94,7 @@ def test_a_record_that_no_parser_bears_is_buried(body: str) -> None:
 @fuzz
 @given(st.lists(batches(), min_size=2, max_size=6))
 def test_no_record_stops_a_batch(deliveries: Sequence[list[str]]) -> None:
-    """What is no job is buried; what is one is carried out, and so are its neighbours."""
+    """A record that is no job is a dead letter; jobs are carried out, its neighbours too."""
     with serving(MemoryServer(ANONYMOUS)) as server:
         assert server.connect(READER, {"Sec-WebSocket-Protocol": SUBPROTOCOL}) == 200
         server.frame(READER, '{"action":"join","room":"tea"}')

@@ -1,1 +1,1 @@
-"""What deploys the application, without an AWS."""
+"""Tests of the deployment, without an AWS."""

@@ -48,7 +48,7 @@ ALARMS = {
 
 
 def prod(value: Any) -> Any:
-    """What CloudFormation makes of a value for stage prod."""
+    """A value as CloudFormation makes it for stage prod."""
     match value:
         case {"Fn::Sub": str(text)}:
             return text.replace("${Stage}", "prod").replace("${AWS::Region}", "us-east-1")
@@ -83,7 +83,7 @@ def looked_at(alarm: dict[str, Any]) -> Seen:
 
 
 def rows_of(widget: dict[str, Any]) -> list[list[Any]]:
-    """What a widget draws, as CloudWatch writes it."""
+    """Metrics that a widget draws, as CloudWatch writes them."""
     rows: list[list[Any]] = widget["properties"]["metrics"]
     return rows
 
@@ -131,7 +131,7 @@ def test_a_widget_draws_metrics_that_there_are(widget: dict[str, Any]) -> None:
 
 
 def test_the_whole_catalogue_is_on_the_dashboard() -> None:
-    """Whatever is measured can be seen."""
+    """Every metric can be seen."""
     seen = {name for widget in WIDGETS for space, name, _ in drawn(widget) if space == NAMESPACE}
     assert seen == set(TITLES)
 

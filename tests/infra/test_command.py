@@ -1,4 +1,4 @@
-"""What `python -m infra` says when it can't do what it is asked."""
+"""Messages of `python -m infra` when it can't do what it is asked."""
 
 from __future__ import annotations
 

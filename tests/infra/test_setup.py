@@ -1,4 +1,4 @@
-"""What `make` sets up before it does what it is asked for."""
+"""The set-up of `make`, before it does what it is asked for."""
 
 from __future__ import annotations
 

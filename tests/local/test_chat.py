@@ -141,7 +141,7 @@ def test_a_killed_client_is_forgotten(lobby: str, table: DynamoDBClient) -> None
 
 
 def test_a_connection_that_answers_410_is_forgotten(lobby: str, table: DynamoDBClient) -> None:
-    """Where `$disconnect` never came, the first post's 410 cleans up the table."""
+    """A post's 410 cleans up the table if `$disconnect` never came."""
     now = int(time.time())
     connection = Connection(
         ConnectionId("AAAAAAAAAAAAAAA="),

@@ -51,7 +51,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fanfare]:
 
 
 def status(app: Fanfare, *offers: str, origin: str | None = None) -> tuple[int, bytes]:
-    """How a handshake is answered: the status, and the body of a refusal."""
+    """Answer to a handshake: the status, and the body of a refusal."""
 
     async def knock() -> tuple[int, bytes]:
         wanted = [Subprotocol(offer) for offer in offers]

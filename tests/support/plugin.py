@@ -45,7 +45,7 @@ LONGEST_FIRST = (
     "tests/contract",
     "tests/faults",
 )
-"""Where groups lie that take longest: begun last, one of them would keep one worker alone."""
+"""Places of the groups that take longest: begun last, one of them would keep one worker alone."""
 
 ALLOCATIONS = 50_000
 """Objects made between two collections: tests make many, and keep few."""

@@ -134,7 +134,7 @@ def test_a_room_that_numbers_nothing_is_given_a_bounded_number() -> None:
 
 
 def test_numbers_that_move_on_release_a_room() -> None:
-    """Whatever was taken before has been confirmed: as much again may come."""
+    """As much again may come once all that was taken before has been confirmed."""
     scene = Scene()
     scene.taken(UNCONFIRMED + 1)
     scene.now += COPY_LIFE / 1000

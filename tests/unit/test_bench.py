@@ -51,7 +51,7 @@ def test_a_table_of_nothing_is_empty() -> None:
     ("value", "cell"), [(True, "yes"), (12_345, "12,345"), (1234.5, "1,234.5"), (0.073, "0.073")]
 )
 def test_a_cell_keeps_the_digits_of_its_value(value: float, cell: str) -> None:
-    """What a row has rounded already is shown as it is, and never in powers of ten."""
+    """A rounded value of a row is shown as it is, and never in powers of ten."""
     assert report.table([{"x": value}]).split() == ["x", cell]
 
 
@@ -106,7 +106,7 @@ def test_a_first_call_is_measured_in_a_process_of_its_own() -> None:
 
 
 def test_memory_is_measured_over_the_baseline() -> None:
-    """What the process that measures takes, here a test run's, hides nothing of the peak."""
+    """The memory of the measuring process, here a test run's, hides nothing of the peak."""
     [row] = memory.measure(clients=("fanfare",), posts=50)
     assert 0 < row.memory_mb < 100
 

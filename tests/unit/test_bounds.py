@@ -125,7 +125,7 @@ def test_an_id_is_plain_letters_digits_and_hyphens(name: str) -> None:
 
 @given(st.text(min_size=1, max_size=64))
 def test_no_name_of_a_room_hides_a_character(name: str) -> None:
-    """Whatever is taken is in NFC, and holds no character that is not seen but single spaces."""
+    """A name that is taken is in NFC, and holds no unseen character but single spaces."""
     if is_room_name(name):
         assert unicodedata.normalize("NFC", name) == name
         assert not any(unicodedata.category(one).startswith("C") for one in name)

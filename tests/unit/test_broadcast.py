@@ -296,7 +296,7 @@ def test_messages_wait_for_no_retry_of_their_batch(scene: Scene) -> None:
 
 
 def test_the_failed_room_goes_on_where_it_was(scene: Scene) -> None:
-    """When the table answers again, the same batch gets its numbers as if nothing had been."""
+    """The same batch gets its numbers as if nothing had been, once the table answers again."""
     scene.store.broken = frozenset({TEA})
     batch = [record(said(number), number) for number in (1, 2)]
     with pytest.raises(BatchError):
@@ -307,7 +307,7 @@ def test_the_failed_room_goes_on_where_it_was(scene: Scene) -> None:
 
 
 def test_nothing_is_lost_when_the_queue_does_not_answer_either(scene: Scene) -> None:
-    """Where the done records can't be deleted, all come again, and numbers stay as they are."""
+    """All records come again if the done ones can't be deleted, and numbers stay as they are."""
     scene.store.broken = frozenset({TEA})
     scene.job_queue.broken = frozenset({"delete"})
     batch = [record(said(1), 1), record(said(2, COFFEE), 2)]
@@ -352,7 +352,7 @@ def test_members_that_missed_a_message_get_a_retry_job_of_their_own(scene: Scene
 
 
 def test_a_retry_brings_the_message_with_its_number(scene: Scene) -> None:
-    """What the retry posts is what was missed, and nobody else gets it again."""
+    """A retry posts what was missed, and nobody else gets it again."""
     bob = scene.join("Bob")
     scene.poster.ill[bob] = Reason.TIMED_OUT
     scene.run(record(said(1)), record(said(2), 2))
@@ -517,7 +517,7 @@ def test_a_backlog_of_long_messages_reaches_the_next_workers(character: str) -> 
 
 
 def test_a_retry_of_long_messages_reaches_all_that_missed_them(scene: Scene) -> None:
-    """What several members have missed of a hundred long messages is queued again, all of it."""
+    """Hundred long messages that several members have missed are queued again, all of them."""
     missed = [scene.join(name) for name in ("Bob", "Cat", "Dan")]
     scene.poster.ill = dict.fromkeys(missed, Reason.THROTTLED)
     scene.run(*backlog(scene.store.head(TEA), "x" * MESSAGE_LIMIT))
@@ -592,7 +592,7 @@ def test_each_member_is_posted_to_through_its_own_api(scene: Scene) -> None:
 
 
 def test_a_retry_goes_through_the_member_s_own_api(scene: Scene) -> None:
-    """What was missed comes from the API that its connection came to."""
+    """A missed message comes from the API that its connection came to."""
     bob = scene.join("Bob", api_stage=OTHER)
     scene.other_poster.ill[bob] = scene.poster.ill[ADA] = Reason.TIMED_OUT
     scene.run(record(said(1)))
@@ -700,7 +700,7 @@ def test_signals_that_are_too_old_are_told_nobody(scene: Scene) -> None:
 
 
 def test_signals_that_waited_are_noted_with_the_room(scene: Scene) -> None:
-    """Who sends the next ones is told to slow down; a short wait is not worth a write."""
+    """The next senders are told to slow down; a short wait is not worth a write."""
     scene.now = NOW + SIGNALS_WAIT / 1000
     scene.run(record(signalled()))
     assert scene.store.head(TEA).signalling == Wait()
@@ -720,7 +720,7 @@ def test_a_span_tells_no_signal_that_has_aged_on_the_way(scene: Scene) -> None:
 
 
 def test_late_news_tell_how_many_there_are_and_no_names(scene: Scene) -> None:
-    """Who came a while ago may have gone; the number is right whenever it is told."""
+    """A member of a while ago may have gone; the number is right whenever it is told."""
     bob = User(UserId("Bob"), "Bob")
     scene.join("Bob")
     for age, names in ((LIVE, ["Bob"]), (LIVE + 1, [])):
@@ -733,7 +733,7 @@ def test_late_news_tell_how_many_there_are_and_no_names(scene: Scene) -> None:
 
 
 def test_messages_leave_their_wait_with_the_room(scene: Scene) -> None:
-    """Whoever says something next learns from the head whether the room keeps up."""
+    """The next sender learns from the head whether the room keeps up."""
     scene.now = NOW + 4
     scene.run(record(said(1), 1, sent_at=NOW + 3), record(said(2), 2, sent_at=NOW + 1))
     assert scene.store.head(TEA).numbering == Wait(3000, round(scene.now * 1000))

@@ -63,7 +63,7 @@ def test_a_leaf_of_a_large_room_reads_its_members_for_few_messages() -> None:
 
 
 def test_leaves_that_change_containers_read_their_members_more_often() -> None:
-    """What a container knows of a leaf grows old while others serve it."""
+    """A container's knowledge of a leaf grows old while others serve it."""
     settled, shuffled = (churn(100_000, 7_200, 5, containers) for containers in (1, 5))
     assert settled.reread < shuffled.reread <= 1
     assert settled.units < shuffled.units

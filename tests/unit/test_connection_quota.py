@@ -82,7 +82,7 @@ def test_a_user_has_so_many_connections() -> None:
 
 
 def test_connections_that_ended_without_a_word_don_t_count() -> None:
-    """Where `$disconnect` never came, the gateway is asked, and what is gone is forgotten."""
+    """The gateway is asked after connections without a `$disconnect`; the gone are forgotten."""
     handshakes = Handshakes(Limits(connections=2))
     handshakes.open("1")
     handshakes.open("2")

@@ -183,7 +183,7 @@ def test_the_measured_rooms_are_those_of_the_document() -> None:
     ],
 )
 def test_rooms_between_measured_ones_lie_between(members: int, rate: float, share: float) -> None:
-    """What was measured comes out; the rest on a straight line, or as the nearest."""
+    """Measured values come out as they are; others on a straight line, or as the nearest."""
     assert posts_per_delivered(members, rate) == pytest.approx(share)
 
 
@@ -215,7 +215,7 @@ def test_nobody_there_costs_empty_polls_alone() -> None:
 
 
 def test_the_envelopes_are_the_real_ones() -> None:
-    """What is around a text, on the wire and in the table, within a few bytes."""
+    """The bytes around a text, on the wire and in the table, within a few."""
     user = User(UserId("9f0c1f0a-7c1e-4a86-9d0b-9b6f6a5c3f10"), "Ada Lovelace")
     sender = ConnectionId("PJqB0fHsqRcCHlw=")
     message = Message("c7GQx2abcd", RoomId("general"), "chat", "", user, sender, 1_790_000_000_000)

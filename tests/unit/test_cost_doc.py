@@ -21,7 +21,7 @@ TARIFF = Tariff(pricelist.standard())
 
 
 def dollars(preset: str, *purposes: str, way: str = "Fanfare", **change: Any) -> float:
-    """What a preset costs in a month for some purposes; for all if none is named."""
+    """Dollars of a preset in a month for some purposes; for all if none is named."""
     return sum(
         line.dollars
         for line in TARIFF.bill(way, replace(PRESETS[preset], **change))

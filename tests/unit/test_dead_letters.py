@@ -57,7 +57,7 @@ def _record(number: int) -> QueueRecord:
 
 
 def test_a_refused_deletion_does_not_keep_the_failed_records_waiting() -> None:
-    """What failed comes again soon, though what is done could not be deleted."""
+    """A failed record comes again soon, though the done ones could not be deleted."""
     store, job_queue = MemoryStore(lambda: NOW), _Outbox()
     adapters = Adapters(
         store, job_queue, cast("Any", None), cast("Authenticator", None)

@@ -79,7 +79,7 @@ class Place:
     meanwhile: Callable[[], object] = lambda: None
 
     def erasure(self) -> Erasure:
-        """What is tested."""
+        """The use case under test."""
         ids = itertools.count()
         runtime = Runtime(FakeMeter(), lambda: START, lambda: str(next(ids)), self.wait)
         adapters = Adapters(
@@ -404,7 +404,7 @@ def test_what_can_be_no_user_id_is_refused(place: Place, user: str) -> None:
 
 
 def test_what_functions_have_begun_is_waited_for(place: Place) -> None:
-    """What the user's last frames come to is there when the reading begins."""
+    """Jobs of the user's last frames are there when the reading begins."""
     place.fill()
     place.meanwhile = lambda: place.say(ADA, TEA)
     erased = place.erase()
@@ -461,7 +461,7 @@ def test_who_publishes_meanwhile_is_told_of() -> None:
 
 
 def test_what_waits_is_counted_before_the_reading_begins() -> None:
-    """What is numbered during it may come behind what has been read."""
+    """A message numbered during it may come behind what has been read."""
 
     def announce(call: str) -> None:
         if call == "Scan":

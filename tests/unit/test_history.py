@@ -44,7 +44,7 @@ CAT = gateway_id("Cat")
 
 
 def user(name: str) -> User:
-    """Who somebody is."""
+    """A user of that name."""
     return User(UserId(f"user-{name}"), name)
 
 
@@ -66,12 +66,12 @@ def member(connection_id: ConnectionId, speaks: Protocol = Protocol.V1) -> Membe
 
 
 def head(seq: int = 0) -> RoomHead:
-    """Where a room stands."""
+    """The head of a room."""
     return RoomHead(EPOCH, seq, version=1, members=3)
 
 
 def received(update: RoomUpdate, *members: Member) -> dict[ConnectionId, list[Any]]:
-    """What each member is posted, frame by frame."""
+    """Frames that each member is posted, one by one."""
     frames: dict[ConnectionId, list[Any]] = {}
     for connection_id, frame in update.posts(TEA, members):
         frames.setdefault(connection_id, []).append(json.loads(frame))
@@ -116,7 +116,7 @@ def test_two_users_may_use_the_same_id() -> None:
 
 
 def test_members_get_one_frame_and_senders_their_own() -> None:
-    """Who only listens gets the shared frame; who said something gets its ack in its place."""
+    """A listener gets the shared frame; a sender gets its ack in its place."""
     update = RoomUpdate((numbered(1, ADA), numbered(2, BOB)))
     frames = received(update, member(ADA), member(BOB), member(CAT))
     [cat] = frames[CAT]
@@ -165,7 +165,7 @@ def test_acks_come_from_the_worker_whose_span_the_sender_would_lie_in() -> None:
 
 
 def test_bulletins_are_gathered_in_their_order() -> None:
-    """What waits for one worker becomes one update, with all comings and the newest number."""
+    """Updates that wait for one worker become one, with all joins and the newest number."""
     signal = SignalSent("1", user("Bob"), BOB, 0)
     one = RoomUpdate((numbered(1),), (signal,), Presence((user("x"),), (), 3))
     two = RoomUpdate((numbered(2),), (), Presence((), (user("y"),), 2))

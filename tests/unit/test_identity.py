@@ -50,7 +50,7 @@ def test_private_rooms_are_for_those_whose_token_grants_them() -> None:
 
 
 def test_speaking_and_moderating_are_granted_apart() -> None:
-    """Who may join may speak, unless a token says less; nobody moderates without a grant."""
+    """A user who may join may speak, unless a token says less; nobody moderates without a grant."""
     assert Rights().may_publish(RoomId("tea"))
     assert not Rights(publish=()).may_publish(RoomId("tea"))
     assert Rights(publish=("t*",)).may_publish(RoomId("tea"))

@@ -24,7 +24,7 @@ TOKENS = {
 
 
 def imported(code: str, settings: dict[str, str]) -> set[str]:
-    """Which of the heavy modules a fresh interpreter has imported after running some code."""
+    """The heavy modules that a fresh interpreter has imported after running some code."""
     report = f"{code}; import sys; print(*(m for m in {HEAVY!r} if m in sys.modules))"
     run = subprocess.run(
         [sys.executable, "-c", report],

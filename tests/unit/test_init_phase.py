@@ -68,7 +68,7 @@ def test_the_import_makes_the_clients_on_lambda(handler: str) -> None:
 
 
 def test_the_first_invocation_makes_no_client() -> None:
-    """What the import has made is all that the first invocation needs."""
+    """The objects made by the import are all that the first invocation needs."""
     assert counts(CLIENTS + CALL, _HANDLER="app.on_ws_connect") == [2, 2]
 
 

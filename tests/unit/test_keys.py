@@ -157,7 +157,7 @@ def test_who_is_known_gets_in_while_the_issuer_is_down(
     ],
 )
 def test_an_answer_without_keys_is_the_issuers_failure(issuer: Issuer, body: bytes) -> None:
-    """Whatever it answers instead, no token is called bad for it, and nothing else is raised."""
+    """Any other answer makes no token bad, and raises nothing else."""
     issuer.body = body
     with pytest.raises(UnavailableError):
         issuer_keys(issuer.url)
@@ -226,7 +226,7 @@ def test_a_secret_comes_from_ssm_decrypted() -> None:
 
 
 def test_a_secret_that_can_t_be_reached_is_unavailable() -> None:
-    """What botocore itself raises, without any answer of AWS, is a failure of the service."""
+    """An error of botocore itself, without any answer of AWS, is a failure of the service."""
 
     def fail(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://aws")

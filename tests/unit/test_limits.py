@@ -132,7 +132,7 @@ def test_silence_buys_no_flood() -> None:
 
 
 def test_an_idle_ones_credit_is_cut_by_few_writes() -> None:
-    """Whoever says something every second pays for a second write once in a burst's time."""
+    """A user who speaks every second pays for a second write once in a burst's time."""
     sender = Sender()
     for _ in range(20):
         sender.now += 1
@@ -366,7 +366,7 @@ def test_a_user_within_the_rate_is_never_refused_and_written_once_a_second() -> 
 
 
 def test_a_container_that_refuses_a_user_writes_nothing() -> None:
-    """What is refused is not charged: an overdrawn user waits no longer for it."""
+    """A refused frame is not charged: an overdrawn user waits no longer for it."""
     debts, now = UserDebtCache(), 10_000
     debts.charge(ADA, 50, now - 3000, now)
     debts.learn(ADA, now + 500)
@@ -464,7 +464,7 @@ def test_what_a_forgotten_connection_read_is_charged_nobody() -> None:
 @pytest.mark.parametrize("units", [0.5, 6, 40, 250])
 @pytest.mark.parametrize("request_", [ReadHistory(room="tea"), Join(room="tea"), Ping()])
 def test_one_connection_reads_no_more_than_its_share(units: float, request_: Request) -> None:
-    """Whatever its frames read, and however it hurries, 150 units a second in the long run."""
+    """A connection reads 150 units a second in the long run, however it hurries."""
     sender = Sender(replace(LIMITS, abuse=1e6))
     spent, seconds = 0.0, 300
     for _ in range(10 * seconds):
@@ -478,7 +478,7 @@ def test_one_connection_reads_no_more_than_its_share(units: float, request_: Req
 
 
 def test_a_forgotten_connection_is_charged_nothing() -> None:
-    """What comes from a connection that is gone makes no item, and ends it."""
+    """A frame of a connection that is gone makes no item, and ends it."""
     sender = Sender()
     sender.store.forget(ConnectionId("1="))
     with pytest.raises(FrameError) as refusal:

@@ -147,7 +147,7 @@ def test_a_leaf_of_a_large_room_reads_what_has_changed_of_its_own() -> None:
 def test_who_is_known_is_who_is_there(
     moves: list[tuple[int, SlotRange]], capacity: tuple[int, int]
 ) -> None:
-    """Whoever joins or leaves between two reads of any slot ranges, over any number of levels."""
+    """Reads are right beside any joins and leaves, for any slot ranges, over any levels."""
     scene = Scene(capacity)
     there: set[str] = set()
     for number, slots in moves:
@@ -316,7 +316,7 @@ def test_levels_divide_the_slots_evenly() -> None:
 def test_a_member_s_shard_is_among_those_of_its_span(
     name: str, one: int, other: int, level: int
 ) -> None:
-    """Whatever a slot range is, a worker looks at each shard that may hold one of its members."""
+    """A worker looks at each shard that may hold a member of its slot range, whatever that is."""
     connection_id, slots = ConnectionId(name), SlotRange(min(one, other), max(one, other))
     shards = shards_of(slots, level)
     for at in range(level + 1):

@@ -71,7 +71,7 @@ def test_every_alarm_has_its_section() -> None:
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
 def test_a_section_says_what_it_means_and_what_to_do(name: str) -> None:
-    """What it means, what to do, and when it is safe to ignore."""
+    """Each alarm has its meaning, its cure, and the case in which it may be ignored."""
     bold = re.findall(r"^\*\*(\w+)\*\*: ", SECTIONS[name], re.MULTILINE)
     assert bold == ["Means", "Do", "Ignore"]
 
@@ -94,7 +94,7 @@ def test_the_example_holds_nothing_that_is_not_logged() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda text: text.split("\n")[0])
 def test_a_question_asks_for_fields_that_are_logged(question: str) -> None:
-    """Whatever is no word of the query language, nor named in the query, is on our lines."""
+    """A word that is not of the query language, nor named in the query, is on our lines."""
     words = set(re.findall(r"(?<![@\w])[a-z_]+(?!\w)", re.sub(r'"[^"]*"', "", question)))
     named = set(re.findall(r" as (\w+)", question))
     language = {"fields", "filter", "sort", "stats", "limit", "by", "as", "and", "desc"}
@@ -138,14 +138,14 @@ def test_the_settings_of_rooms_have_their_defaults() -> None:
 
 
 def test_every_widget_that_is_named_is_on_the_dashboard() -> None:
-    """What stands in italics is a widget's title, or a line's, without its unit."""
+    """A phrase in italics is a widget's title, or a line's, without its unit."""
     body = (PROJECT / "infra/resources.json").read_text()
     there = set(re.findall(r'\\"(?:title|label)\\": \\"([^"\\]+?)(?:,| \(|\\)', body))
     assert set(re.findall(r"(?<!\*)\*([A-Za-z][^*\n]+)\*(?!\*)", DOC)) <= there
 
 
 def test_every_make_target_exists() -> None:
-    """What it tells to run can be run."""
+    """A command that it tells to run can be run."""
     makefile = (PROJECT / "Makefile").read_text()
     for target in re.findall(r"make (\w+) STAGE", DOC):
         assert f"\n{target}:" in makefile

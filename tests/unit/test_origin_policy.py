@@ -14,7 +14,7 @@ PROD = {"FANFARE_STAGE": "prod", "FANFARE_ANONYMOUS": "allowed"}
 
 
 def origins(**env: str) -> OriginPolicy:
-    """What some settings let in."""
+    """The policy of some settings."""
     return Settings.from_env(GOOD | env).access.origins
 
 

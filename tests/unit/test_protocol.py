@@ -36,7 +36,7 @@ def test_a_message_is_read() -> None:
     ],
 )
 def test_a_bad_frame_gets_its_code(body: str, code: Code) -> None:
-    """Whatever is wrong with a frame has one code."""
+    """Each defect of a frame has one code."""
     with pytest.raises(FrameError) as refusal:
         protocol.decode(body)
     assert refusal.value.code == code
@@ -84,7 +84,7 @@ def test_an_error_frame_tells_program_and_person() -> None:
 
 @pytest.mark.parametrize("body", ["", "[]", "7", '{"action":{},"room":7}', "[" * 99999])
 def test_an_error_names_the_frame_only_as_far_as_it_can_be_read(body: str) -> None:
-    """Whatever was sent, the error itself is a sound frame."""
+    """An error about any input is itself a sound frame."""
     frame = protocol.error_frame(FrameError(Code.BAD_JSON, "No."), body)
     assert json.loads(protocol.encode(frame)) == {
         "type": "error",

@@ -42,7 +42,7 @@ def tags(union: Iterable[type]) -> set[str]:
 
 @pytest.mark.parametrize("example", FROM_CLIENT)
 def test_every_example_from_the_client_is_understood(example: str) -> None:
-    """What the document tells clients to send, the server takes."""
+    """A frame that the document tells clients to send is one that the server takes."""
     protocol.decode(example)
 
 

@@ -73,7 +73,7 @@ def test_the_rate_settles_at_the_quota(quota: float) -> None:
 
 
 def test_the_rate_recovers() -> None:
-    """When the gateway stops throttling, the limit goes."""
+    """The limit goes as soon as the gateway stops throttling."""
     gateway = Gateway(RateController(None, 0), 500)
     gateway.run(2)
     assert gateway.pace.rate < 1_000
@@ -137,7 +137,7 @@ def test_a_few_slow_consumers_do_not_slow_the_rest() -> None:
 
 
 def test_throttling_is_remembered_for_a_moment() -> None:
-    """What was throttled everywhere a second ago may be so still."""
+    """A gateway that throttled everywhere a second ago may do so still."""
     pace = RateController(None, 0)
     for number in range(5):
         pace.throttled(ConnectionId(str(number)))

@@ -15,7 +15,7 @@ PREFIXES = {"dynamodb", "execute-api", "secretsmanager", "sqs", "ssm"}
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_service_s_description_is_botocore_s_own(service: str, kind: str) -> None:
-    """What a client is made of is what botocore would have read, in the same order."""
+    """A client is made of what botocore would have read, in the same order."""
     ours = ServiceModels().load_service_model(service, kind)
     assert list(ours.items()) == list(Loader().load_service_model(service, kind).items())
 

@@ -29,7 +29,7 @@ def test_the_endpoint_in_china_has_chinas_domain() -> None:
 
 
 def test_an_emulator_overrides_the_endpoint() -> None:
-    """Where the override is set, it is used as it is."""
+    """An override is used as it is."""
     env = {**GOOD, "WEBSOCKET_ENDPOINT": "http://127.0.0.1:8001/api/"}
     assert Settings.from_env(env).connections_endpoint("a", "s") == "http://127.0.0.1:8001/api"
 

@@ -76,7 +76,7 @@ def test_signatures_equal_botocores(
     connection_id: ConnectionId,
     payload: bytes,
 ) -> None:
-    """Whatever the endpoint, the credentials, the time, the id and the payload."""
+    """Signatures are botocore's for any endpoint, credentials, time, id and payload."""
     signer = Signer(Endpoint.parse(endpoint), "eu-central-1")
     signer.set(credentials, now)
     request = signer.request(method, connection_id, payload)

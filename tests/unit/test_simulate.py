@@ -38,7 +38,7 @@ NUMBERING = 3 * quotas.TABLE_CALL
 
 
 def levels(members: int) -> list[int]:
-    """How many jobs there are on each level of the tree."""
+    """Number of jobs on each level of the tree."""
     counts, sizes = [], [members]
     while sizes:
         counts.append(len(sizes))
@@ -116,7 +116,7 @@ def gateway_times(
     pace: float = 15_000,
     share: float = 1.0,
 ) -> list[float]:
-    """When each flow, given by its start and its posts, has passed a gateway."""
+    """Moments at which flows, given by their starts and posts, have passed a gateway."""
     env = Environment()
     gateway = Gateway(env, rate, burst, pace, share)
     ends = [math.nan] * len(flows)

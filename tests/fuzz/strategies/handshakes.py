@@ -28,12 +28,12 @@ ORIGINS: Final = (
     "null",
     "",
 )
-"""Where a handshake may say that its page comes from; the first is the one that is let in."""
+"""Origins that a handshake may show; the first is the one that is let in."""
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """What a client shows when it connects."""
+    """Credentials and headers that a client shows when it connects."""
 
     headers: dict[str, str]
     query: dict[str, str] | None
