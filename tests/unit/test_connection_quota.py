@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +12,12 @@ from chalicelib.core.errors import HandshakeError
 from chalicelib.core.limits import HANDSHAKE_SECONDS, LIMITS, Limits
 from chalicelib.core.model import Address, ConnectionId, UserId
 from chalicelib.core.ports.poster import Reason
-from chalicelib.service.connection_quota import INQUIRIES, INQUIRY_INTERVAL, ConnectionQuota
+from chalicelib.service.connection_quota import (
+    INQUIRIES,
+    INQUIRY_INTERVAL,
+    INQUIRY_SECONDS,
+    ConnectionQuota,
+)
 from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import START, connection
@@ -33,10 +39,12 @@ class Asked(MemoryPoster):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[ConnectionId] = []
+        self.deadlines: list[float] = []
 
     def info(self, connection_id: ConnectionId, deadline: float) -> ConnectionInfo | Reason:
         """See `Manager.info`."""
         self.asked.append(connection_id)
+        self.deadlines.append(deadline)
         return super().info(connection_id, deadline)
 
 
@@ -91,6 +99,17 @@ def test_connections_that_ended_without_a_word_don_t_count() -> None:
     assert handshakes.open("3") is HTTPStatus.OK
     assert handshakes.store.connection(ConnectionId("1=")) is None
     assert handshakes.open("4") is HTTPStatus.TOO_MANY_REQUESTS
+
+
+def test_the_gateway_has_time_to_answer() -> None:
+    """The deadline of an inquiry lies ahead, within the handshake's own time."""
+    handshakes = Handshakes(Limits(connections=1))
+    handshakes.open("1")
+    handshakes.now += LATER
+    began = time.monotonic()
+    handshakes.open("2")
+    [deadline] = handshakes.gateway.deadlines
+    assert began < deadline <= time.monotonic() + INQUIRY_SECONDS
 
 
 def test_the_gateway_is_asked_once_in_an_interval() -> None:

@@ -14,12 +14,14 @@ from chalicelib.core.auth_settings import AuthMode, AuthSettings
 from chalicelib.core.errors import Code, FrameError
 from chalicelib.core.identity import Identity, Rights
 from chalicelib.core.jobs import MessageJob, SignalJob
+from chalicelib.core.limits import LIMITS
 from chalicelib.core.model import Message, RoomId, User, UserId, Wait
 from chalicelib.core.numbering import assign_numbers
 from chalicelib.core.ports.meter import Metric
-from chalicelib.core.protocol import Say, Signal
+from chalicelib.core.protocol import ReadHistory, Say, Signal
 from chalicelib.core.room_update import SignalSent
 from chalicelib.service.backlog import MESSAGES_WAIT, SIGNALS_WAIT
+from chalicelib.service.history import RoomReader
 from chalicelib.service.runtime import Runtime
 from chalicelib.service.use_cases import Adapters, UseCases
 from tests.support.builders import START, connection
@@ -168,3 +170,15 @@ def test_a_resend_that_has_no_number_yet_is_queued_again(scene: Scene) -> None:
         )
     first, second = scene.job_queue.jobs
     assert (first.id, first.group) == (second.id, second.group)
+
+
+def test_no_history_is_read_beyond_the_head() -> None:
+    """A message that a worker appended before it died has no number yet, and is not shown."""
+    scene = Scene()
+    message = Message("0", TEA, "chat", "hi", OPERATOR, None, MILLISECONDS)
+    told = assign_numbers(scene.head, {}, [message])
+    scene.store.append(told.fresh)
+    read = RoomReader(scene.store, lambda *_: None, LIMITS.page).history
+    assert read(scene.ada, ReadHistory("tea")).messages == []
+    scene.store.advance(TEA, scene.head, told.head)
+    assert len(read(scene.ada, ReadHistory("tea")).messages) == 1
