@@ -27,6 +27,8 @@ TOOLS = [
     for name in re.findall(r"`([\w/]+\.py)`", names)
 ]
 MOST = 25
+SOMETIMES = {"chalicelib/adapters/apigateway/endpoint.py"}
+"""Tools that run only if the socket of the message before has been closed."""
 ADA, BOB = "PJqB0fHsqRcCHlw=", "PJqC1fHsqRcCHlw="
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
 
@@ -56,7 +58,8 @@ def test_a_message_enters_the_files_of_the_map(lambdas: Lambdas) -> None:
         lambdas.message(connection_id, {"action": "join", "room": "tea"})
     lambdas.broadcast()
     files = entered(lambdas)
-    assert sorted(files) == sorted([*WAY, *TOOLS])
+    assert SOMETIMES <= set(TOOLS)
+    assert {*files} - SOMETIMES == {*WAY, *TOOLS} - SOMETIMES
     assert len(WAY) <= MOST
     broadcast = files.index("chalicelib/service/broadcast.py")
     before = WAY[: WAY.index("chalicelib/service/broadcast.py")]
