@@ -23,9 +23,10 @@ from apigw_local.gateway.connection import WebSocketConnection
 from apigw_local.gateway.http_server import HttpServerProtocol
 from apigw_local.lambda_.functions import Functions
 from gateway_support.visitors import Reception, receive
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 HALF = 5_000
 AT_ONCE = 50
@@ -72,12 +73,21 @@ class Holdings:
         return cls(
             descriptors=sum(1 for _ in Path("/dev/fd").iterdir()),
             threads=threading.active_count(),
-            connections=sum(
-                isinstance(each, HttpServerProtocol | WebSocketConnection) for each in objects
-            ),
+            connections=connections(objects),
             objects=len(objects),
             resident=int(rss.stdout),
         )
+
+
+def connections(objects: Iterable[object]) -> int:
+    """The gateway's objects for TCP connections and WebSockets."""
+    return sum(isinstance(each, HttpServerProtocol | WebSocketConnection) for each in objects)
+
+
+def all_gone() -> bool:
+    """Whether the gateway has let go of every visitor, the last ones' answers included."""
+    gc.collect()
+    return connections(gc.get_objects()) == 0
 
 
 @contextmanager
@@ -93,10 +103,11 @@ def serving(reception: Reception, fault_settings: FaultSettings = NO_FAULTS) -> 
 
 
 def visit(gateway: Gateway, reception: Reception, numbers: range, *, wait: bool = True) -> None:
-    """Let visitors come and go, until all have."""
+    """Let visitors come and go, until all have, and the gateway has noticed."""
     port = urlsplit(gateway.url).port
     assert port is not None
     asyncio.run(receive(reception, port, numbers, at_once=AT_ONCE, wait=wait))
+    wait_until(all_gone)
 
 
 def test_ten_thousand_visitors_leave_nothing_behind() -> None:
