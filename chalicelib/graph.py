@@ -138,7 +138,7 @@ class Graph:
         use_cases = self._use_cases(adapters)
         return Erasure(
             adapters.store,
-            DynamoTraces(client, self.settings.table, time.sleep),
+            DynamoTraces(client, self.settings.table, self._runtime.sleep),
             use_cases.closer,
             use_cases.notifier,
             adapters.job_queue.waiting,

@@ -76,7 +76,7 @@ class Talker:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the messages, counted.
+    """Counts and delays of a chat's messages.
 
     Attributes:
         messages: those that were sent.
@@ -113,7 +113,7 @@ class Outcome:
 
     @property
     def complaint(self) -> str | None:
-        """What went wrong, if anything did."""
+        """The sentence for a chat that went wrong; None if all went well."""
         if self.lost or self.doubled or self.unexpected:
             return "The chat did not deliver every message once to everyone else."
         if self.refused:

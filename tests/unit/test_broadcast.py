@@ -755,7 +755,7 @@ def test_messages_leave_their_wait_with_the_room(scene: Scene) -> None:
 def test_a_backlog_that_builds_up_is_noted_before_it_is_long(
     scene: Scene, count: int, late: int, came_in: int, longest: int
 ) -> None:
-    """What comes in five times as fast as it goes will wait five times as long, unless less waits.
+    """Records that come in five times as fast as they go will wait as many times longer.
 
     A batch that is not full has nothing behind it, and one that has not waited is a burst.
     """

@@ -109,7 +109,7 @@ def test_lines_of_one_purpose_are_one() -> None:
 
 @pytest.mark.parametrize("members", [10, 100, 1_000])
 def test_the_bill_agrees_with_the_simulation(members: int) -> None:
-    """Where every message is a frame of its own, the simulated month costs as much, within 2 %.
+    """The simulated month costs as much, within 2 %, with a frame for each message.
 
     Less what the simulation leaves out: people who come and go, logs, transfer and empty polls.
     """

@@ -51,7 +51,7 @@ def test_every_package_is_pinned_by_its_hashes(name: str) -> None:
 
 @pytest.mark.parametrize("name", PINNED)
 def test_what_is_asked_for_is_what_is_pinned(name: str) -> None:
-    """Whoever changes a version runs `make lock`, or this fails."""
+    """A change of a version without `make lock` fails here."""
     asked = (PROJECT / name.replace(".txt", ".in")).read_text()
     wanted = dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", asked, re.MULTILINE))
     assert wanted

@@ -107,7 +107,7 @@ def test_a_name_is_as_it_looks(written: str, shown: str) -> None:
 @example("a\u034f\u0301")
 @example("\u0344")
 def test_visible_text_stays_as_it_is(text: str) -> None:
-    """What has been made visible needs nothing more, and holds one spelling of each character."""
+    """A text made visible stays the same, and holds one spelling of each character."""
     shown = visible(text)
     assert visible(shown) == shown
     assert unicodedata.is_normalized("NFC", shown)

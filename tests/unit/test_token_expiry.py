@@ -121,7 +121,7 @@ def test_a_crowd_that_ends_at_once_holds_no_broadcast_up(scene: Scene) -> None:
 
 
 def test_a_retry_tells_nothing_to_those_past_their_time(scene: Scene) -> None:
-    """What was missed before the end is not made up for after it."""
+    """A message missed before the end is not made up for after it."""
     bob = enter(scene, "Bob")
     scene.poster.ill[bob.id] = Reason.TIMED_OUT
     scene.run(record(said(1), 1))
@@ -134,7 +134,7 @@ def test_a_retry_tells_nothing_to_those_past_their_time(scene: Scene) -> None:
 
 
 def test_a_job_comes_again_while_the_table_does_not_answer(scene: Scene) -> None:
-    """Who can't be looked up or forgotten now is told nothing all the same, and ends later."""
+    """A member that can't be looked up or forgotten now is told nothing, and ends later."""
     bob, cat = enter(scene, "Bob"), enter(scene, "Cat")
     scene.now = END + GRACE_SECONDS
     scene.run(record(said(1), 1))
@@ -173,7 +173,7 @@ def crowd_to_end(scene: Scene) -> EndJob:
 
 
 def test_a_job_that_runs_out_of_time_goes_on_in_another(scene: Scene) -> None:
-    """What has been done is done; the rest is other jobs to the queue, with the same purpose."""
+    """Ended connections stay ended; the rest is queued as other jobs of the same purpose."""
     job = crowd_to_end(scene)
     scene.store.busy_until = deadline = time.monotonic() + 0.1
     scene.use_cases.token_expiry.end(job, deadline)
@@ -208,7 +208,7 @@ def test_a_job_that_gets_nothing_done_comes_again(scene: Scene) -> None:
 
 
 def test_a_job_about_nobody_is_done(scene: Scene) -> None:
-    """Whoever made it: it comes again no more, and holds no other record up."""
+    """A job of any maker comes again no more, and holds no other record up."""
     scene.run(record(EndJob(TEA, "e", (), 0, closes=False)))
     assert scene.job_queue.jobs == []
 

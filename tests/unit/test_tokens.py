@@ -301,7 +301,7 @@ def test_a_huge_token_is_not_even_read() -> None:
     ],
 )
 def test_rights_of_another_form_are_none(grant: object) -> None:
-    """Who grants what can't be read lets nobody in: 403, as the token itself is right."""
+    """An unreadable grant lets nobody in: 403, as the token itself is right."""
     assert refusal(HS256, shared(fanfare=grant)).status is HTTPStatus.FORBIDDEN
 
 
